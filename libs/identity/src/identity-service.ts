@@ -1,0 +1,119 @@
+import type { UserId } from './user-id.ts';
+
+/** Who a session token speaks for: a person, or a back-end service. */
+export type Principal = { kind: 'user'; userId: UserId } | { kind: 'service'; name: string };
+
+/** A user account. Custodial users have no password, and an email only when their clinic knows one. */
+export interface User {
+  userId: UserId;
+  email?: string;
+  /** `patient`, `clinician`, `clinic` (a legacy clinic account), … as the identity service keeps them. */
+  roles: string[];
+  emailVerified?: boolean;
+}
+
+export type UserUpdate = Partial<Pick<User, 'email' | 'roles' | 'emailVerified'>>;
+
+/** What a person tells about themselves. Other keys of a remote profile are kept as they are. */
+export interface Profile {
+  fullName?: string;
+  patient?: PatientProfile;
+  [key: string]: unknown;
+}
+
+export interface PatientProfile {
+  /** YYYY-MM-DD */
+  birthday?: string;
+  mrn?: string;
+  email?: string;
+  targetDevices?: string[];
+  [key: string]: unknown;
+}
+
+/** A permission set, such as `{ view: {}, upload: {} }`. */
+export type Permissions = Record<string, Record<string, unknown>>;
+
+/** The owner of an account as the directory provisions it. The hash is an argon2id PHC string. */
+export interface Owner {
+  email: string;
+  fullName: string;
+  passwordHash: string;
+}
+
+/** A signed-in session. The token goes into `x-tidepool-session-token`. */
+export interface Session {
+  token: string;
+  userId: UserId;
+  expiresTime: Date;
+}
+
+/** A token that opens only some paths, for one user and a short time. */
+export interface RestrictedToken {
+  id: string;
+  userId: UserId;
+  paths: string[];
+  expirationTime: Date;
+  createdTime: Date;
+}
+
+/**
+ * Callers and users. Two implementations: `local` keeps users on the shard, `http` asks a remote service.
+ *
+ * Every method throws ServiceUnavailable while what it depends on is away. "Unknown" is `undefined`, never an error,
+ * where the return type says so.
+ */
+export abstract class IdentityService {
+  /** Whom a session token speaks for; `undefined` when it is unknown, expired or ended. Answers are a few seconds old at most. */
+  abstract authenticate(token: string): Promise<Principal | undefined>;
+
+  /** Finds a user by id or by email, the latter in any case. */
+  abstract findUser(idOrEmail: string): Promise<User | undefined>;
+
+  /** Creates the account of a patient who is looked after by a clinic. Throws Conflict when the email is taken. */
+  abstract createCustodialUser(clinicId: string, user: { email?: string; fullName?: string }): Promise<User>;
+
+  /** Changes a user. Throws NotFound for an unknown user and Conflict when the email belongs to another. */
+  abstract updateUser(userId: UserId, update: UserUpdate): Promise<User>;
+
+  /** The profile of a user; `undefined` when there is no such user or nothing is known of them. */
+  abstract profile(userId: UserId): Promise<Profile | undefined>;
+
+  /** Replaces the profile of a user. Throws NotFound for an unknown user. */
+  abstract saveProfile(userId: UserId, profile: Profile): Promise<void>;
+
+  /** Ends every session of a user; copies of an app notice within the few seconds that `authenticate` caches. */
+  abstract deleteSessions(userId: UserId): Promise<void>;
+
+  /** Legacy sharing: whom this user may see, by their user ids, with what permissions (`GET /access/groups/{userId}`). */
+  abstract sharesWith(userId: UserId): Promise<Map<UserId, Permissions>>;
+
+  /** Legacy sharing: what `granteeId` may do with the data of `userId`. An empty set takes all of it away. */
+  abstract setSharing(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<void>;
+
+  /** The user behind a service account. Throws Unprocessable when the client id or secret is refused. */
+  abstract serviceAccountUser(clientId: string, clientSecret: string): Promise<UserId>;
+
+  /** Makes a token for some paths, one hour long unless said otherwise. Throws NotFound for an unknown user. */
+  abstract createRestrictedToken(userId: UserId, paths: string[], expirationTime?: Date): Promise<RestrictedToken>;
+
+  /** A restricted token by its id; `undefined` when unknown or expired. */
+  abstract restrictedToken(id: string): Promise<RestrictedToken | undefined>;
+
+  /**
+   * Signs a person in. Wrong email and wrong password look and take the same: Unauthorized. Too many attempts: TooManyRequests.
+   * `address` is the client's network address, for throttling. With a remote service: NotFound, people sign in there.
+   */
+  abstract signIn(email: string, password: string, address: string): Promise<Session>;
+
+  /**
+   * The user that owns a provisioned account, created when there is none with that email; can be repeated.
+   * An existing user keeps their own password and profile. With a remote service the owner must exist there: Unprocessable.
+   */
+  abstract ensureOwner(owner: Owner): Promise<User>;
+
+  /** Removes what is kept here of a user who is gone: account, sessions, sharing. Can be repeated. */
+  abstract forgetUser(userId: UserId): Promise<void>;
+
+  /** A token by which a service of this shard calls another. Only `local` can make one from nothing; `http` signs in as a server. */
+  abstract serviceToken(name: string): Promise<string>;
+}

@@ -1,0 +1,2 @@
+export * from './identity-service.ts';
+export * from './user-id.ts';
