@@ -1,0 +1,56 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  BadRequest,
+  CaregateError,
+  NotFound,
+  PayloadTooLarge,
+  ServiceUnavailable,
+  UnsupportedMediaType,
+} from './errors.ts';
+import type { Logger } from './log.ts';
+
+/** Turns whatever was thrown into `{"message"}` and a status. What nobody expected becomes a 500 that says nothing but its request id. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.answer(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = toCaregateError(thrown);
+    if (error.status >= 500) {
+      this.logger.error({ err: thrown, requestId: request.id, method: request.method, route: request.routeOptions?.url }, 'request failed');
+    }
+    void reply
+      .status(error.status)
+      .headers(error.headers)
+      .header('content-type', 'application/json')
+      .send({ message: error.status === 500 ? `something went wrong here; it was recorded as ${request.id}` : error.message });
+  }
+}
+
+/** Reads the errors of Fastify, Nest and the MongoDB driver as ours. */
+export function toCaregateError(thrown: unknown): CaregateError {
+  if (thrown instanceof CaregateError) return thrown;
+  if (thrown instanceof HttpException && thrown.getStatus() === 404) return new NotFound('no matching operation was found');
+  if (!(thrown instanceof Error)) return new CaregateError('unknown');
+  const code = 'code' in thrown ? thrown.code : undefined;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new PayloadTooLarge('request body has an error: it is larger than 1 MiB');
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new UnsupportedMediaType('request body has an error: send it as application/json');
+  if (isMongoAway(thrown)) return new ServiceUnavailable('the database is not reachable just now; try again', 1, { cause: thrown });
+  const status = 'statusCode' in thrown ? thrown.statusCode : undefined;
+  if (typeof status === 'number' && status >= 400 && status < 500) return new BadRequest(`request has an error: ${thrown.message}`);
+  return new CaregateError(thrown.message, { cause: thrown });
+}
+
+function isMongoAway(error: Error): boolean {
+  return (
+    /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueueTimeout)/.test(error.name) ||
+    (error.name === 'MongooseError' && /before initial connection/.test(error.message)) ||
+    ('hasErrorLabel' in error && typeof error.hasErrorLabel === 'function' && error.hasErrorLabel('RetryableWriteError') === true)
+  );
+}

@@ -1,0 +1,110 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { createConnection, type ClientSession, type Connection } from 'mongoose';
+import { HealthChecks } from './health.ts';
+import { LOGGER, type Logger } from './log.ts';
+
+/** Injection token of the app's mongoose `Connection`. */
+export const MONGO = Symbol('MONGO');
+const OPTIONS = Symbol('MONGO_OPTIONS');
+
+export interface MongoOptions {
+  /** `mongodb://host:port/database`. */
+  readonly uri: string;
+  /** Brings indexes and collections up to date; runs once connected, again until it succeeds, and before the app is ready. */
+  readonly prepare?: (connection: Connection) => Promise<void>;
+  /** Under which token the connection is injected, and its name in messages; an app with two databases needs two. */
+  readonly token?: symbol;
+  readonly name?: string;
+}
+
+const RETRY_MS = 500;
+
+/** Connects in the background and keeps trying, so that an app starts, and says it is not ready, while MongoDB is away. */
+class MongoLink implements OnModuleInit, OnApplicationShutdown {
+  private prepared = false;
+  private leaving = false;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly options: MongoOptions,
+    private readonly logger: Logger,
+    private readonly health: HealthChecks,
+  ) {}
+
+  onModuleInit(): void {
+    this.health.register(this.options.name ?? 'mongodb', () => this.check());
+    void this.connect();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.leaving = true;
+    await this.connection.close();
+  }
+
+  private async connect(): Promise<void> {
+    for (let attempt = 1; !this.prepared && !this.leaving; attempt++) {
+      try {
+        if (this.connection.readyState !== 1) await this.connection.openUri(this.options.uri, CONNECT_OPTIONS);
+        await this.options.prepare?.(this.connection);
+        this.prepared = true;
+      } catch (error) {
+        if (attempt === 1) this.logger.warn({ err: error }, 'MongoDB is not reachable yet; trying on');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  private async check(): Promise<void> {
+    if (!this.prepared) throw new Error('not connected yet');
+    await this.connection.db?.command({ ping: 1 });
+  }
+}
+
+const CONNECT_OPTIONS = {
+  serverSelectionTimeoutMS: 3_000,
+  writeConcern: { w: 'majority', journal: true },
+  readConcernLevel: 'majority',
+  ignoreUndefined: true,
+  maxPoolSize: 50,
+} as const;
+
+@Module({})
+export class MongoModule {
+  static forRoot(options: MongoOptions): DynamicModule {
+    const token = options.token ?? MONGO;
+    const link = Symbol('MONGO_LINK');
+    return {
+      module: MongoModule,
+      global: true,
+      providers: [
+        { provide: OPTIONS, useValue: options },
+        { provide: token, useFactory: () => createConnection().set('bufferCommands', false).set('autoIndex', false) },
+        {
+          provide: link,
+          inject: [token, LOGGER, HealthChecks],
+          useFactory: (connection: Connection, logger: Logger, health: HealthChecks) =>
+            new MongoLink(connection, options, logger, health),
+        },
+      ],
+      exports: [token],
+    };
+  }
+}
+
+export const InjectMongo = () => Inject(MONGO);
+
+/**
+ * Runs `work` in one transaction (majority, journaled). The driver repeats it when a concurrent transaction got in the way,
+ * so `work` must not do anything outside the database that cannot be repeated.
+ */
+export async function inTransaction<T>(connection: Connection, work: (session: ClientSession) => Promise<T>): Promise<T> {
+  const session = await connection.startSession();
+  try {
+    return await session.withTransaction(() => work(session), {
+      readConcern: { level: 'snapshot' },
+      writeConcern: { w: 'majority', journal: true },
+    });
+  } finally {
+    await session.endSession();
+  }
+}

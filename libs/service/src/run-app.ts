@@ -1,0 +1,99 @@
+import 'reflect-metadata';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { type commonSettings, CONFIG, ConfigError, loadConfig } from './config.ts';
+import { ErrorFilter } from './error-filter.ts';
+import { HealthChecks, HealthController } from './health.ts';
+import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
+import { Metrics, MetricsController } from './metrics.ts';
+import { acceptJson } from './json-body.ts';
+
+export interface AppDefinition<Shape extends z.ZodRawShape & typeof commonSettings> {
+  readonly name: string;
+  readonly schema: z.ZodObject<Shape>;
+  readonly module: (config: z.output<z.ZodObject<Shape>>) => DynamicModule | Type;
+  /** Adds what is the app's own between creation and listening: hooks, microservices, pages. */
+  readonly configure?: (app: NestFastifyApplication, config: z.output<z.ZodObject<Shape>>, logger: Logger) => Promise<void> | void;
+}
+
+/** The whole life of an app: settings, start, listening, and a shutdown that finishes what is running and exits 0. */
+export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings>(definition: AppDefinition<Shape>): Promise<void> {
+  try {
+    const { app, logger, url } = await startApp(definition, process.env);
+    logger.info({ url }, 'listening');
+    stopOnSignal(app, logger);
+  } catch (error) {
+    process.stderr.write(`${definition.name}: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (!(error instanceof ConfigError) && error instanceof Error && !isAddressFault(error)) process.stderr.write(`${error.stack}\n`);
+    process.exit(1);
+  }
+}
+
+/** Starts an app in this process; tests use it with settings of their own. */
+export async function startApp<Shape extends z.ZodRawShape & typeof commonSettings>(
+  definition: AppDefinition<Shape>,
+  env: NodeJS.ProcessEnv,
+): Promise<{ app: NestFastifyApplication; logger: Logger; url: string }> {
+  const config = loadConfig(definition.schema, env);
+  // The constraint on Shape says that the common settings are among them; zod's mapped output type does not let TypeScript see it.
+  const common = config as unknown as { HOST: string; PORT: number; LOG_LEVEL: string; SHARD_ID: string };
+  const logger = createLogger(definition.name, common.LOG_LEVEL, { shard: common.SHARD_ID });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    serviceModule(definition.module(config), config, logger),
+    new FastifyAdapter(SERVER_OPTIONS),
+    { logger: new NestLog(logger), bodyParser: false, abortOnError: false },
+  );
+  const fastify = app.getHttpAdapter().getInstance();
+  acceptJson(fastify);
+  app.useGlobalFilters(new ErrorFilter(logger));
+  await definition.configure?.(app, config, logger);
+  await app.listen(common.PORT, common.HOST);
+  return { app, logger, url: await app.getUrl() };
+}
+
+const SERVER_OPTIONS = {
+  bodyLimit: 1024 * 1024,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 60_000,
+  connectionTimeout: 0,
+  forceCloseConnections: 'idle' as const, // what is running is finished, what only waits is closed
+  routerOptions: { maxParamLength: 1024 },
+  genReqId: () => randomUUID(),
+};
+
+/** Wraps the app's module with what every app has: settings, log, health and metrics. */
+function serviceModule(appModule: DynamicModule | Type, config: object, logger: Logger): DynamicModule {
+  @Module({})
+  class ServiceModule {}
+  return {
+    module: ServiceModule,
+    global: true,
+    imports: [appModule],
+    controllers: [HealthController, MetricsController],
+    providers: [{ provide: CONFIG, useValue: config }, { provide: LOGGER, useValue: logger }, HealthChecks, Metrics],
+    exports: [CONFIG, LOGGER, HealthChecks, Metrics],
+  };
+}
+
+function stopOnSignal(app: NestFastifyApplication, logger: Logger): void {
+  const stop = async (signal: NodeJS.Signals) => {
+    logger.info({ signal }, 'shutting down: finishing what is running');
+    app.get(HealthChecks).leave();
+    try {
+      await app.close();
+      logger.info('stopped');
+      process.exit(0);
+    } catch (error) {
+      logger.error({ err: error }, 'shutdown failed');
+      process.exit(1);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, (name) => void stop(name));
+}
+
+function isAddressFault(error: Error): boolean {
+  return 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL');
+}
