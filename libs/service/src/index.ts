@@ -6,3 +6,4 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './mongo.module.ts';
 export * from './run-app.ts';
+export * from './operation.ts';

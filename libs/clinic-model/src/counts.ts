@@ -1,0 +1,110 @@
+import type { ClientSession, Types } from 'mongoose';
+import { randomInt } from 'node:crypto';
+import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
+import type { ClinicModels } from './models.ts';
+
+/** A clinic's figures (behaviour, "Clinics", Patient count). */
+export interface ClinicCounts {
+  readonly total: number;
+  readonly demo: number;
+  /** Without the demo patient and without patients of the data source `twiist`. */
+  readonly plan: number;
+  readonly tags: Readonly<Record<string, number>>;
+  readonly sites: Readonly<Record<string, number>>;
+  readonly providers: Readonly<Record<string, { readonly total: number; readonly states: Readonly<Record<string, number>> }>>;
+}
+
+/** So many small documents share a clinic's counts, so that parallel writers seldom meet (design, decision 3). */
+export const STRIPES = 32;
+const PROVIDER_OUTSIDE_PLAN = 'twiist';
+
+type Counted = Pick<PatientDocument, 'userId' | 'tags' | 'sites' | 'dataSources'>;
+
+/**
+ * What a change of one patient adds to its clinic's counts, as paths and numbers for `$inc`.
+ * `before` is undefined for a new patient, `after` for one that goes.
+ */
+export function countsDelta(
+  before: Counted | undefined,
+  after: Counted | undefined,
+  isDemo: (userId: string) => boolean,
+): Record<string, number> {
+  const delta: Record<string, number> = {};
+  const add = (paths: readonly string[], by: 1 | -1) => {
+    for (const path of paths) delta[path] = (delta[path] ?? 0) + by;
+  };
+  if (before) add(countedPaths(before, isDemo), -1);
+  if (after) add(countedPaths(after, isDemo), 1);
+  return Object.fromEntries(Object.entries(delta).filter(([, by]) => by !== 0));
+}
+
+function countedPaths(patient: Counted, isDemo: (userId: string) => boolean): string[] {
+  const demo = isDemo(patient.userId);
+  const sources = patient.dataSources ?? [];
+  const inPlan = !demo && !sources.some((source) => source.providerName === PROVIDER_OUTSIDE_PLAN);
+  const providers = new Set(sources.map((source) => source.providerName));
+  const states = new Set(sources.map((source) => `${pathSegment(source.providerName)}.states.${pathSegment(source.state)}`));
+  return [
+    'total',
+    ...(demo ? ['demo'] : []),
+    ...(inPlan ? ['plan'] : []),
+    ...new Set(patient.tags.map((tag) => `tags.${tag.toHexString()}`)),
+    ...new Set(patient.sites.map((site) => `sites.${site._id.toHexString()}`)),
+    ...[...providers].map((provider) => `providers.${pathSegment(provider)}.total`),
+    ...[...states].map((state) => `providers.${state}`),
+  ];
+}
+
+// A provider's name is free text, and a dot or dollar in a path would mean something else to MongoDB.
+const pathSegment = (name: string) => encodeURIComponent(name).replaceAll('.', '%2E').replaceAll('$', '%24');
+const fromPathSegment = (segment: string) => decodeURIComponent(segment);
+
+/** Adds to a clinic's counts in the transaction that changes its patients. An empty delta costs nothing. */
+export async function addToCounts(
+  models: Pick<ClinicModels, 'clinicCounts'>,
+  session: ClientSession,
+  clinicId: Types.ObjectId,
+  delta: Record<string, number>,
+): Promise<void> {
+  if (Object.keys(delta).length === 0) return;
+  const _id = `${clinicId.toHexString()}:${randomInt(STRIPES)}`;
+  await models.clinicCounts.collection.updateOne(
+    // The driver's type for native collections knows ObjectIds only; ours has a text as its key.
+    { _id: _id as never },
+    { $inc: delta, $setOnInsert: { clinicId } },
+    { upsert: true, session },
+  );
+}
+
+/** Sums a clinic's stripes. */
+export function sumCounts(stripes: readonly ClinicCountsDocument[]): ClinicCounts {
+  const tags: Record<string, number> = {};
+  const sites: Record<string, number> = {};
+  const providers: Record<string, { total: number; states: Record<string, number> }> = {};
+  const sum = { total: 0, demo: 0, plan: 0 };
+  const addAll = (into: Record<string, number>, from: Readonly<Record<string, number>> = {}) => {
+    for (const [key, by] of Object.entries(from)) into[key] = (into[key] ?? 0) + by;
+  };
+  for (const stripe of stripes) {
+    for (const figure of ['total', 'demo', 'plan'] as const) sum[figure] += stripe[figure] ?? 0;
+    addAll(tags, stripe.tags);
+    addAll(sites, stripe.sites);
+    for (const [segment, { total = 0, states = {} }] of Object.entries(stripe.providers ?? {})) {
+      const provider = (providers[fromPathSegment(segment)] ??= { total: 0, states: {} });
+      provider.total += total;
+      for (const [state, by] of Object.entries(states)) {
+        provider.states[fromPathSegment(state)] = (provider.states[fromPathSegment(state)] ?? 0) + by;
+      }
+    }
+  }
+  return { ...sum, tags, sites, providers };
+}
+
+/** Reads a clinic's counts: at most `STRIPES` small documents, however big the clinic is. */
+export async function readCounts(
+  models: Pick<ClinicModels, 'clinicCounts'>,
+  clinicId: Types.ObjectId,
+  session: ClientSession | null = null,
+): Promise<ClinicCounts> {
+  return sumCounts(await models.clinicCounts.find({ clinicId }).session(session).lean<ClinicCountsDocument[]>());
+}

@@ -1,0 +1,233 @@
+import type { UserId } from '@caregate/identity';
+import type { Types } from 'mongoose';
+import type { AccountId } from './ids.ts';
+
+type ObjectId = Types.ObjectId;
+
+/** A label that a clinic puts on its patients; how many carry it is in the counts. */
+export interface PatientTag {
+  readonly _id: ObjectId;
+  readonly name: string;
+}
+
+/** A place of the clinic; patients carry a copy of the name. */
+export interface Site {
+  readonly _id: ObjectId;
+  readonly name: string;
+}
+
+export interface PhoneNumber {
+  readonly type?: string;
+  readonly number: string;
+}
+
+export interface MrnSettings {
+  readonly required: boolean;
+  readonly unique: boolean;
+}
+
+export interface PatientCountLimit {
+  readonly plan: number;
+  readonly startDate?: Date;
+  readonly endDate?: Date;
+}
+
+export interface PatientCountSettings {
+  readonly hardLimit?: PatientCountLimit;
+  readonly softLimit?: PatientCountLimit;
+}
+
+export interface MembershipRestriction {
+  readonly emailDomain: string;
+  readonly requiredIdp?: string;
+}
+
+export interface ClinicDocument {
+  readonly _id: ObjectId;
+  /** The account that holds the clinic; none for clients that know no accounts (design, decision 10). */
+  readonly accountId?: AccountId;
+  readonly name: string;
+  readonly address?: string;
+  readonly city?: string;
+  readonly postalCode?: string;
+  readonly state?: string;
+  readonly country?: string;
+  readonly phoneNumbers?: readonly PhoneNumber[];
+  readonly clinicType?: string;
+  readonly clinicSize?: string;
+  readonly website?: string;
+  readonly timezone?: string;
+  readonly preferredBgUnits: string;
+  /** All codes that lead here: the clinic's own and those of clinics merged into it. */
+  readonly shareCodes: readonly string[];
+  readonly canonicalShareCode: string;
+  readonly tier: string;
+  readonly isMigrated: boolean;
+  /** User ids of the admins, kept for readers that only see this document. */
+  readonly admins: readonly UserId[];
+  readonly patientTags: readonly PatientTag[];
+  readonly lastDeletedPatientTag?: PatientTag;
+  readonly sites: readonly Site[];
+  readonly suppressedNotifications?: { readonly patientClinicInvitation?: boolean };
+  readonly mrnSettings?: MrnSettings;
+  readonly ehrSettings?: Readonly<Record<string, unknown>>;
+  readonly patientCountSettings?: PatientCountSettings;
+  readonly membershipRestrictions?: readonly MembershipRestriction[];
+  /** Raised by whatever must not happen twice at once in this clinic (last admin, limits), so that such transactions conflict. */
+  readonly turn?: number;
+  readonly createdTime: Date;
+  readonly updatedTime: Date;
+}
+
+export type ClinicianRole = 'CLINIC_ADMIN' | 'CLINIC_MEMBER' | 'PRESCRIBER';
+
+export interface RolesUpdate {
+  readonly roles: readonly ClinicianRole[];
+  readonly updatedBy: string;
+  readonly time: Date;
+}
+
+/** A member of a clinic, or an invite to become one: then it has `inviteId` and no `userId`. */
+export interface ClinicianDocument {
+  readonly _id: ObjectId;
+  readonly clinicId: ObjectId;
+  readonly userId?: UserId;
+  readonly inviteId?: string;
+  readonly email?: string;
+  readonly name?: string;
+  readonly roles: readonly ClinicianRole[];
+  readonly rolesUpdates: readonly RolesUpdate[];
+  readonly isServiceAccount?: boolean;
+  readonly createdTime: Date;
+  readonly updatedTime: Date;
+}
+
+export type Permission = 'custodian' | 'view' | 'upload' | 'note';
+export type PatientPermissions = Partial<Record<Permission, Record<string, never>>>;
+
+export interface DataSource {
+  readonly dataSourceId?: ObjectId;
+  readonly providerName: string;
+  readonly state: string;
+  readonly modifiedTime?: Date;
+  readonly expirationTime?: Date;
+  readonly latestDataTime?: Date;
+}
+
+export interface PatientReview {
+  readonly clinicianId: string;
+  readonly time: Date;
+}
+
+export interface ConnectionRequest {
+  readonly providerName: string;
+  readonly createdTime: Date;
+}
+
+/** The site as patients carry it. */
+export interface PatientSite {
+  readonly _id: ObjectId;
+  readonly name: string;
+}
+
+export interface PatientDocument {
+  readonly _id: ObjectId;
+  readonly clinicId: ObjectId;
+  readonly userId: UserId;
+  readonly fullName: string;
+  /** `YYYY-MM-DD`. */
+  readonly birthDate: string;
+  readonly email?: string;
+  readonly mrn?: string;
+  /** A copy of `mrn` while the clinic demands that MRNs are unique: a unique index guards it. */
+  readonly uniqueMrn?: string;
+  readonly permissions: PatientPermissions;
+  readonly isMigrated?: boolean;
+  readonly legacyClinicianIds?: readonly UserId[];
+  readonly attestationSubmitted?: boolean;
+  readonly invitedBy?: string;
+  readonly tags: readonly ObjectId[];
+  readonly sites: readonly PatientSite[];
+  readonly targetDevices?: readonly string[];
+  readonly dataSources?: readonly DataSource[];
+  readonly connectionRequests?: Readonly<Record<string, readonly ConnectionRequest[]>>;
+  readonly lastUploadReminderTime?: Date;
+  readonly summary?: Readonly<Record<string, unknown>>;
+  readonly reviews?: readonly PatientReview[];
+  readonly glycemicRanges?: Readonly<Record<string, unknown>>;
+  readonly diagnosisType?: string;
+  /** The name folded for sorting without regard to case. */
+  readonly sortName: string;
+  /** Name, email, MRN and birth date folded and joined, and its trigrams: what a search looks through (design, decision 3). */
+  readonly searchText: string;
+  readonly searchGrams: readonly string[];
+  readonly createdTime: Date;
+  readonly updatedTime: Date;
+}
+
+export type MigrationStatus = 'PENDING' | 'RUNNING' | 'COMPLETED';
+
+/** The move of a legacy clinic account's patients into a clinic. */
+export interface MigrationDocument {
+  readonly _id: ObjectId;
+  readonly clinicId: ObjectId;
+  readonly userId: UserId;
+  readonly status: MigrationStatus;
+  readonly attestationTime?: Date;
+  readonly createdTime: Date;
+  readonly updatedTime: Date;
+}
+
+/** A patient's offer to share with a clinic, until the clinic accepts or dismisses it. */
+export interface PatientInviteDocument {
+  readonly _id: ObjectId;
+  readonly clinicId: ObjectId;
+  readonly userId: UserId;
+  readonly permissions: PatientPermissions;
+  readonly createdTime: Date;
+  readonly expiresTime?: Date;
+}
+
+/** One of a clinic's stripes of counts; the sum over its stripes is the figure (design, decision 3). */
+export interface ClinicCountsDocument {
+  /** `<clinicId>:<stripe>` */
+  readonly _id: string;
+  readonly clinicId: ObjectId;
+  readonly total?: number;
+  readonly demo?: number;
+  readonly plan?: number;
+  readonly tags?: Readonly<Record<string, number>>;
+  readonly sites?: Readonly<Record<string, number>>;
+  readonly providers?: Readonly<Record<string, { readonly total?: number; readonly states?: Readonly<Record<string, number>> }>>;
+}
+
+/** The tombstone of a deleted document: what it was, when it went, and who did it. */
+export interface Tombstone<T> {
+  readonly _id: ObjectId;
+  readonly document: T;
+  readonly deletedTime: Date;
+  readonly deletedBy: string;
+}
+
+/** A practice on this shard; its directory record says where it lives, this one what it is. */
+export interface AccountDocument {
+  readonly _id: AccountId;
+  readonly subdomain: string;
+  readonly name: string;
+  readonly ownerUserId: UserId;
+  readonly createdTime: Date;
+  readonly updatedTime: Date;
+}
+
+export interface ApiKeyDocument {
+  readonly _id: string;
+  readonly accountId: AccountId;
+  readonly name: string;
+  /** SHA-256 of the secret, in hex: 256 random bits need no slow hash. */
+  readonly secretHash: string;
+  readonly last4: string;
+  readonly createdBy: UserId;
+  readonly createdTime: Date;
+  readonly lastUsedTime?: Date;
+  readonly revokedTime?: Date;
+}

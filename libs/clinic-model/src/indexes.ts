@@ -1,0 +1,44 @@
+import type { mongo } from 'mongoose';
+
+/** Every index of the shard's clinic database, beside the query that needs it. */
+export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>> = {
+  clinics: [
+    { name: 'by_share_code', key: { shareCodes: 1 }, unique: true }, // find by share code; no two clinics share one
+    { name: 'by_created', key: { createdTime: 1, _id: 1 } }, // list of all clinics in order, and by time of creation
+    { name: 'by_account', key: { accountId: 1 }, partialFilterExpression: { accountId: { $exists: true } } }, // clinics of an API key
+  ],
+  clinicians: [
+    { name: 'member', key: { clinicId: 1, userId: 1 }, unique: true, partialFilterExpression: { userId: { $exists: true } } }, // roles of a caller; no member twice
+    { name: 'invite', key: { clinicId: 1, inviteId: 1 }, unique: true, partialFilterExpression: { inviteId: { $exists: true } } },
+    { name: 'email', key: { clinicId: 1, email: 1 }, unique: true, partialFilterExpression: { email: { $exists: true } } }, // one email, one clinician of a clinic
+    { name: 'newest', key: { clinicId: 1, createdTime: -1, _id: -1 } }, // list of a clinic's clinicians
+    { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // memberships of a user
+    { name: 'by_invite_email', key: { email: 1 }, partialFilterExpression: { inviteId: { $exists: true } } }, // open invites of a user
+    { name: 'all', key: { createdTime: 1, _id: 1 } }, // list of all clinicians
+  ],
+  patients: [
+    { name: 'patient', key: { clinicId: 1, userId: 1 }, unique: true }, // one patient of a clinic
+    { name: 'by_name', key: { clinicId: 1, sortName: 1, _id: 1 } }, // the list in name order
+    { name: 'by_birth_date', key: { clinicId: 1, birthDate: 1, _id: 1 } },
+    { name: 'search', key: { clinicId: 1, searchGrams: 1 } }, // search by part of name, email, MRN, birth date
+    { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1 } },
+    { name: 'by_site', key: { clinicId: 1, 'sites._id': 1, sortName: 1 } },
+    { name: 'by_mrn', key: { mrn: 1, clinicId: 1 }, partialFilterExpression: { mrn: { $exists: true } } }, // find over clinics
+    { name: 'unique_mrn', key: { clinicId: 1, uniqueMrn: 1 }, unique: true, partialFilterExpression: { uniqueMrn: { $exists: true } } },
+    { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // clinics of a patient
+  ],
+  migrations: [{ name: 'one_each', key: { clinicId: 1, userId: 1 }, unique: true }],
+  patient_invites: [
+    { name: 'one_each', key: { clinicId: 1, userId: 1 }, unique: true }, // list of a clinic; one open invite of a patient
+    { name: 'by_user', key: { userId: 1 } },
+  ],
+  clinic_counts: [{ name: 'by_clinic', key: { clinicId: 1 } }],
+  clinics_deletions: [],
+  clinicians_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
+  patients_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
+  accounts: [{ name: 'by_subdomain', key: { subdomain: 1 }, unique: true }],
+  api_keys: [
+    { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling
+    { name: 'by_account', key: { accountId: 1, createdTime: 1 } },
+  ],
+};
