@@ -1,0 +1,43 @@
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formattedStorage } from '../install/kafka-artifact.ts';
+import { baseEnvironment } from '../process/base-environment.ts';
+import type { DaemonPlan } from '../process/daemon.ts';
+import { accepts } from '../process/probe.ts';
+import { freePort, host } from '../process/ports.ts';
+import type { RunFolder } from '../run-folder.ts';
+import type { KafkaInstallation } from './kafka-installation.ts';
+import { javaArguments, jarsIn, kafkaProperties } from './kafka-command.ts';
+
+export async function planKafka(
+  installation: KafkaInstallation,
+  run: RunFolder,
+  preferredPort?: number,
+): Promise<DaemonPlan> {
+  const port = await freePort(preferredPort);
+  const controllerPort = await freePort();
+  const storage = join(run.data, `kafka-${port}`);
+  await cp(join(installation.folder, formattedStorage), storage, { recursive: true });
+  const config = join(run.data, `kafka-${port}.properties`);
+  await writeFile(config, kafkaProperties({ port, controllerPort, storage }));
+  return {
+    name: 'kafka',
+    ports: [port, controllerPort],
+    command: {
+      command: installation.java.command,
+      args: javaArguments({
+        java: installation.java,
+        classpath: await jarsIn(join(installation.folder, 'libs')),
+        mainClass: 'kafka.Kafka',
+        args: [config],
+        flags: installation.flags.kafka,
+      }),
+      cwd: run.data,
+      env: baseEnvironment(),
+      logFile: join(run.logs, 'kafka.log'),
+    },
+    // The broker opens this port last, when it is ready for clients.
+    isReady: () => accepts(host, port),
+    withinMs: 90_000,
+  };
+}
