@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import type { Stage } from './pipeline.ts';
+
+/** One connector, as it is put to Kafka Connect. All values of its configuration are strings. */
+export interface ConnectorDefinition {
+  readonly name: string;
+  readonly config: Readonly<Record<string, string>>;
+  /** What to do when the source's resume point is no longer in the oplog; for sinks it never happens. */
+  readonly afterLoss?: 'snapshot' | 'continue';
+}
+
+/** Where a shard's connectors read, write and begin. */
+export interface ConnectorPlace {
+  /** Of topics and connectors: what begins with `<prefix>.` is ours. */
+  readonly prefix: string;
+  /** The clinic database, as Connect reaches it; the database is in the path. */
+  readonly clinicUri: string;
+  readonly gatekeeperUri: string;
+  /** At most so many tasks per sink; more than the topic has partitions is of no use. */
+  readonly sinkTasks: number;
+}
+
+/** @throws {RangeError} when the address names no database */
+export function databaseOf(uri: string): string {
+  const name = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^/?]+)/.exec(uri)?.[1];
+  if (name === undefined) throw new RangeError('the MongoDB address has no database in its path');
+  return decodeURIComponent(name);
+}
+
+/** An event's key is its document's id as plain text, so that a document's events stay in one partition, in order. */
+const keyIsDocumentId = (heartbeats: string) => ({
+  'output.format.key': 'schema',
+  'output.schema.key': JSON.stringify({
+    type: 'record',
+    name: 'key',
+    fields: [{ name: 'documentKey', type: { type: 'record', name: 'documentKey', fields: [{ name: '_id', type: 'string' }] } }],
+  }),
+  transforms: 'id',
+  'transforms.id.type': 'org.apache.kafka.connect.transforms.ExtractField$Key',
+  'transforms.id.field': 'documentKey._id',
+  'transforms.id.field.syntax.version': 'V2',
+  'transforms.id.predicate': 'heartbeat',
+  'transforms.id.negate': 'true',
+  predicates: 'heartbeat',
+  'predicates.heartbeat.type': 'org.apache.kafka.connect.transforms.predicates.TopicNameMatches',
+  'predicates.heartbeat.pattern': heartbeats.replaceAll('.', '\\.'), // heartbeats have a plain key already
+  'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
+});
+
+export interface SourceOptions {
+  readonly name: string;
+  readonly uri: string;
+  /** One collection, or several of one database whose changes share one stream. Collection → topic. */
+  readonly topics: Readonly<Record<string, string>>;
+  readonly pipeline: readonly Stage[];
+  readonly heartbeats: string;
+  readonly beforeChange: boolean;
+  readonly start: SourceStart;
+}
+
+/** Where a source begins when it has no offset yet. */
+export type SourceStart = { readonly mode: 'copy_existing' } | { readonly mode: 'timestamp'; readonly at: string };
+
+/** A source connector: one change stream, read by one task, in the order of the oplog. */
+export function sourceConnector(options: SourceOptions): ConnectorDefinition {
+  const database = databaseOf(options.uri);
+  const collections = Object.keys(options.topics);
+  const only = collections.length === 1 ? collections[0] : undefined;
+  const routes = Object.fromEntries(Object.entries(options.topics).map(([name, topic]) => [`${database}.${name}`, topic]));
+  return {
+    name: options.name,
+    afterLoss: options.start.mode === 'copy_existing' ? 'snapshot' : 'continue',
+    config: {
+      'connector.class': 'com.mongodb.kafka.connect.MongoSourceConnector',
+      'tasks.max': '1',
+      'connection.uri': options.uri,
+      database,
+      ...(only !== undefined && { collection: only }),
+      'topic.namespace.map': JSON.stringify(routes),
+      pipeline: JSON.stringify(options.pipeline),
+      'change.stream.full.document': 'updateLookup',
+      ...(options.beforeChange && { 'change.stream.full.document.before.change': 'whenAvailable' }),
+      ...startSettings(options.start, Object.keys(routes)),
+      'output.format.value': 'json',
+      'output.json.formatter': 'com.mongodb.kafka.connect.source.json.formatter.ExtendedJson',
+      'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
+      ...keyIsDocumentId(options.heartbeats),
+      'poll.await.time.ms': '5',
+      'poll.max.batch.size': '1000',
+      'heartbeat.interval.ms': '10000',
+      'heartbeat.topic.name': options.heartbeats,
+      'errors.tolerance': 'none',
+      'producer.override.linger.ms': '0',
+    },
+  };
+}
+
+function startSettings(start: SourceStart, namespaces: readonly string[]): Record<string, string> {
+  if (start.mode === 'timestamp') return { 'startup.mode': 'timestamp', 'startup.mode.timestamp.start.at.operation.time': start.at };
+  return {
+    'startup.mode': 'copy_existing',
+    'startup.mode.copy.existing.namespace.regex': `^(${namespaces.map((name) => name.replaceAll('.', '\\.')).join('|')})$`,
+  };
+}
+
+export interface SinkOptions {
+  readonly name: string;
+  readonly uri: string;
+  readonly topic: string;
+  readonly collection: string;
+  readonly tasks: number;
+}
+
+/** A sink connector that replays change events into another database by the connector's own change handler. */
+export function replicaSink({ name, uri, topic, collection, tasks }: SinkOptions): ConnectorDefinition {
+  return {
+    name,
+    config: {
+      'connector.class': 'com.mongodb.kafka.connect.MongoSinkConnector',
+      'tasks.max': String(tasks),
+      'connection.uri': uri,
+      topics: topic,
+      database: databaseOf(uri),
+      collection,
+      'change.data.capture.handler': 'com.mongodb.kafka.connect.sink.cdc.mongodb.ChangeStreamHandler',
+      'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
+      'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
+      // A write that fails stops the task, which is restarted: tolerating it would lose the row.
+      'errors.tolerance': 'none',
+      'consumer.override.auto.offset.reset': 'earliest',
+      'consumer.override.fetch.min.bytes': '1',
+      'consumer.override.max.poll.records': '2000',
+      'consumer.override.metadata.max.age.ms': '5000',
+      'consumer.override.session.timeout.ms': '10000',
+      'consumer.override.heartbeat.interval.ms': '2000',
+    },
+  };
+}
+
+/** Short and stable, for names and logs: tells two configurations apart without showing either. */
+export function fingerprint(config: Readonly<Record<string, string>>): string {
+  const sorted = Object.entries(config).sort(([one], [other]) => (one < other ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 12);
+}

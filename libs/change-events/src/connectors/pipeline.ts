@@ -1,0 +1,93 @@
+/** A stage of an aggregation pipeline, as JSON. */
+export type Stage = Readonly<Record<string, unknown>>;
+
+/** Which part of a collection's changes leaves the database. */
+export interface Projection {
+  /** Paths of the document that some consumer uses; nothing else is sent. `_id` always is. */
+  readonly fields: readonly string[];
+  /** Updates that touch none of these paths are not sent at all. Default: `fields`. */
+  readonly watched?: readonly string[];
+}
+
+/**
+ * For consumers that react to a change: what changed (`updateDescription`, cut to the watched paths), the document after it and,
+ * where the collection keeps pre-images, before it.
+ */
+export function changePipeline({ fields, watched = fields }: Projection): Stage[] {
+  return [
+    ...relevantChanges(watched),
+    {
+      $project: {
+        ...envelope,
+        operationType: 1,
+        wallTime: 1,
+        ...paths('fullDocument', fields),
+        ...paths('fullDocumentBeforeChange', fields),
+        updateDescription: whenUpdated({
+          updatedFields: { $arrayToObject: { $filter: { input: updatedPairs, cond: isWatched('$$this.k', watched) } } },
+          removedFields: { $filter: { input: removedFields, cond: isWatched('$$this', watched) } },
+          truncatedArrays: { $filter: { input: truncatedArrays, cond: isWatched('$$this.field', watched) } },
+        }),
+      },
+    },
+  ];
+}
+
+/**
+ * For a replica: every event holds the whole row, updates are sent as replacements. The connector's post-processors do not filter on
+ * the way to the other database, so the projection at the source is what keeps names and birth dates out (behaviour, "Gatekeeper").
+ */
+export function replicaPipeline({ fields, watched = fields }: Projection): Stage[] {
+  return [
+    ...relevantChanges(watched),
+    {
+      $project: {
+        ...envelope,
+        operationType: { $cond: [{ $eq: ['$operationType', 'update'] }, 'replace', '$operationType'] },
+        ...paths('fullDocument', fields),
+      },
+    },
+  ];
+}
+
+const envelope = { _id: 1, clusterTime: 1, ns: 1, 'documentKey._id': 1 };
+
+/**
+ * An update whose document is gone when the connector looks it up comes without a document, which the sink cannot work off
+ * (measured: its task fails and stays failed). Such an update is dropped: the deletion follows.
+ */
+function relevantChanges(watched: readonly string[]): Stage[] {
+  return [
+    { $match: { operationType: { $in: ['insert', 'update', 'replace', 'delete'] } } },
+    { $match: { $or: [{ operationType: 'delete' }, { 'fullDocument._id': { $exists: true } }] } },
+    { $match: { $or: [{ operationType: { $ne: 'update' } }, { $expr: touches(watched) }] } },
+  ];
+}
+
+const updatedPairs = { $objectToArray: { $ifNull: ['$updateDescription.updatedFields', {}] } };
+const removedFields = { $ifNull: ['$updateDescription.removedFields', []] };
+const truncatedArrays = { $ifNull: ['$updateDescription.truncatedArrays', []] };
+
+function touches(watched: readonly string[]): Stage {
+  const changed = {
+    $concatArrays: [
+      { $map: { input: updatedPairs, in: '$$this.k' } },
+      removedFields,
+      { $map: { input: truncatedArrays, in: '$$this.field' } },
+    ],
+  };
+  return { $anyElementTrue: { $map: { input: changed, in: isWatched('$$this', watched) } } };
+}
+
+/** Changed paths are dotted (`permissions.view`, `rolesUpdates.1`); a watched path covers itself and all below it. */
+function isWatched(path: string, watched: readonly string[]): Stage {
+  return { $regexMatch: { input: path, regex: `^(${watched.map(escaped).join('|')})(\\.|$)` } };
+}
+
+const escaped = (path: string) => path.replaceAll('.', '\\.');
+
+const whenUpdated = (description: Stage) => ({ $cond: [{ $eq: ['$operationType', 'update'] }, description, '$$REMOVE'] });
+
+const paths = (parent: string, fields: readonly string[]) =>
+  Object.fromEntries(['_id', ...fields].map((field) => [`${parent}.${field}`, 1]));
+
