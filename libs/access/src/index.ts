@@ -1,0 +1,3 @@
+export * from './caller.ts';
+export * from './decide.ts';
+export * from './table.ts';
