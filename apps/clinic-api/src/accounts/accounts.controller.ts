@@ -1,0 +1,18 @@
+import { Body, Controller, Param } from '@nestjs/common';
+import { AccountOperation } from '../contract.ts';
+import { AccountsService, type Provisioning } from './accounts.service.ts';
+
+@Controller()
+export class AccountsController {
+  constructor(private readonly accounts: AccountsService) {}
+
+  @AccountOperation('ProvisionAccount')
+  provision(@Param('accountId') accountId: string, @Body() wanted: Provisioning) {
+    return this.accounts.provision(accountId, wanted);
+  }
+
+  @AccountOperation('GetAccount')
+  get(@Param('accountId') accountId: string) {
+    return this.accounts.get(accountId);
+  }
+}

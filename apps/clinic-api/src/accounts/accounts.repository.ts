@@ -1,0 +1,24 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type AccountDocument, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+
+@Injectable()
+export class AccountsRepository {
+  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+
+  byId(_id: string): Promise<AccountDocument | null> {
+    return this.models.accounts.findOne({ _id }).lean<AccountDocument>();
+  }
+
+  bySubdomain(subdomain: string): Promise<AccountDocument | null> {
+    return this.models.accounts.findOne({ subdomain }).lean<AccountDocument>();
+  }
+
+  async put(account: Pick<AccountDocument, '_id' | 'subdomain' | 'name' | 'ownerUserId'>): Promise<AccountDocument> {
+    const { _id, ...fields } = account;
+    const now = new Date();
+    return this.models.accounts
+      .findOneAndUpdate({ _id }, { $set: { ...fields, updatedTime: now }, $setOnInsert: { createdTime: now } }, { upsert: true, new: true })
+      .lean<AccountDocument>()
+      .orFail();
+  }
+}

@@ -1,0 +1,42 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ApiKeyDocument, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+
+const USE_IS_NOTED_EVERY_MS = 60_000;
+
+@Injectable()
+export class ApiKeysRepository {
+  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+
+  async insert(key: ApiKeyDocument): Promise<void> {
+    await this.models.apiKeys.create(key);
+  }
+
+  bySecret(secretHash: string): Promise<ApiKeyDocument | null> {
+    return this.models.apiKeys.findOne({ secretHash }).lean<ApiKeyDocument>();
+  }
+
+  ofAccount(accountId: string): Promise<ApiKeyDocument[]> {
+    return this.models.apiKeys.find({ accountId }).sort({ createdTime: 1 }).lean<ApiKeyDocument[]>();
+  }
+
+  /** Notes a use at most once a minute, so that reading does not mean writing. */
+  async noteUse({ _id, lastUsedTime }: ApiKeyDocument): Promise<void> {
+    const now = new Date();
+    if (lastUsedTime && now.getTime() - lastUsedTime.getTime() < USE_IS_NOTED_EVERY_MS) return;
+    await this.models.apiKeys.updateOne({ _id }, { $set: { lastUsedTime: now } });
+  }
+
+  replaceSecret(accountId: string, _id: string, secret: Pick<ApiKeyDocument, 'secretHash' | 'last4'>): Promise<ApiKeyDocument | null> {
+    return this.models.apiKeys
+      .findOneAndUpdate({ _id, accountId, revokedTime: { $exists: false } }, { $set: secret }, { new: true })
+      .lean<ApiKeyDocument>();
+  }
+
+  async revoke(accountId: string, _id: string): Promise<boolean> {
+    const { matchedCount } = await this.models.apiKeys.updateOne(
+      { _id, accountId, revokedTime: { $exists: false } },
+      { $set: { revokedTime: new Date() } },
+    );
+    return matchedCount === 1;
+  }
+}

@@ -1,0 +1,94 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { type Caller, actingUser } from '@caregate/access';
+import type { AccountId, ApiKeyDocument } from '@caregate/clinic-model';
+import { CONFIG, Forbidden, NotFound, Unauthorized } from '@caregate/service';
+import { apiHost, isShardId, parseApiKey } from '@caregate/shard';
+import type { ClinicApiConfig } from '../config.ts';
+import { ApiKeysRepository } from './api-keys.repository.ts';
+
+const SECRET_BYTES = 32;
+
+/** API keys: `<secret>-<shard>`; the secret is shown once and kept as a hash (design, decision 10). */
+@Injectable()
+export class ApiKeysService {
+  constructor(
+    private readonly keys: ApiKeysRepository,
+    @Inject(CONFIG) private readonly config: ClinicApiConfig,
+  ) {}
+
+  async create(accountId: string, name: string, caller: Caller) {
+    const createdBy = actingUser(caller);
+    if (createdBy === undefined) throw new Forbidden();
+    const secret = drawSecret();
+    const key: ApiKeyDocument = {
+      _id: randomUUID(),
+      accountId: accountId as AccountId, // the gate found the account's owner by it
+      name,
+      secretHash: hashOf(secret),
+      last4: secret.slice(-4),
+      createdBy,
+      createdTime: new Date(),
+    };
+    await this.keys.insert(key);
+    return { ...view(key), key: this.written(secret) };
+  }
+
+  async list(accountId: string) {
+    return (await this.keys.ofAccount(accountId)).map(view);
+  }
+
+  /** The old secret stops working at once. */
+  async rotate(accountId: string, keyId: string) {
+    const secret = drawSecret();
+    const key = await this.keys.replaceSecret(accountId, keyId, { secretHash: hashOf(secret), last4: secret.slice(-4) });
+    if (!key) throw new NotFound('there is no such API key, or it is revoked');
+    return { ...view(key), key: this.written(secret) };
+  }
+
+  async revoke(accountId: string, keyId: string): Promise<void> {
+    if (!(await this.keys.revoke(accountId, keyId))) throw new NotFound('there is no such API key, or it is revoked already');
+  }
+
+  /** Whom `Basic b64(key + ':')` speaks for; the key may come with its shard suffix or without (source "Sharding", "API keys and API URLs"). */
+  async callerOf(authorization: string): Promise<Caller> {
+    const { secret, shardId } = this.read(authorization);
+    if (shardId !== this.config.SHARD_ID && shardId !== undefined) {
+      throw new Unauthorized(`this API key belongs to shard ${shardId}; send the request to ${apiHost(shardId, this.config.DOMAIN)}`);
+    }
+    const key = await this.keys.bySecret(hashOf(secret));
+    if (!key) throw new Unauthorized('the API key is unknown on this shard; check the key and the host');
+    if (key.revokedTime) throw new Unauthorized('the API key was revoked; ask the account’s owner for a new one');
+    await this.keys.noteUse(key);
+    return { kind: 'apiKey', accountId: key.accountId, keyId: key._id, userId: key.createdBy };
+  }
+
+  private read(authorization: string) {
+    const [user = ''] = Buffer.from(authorization.slice('basic '.length), 'base64').toString('utf8').split(':');
+    try {
+      return parseApiKey(user);
+    } catch (error) {
+      throw new Unauthorized(`the API key is malformed: ${error instanceof Error ? error.message : 'unreadable'}`, { cause: error });
+    }
+  }
+
+  private written(secret: string): string {
+    const { SHARD_ID } = this.config;
+    if (!isShardId(SHARD_ID)) throw new Error('SHARD_ID was checked at start');
+    return `${secret}-${SHARD_ID}`;
+  }
+}
+
+// base64url would contain hyphens, which separate the shard id.
+const drawSecret = () => BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`).toString(36).padStart(50, '0');
+const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex');
+
+const view = ({ _id, accountId, name, last4, createdTime, lastUsedTime, revokedTime }: ApiKeyDocument) => ({
+  id: _id,
+  accountId,
+  name,
+  last4,
+  createdTime,
+  lastUsedTime,
+  revokedTime,
+});

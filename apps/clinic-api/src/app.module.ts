@@ -1,0 +1,29 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { prepareClinicDatabase } from '@caregate/clinic-model';
+import { IdentityModule } from '@caregate/identity';
+import { MongoModule } from '@caregate/service';
+import { AccountsModule } from './accounts/accounts.module.ts';
+import { ApiKeysModule } from './api-keys/api-keys.module.ts';
+import type { ClinicApiConfig } from './config.ts';
+import { GateModule } from './gate/gate.module.ts';
+import { ModelsModule } from './models.module.ts';
+import { SessionsController } from './sessions/sessions.controller.ts';
+
+/** The clinic API of one shard: table of contents. */
+@Module({})
+export class AppModule {
+  static forRoot(config: ClinicApiConfig): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        MongoModule.forRoot({ uri: config.MONGODB_URI, prepare: prepareClinicDatabase }),
+        ModelsModule,
+        IdentityModule.forRoot(config),
+        GateModule,
+        AccountsModule,
+        ApiKeysModule,
+      ],
+      controllers: [SessionsController],
+    };
+  }
+}

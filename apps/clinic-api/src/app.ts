@@ -1,0 +1,14 @@
+import { guardOperations, type AppDefinition } from '@caregate/service';
+import { AppModule } from './app.module.ts';
+import { settings } from './config.ts';
+import { Gate } from './gate/gate.service.ts';
+
+export const clinicApi: AppDefinition<typeof settings.shape> = {
+  name: 'clinic-api',
+  schema: settings,
+  module: (config) => AppModule.forRoot(config),
+  configure: (app) => {
+    const gate = app.get(Gate);
+    guardOperations(app, (request, operation) => gate.admit(request, operation));
+  },
+};

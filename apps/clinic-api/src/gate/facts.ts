@@ -1,0 +1,28 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Facts } from '@caregate/access';
+import { CLINIC_MODELS, type ClinicianRole, type ClinicModels, objectId } from '@caregate/clinic-model';
+
+/** Answers what access decisions ask, each by one indexed read. */
+@Injectable()
+export class ShardFacts implements Facts {
+  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+
+  async rolesIn(clinicIdText: string, userId: string): Promise<readonly ClinicianRole[]> {
+    const clinicId = objectId(clinicIdText);
+    if (!clinicId) return [];
+    const found = await this.models.clinicians.collection.findOne({ clinicId, userId }, { projection: { _id: 0, roles: 1 } });
+    return found?.roles ?? [];
+  }
+
+  async accountOfClinic(clinicIdText: string): Promise<string | undefined> {
+    const _id = objectId(clinicIdText);
+    if (!_id) return undefined;
+    const found = await this.models.clinics.collection.findOne({ _id }, { projection: { _id: 0, accountId: 1 } });
+    return found?.accountId;
+  }
+
+  async ownerOfAccount(accountId: string): Promise<string | undefined> {
+    const found = await this.models.accounts.findById(accountId, { _id: 0, ownerUserId: 1 }).lean();
+    return found?.ownerUserId;
+  }
+}
