@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Conflict, NotFound, ServiceUnavailable, Unprocessable } from '@caregate/service';
+import { isUserId, type UserId } from '../user-id.ts';
+import { HttpIdentity } from './http-identity.ts';
+
+/** What the remote service answers in one test, and what it was asked. */
+interface Remote {
+  identity: HttpIdentity;
+  port: number;
+  asked: string[];
+  answers: Map<string, Answer | ((request: IncomingMessage, body: string) => Answer)>;
+  close(): Promise<void>;
+}
+interface Answer {
+  status: number;
+  body?: unknown;
+}
+
+let remote: Remote;
+beforeEach(async () => void (remote = await startRemote()));
+afterEach(() => remote.close());
+
+test('a token is looked up once, as this server, and who it speaks for is told', async () => {
+  remote.answers.set('GET /token/abc%2F..%2Fx', { status: 200, body: { userid: ann, isserver: false } });
+  remote.answers.set('GET /token/srv', { status: 200, body: { userid: 'worker', isserver: true } });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => remote.identity.authenticate('abc/../x')));
+  expect(new Set(answers.map((answer) => JSON.stringify(answer)))).toEqual(
+    new Set([JSON.stringify({ kind: 'user', userId: ann })]),
+  );
+  expect(await remote.identity.authenticate('srv')).toEqual({ kind: 'service', name: 'worker' });
+  expect(await remote.identity.authenticate('unknown')).toBeUndefined();
+  expect(await remote.identity.authenticate('..')).toBeUndefined();
+  expect(remote.asked).toEqual([
+    'POST /serverlogin',
+    'GET /token/abc%2F..%2Fx',
+    'GET /token/srv',
+    'GET /token/unknown',
+  ]);
+});
+
+test('a server token that expired is renewed, once', async () => {
+  let good = 'server-1';
+  remote.answers.set('POST /serverlogin', () => ({ status: 200, body: good }));
+  remote.answers.set(`GET /user/${ann}`, ({ headers }) =>
+    headers['x-tidepool-session-token'] === good
+      ? { status: 200, body: { userid: ann, username: 'ann@example.test', roles: ['clinician'] } }
+      : { status: 401 },
+  );
+  await remote.identity.findUser(ann);
+  good = 'server-2';
+  const found = await Promise.all([remote.identity.findUser(ann), remote.identity.findUser(ann)]);
+  expect(found).toEqual(
+    Array.from({ length: 2 }, () => ({ userId: ann, email: 'ann@example.test', roles: ['clinician'] })),
+  );
+  expect(remote.asked.filter((call) => call === 'POST /serverlogin')).toHaveLength(2);
+});
+
+test('what can be repeated is repeated once, what cannot is not', async () => {
+  let calls = 0;
+  remote.answers.set(`GET /${ann}/profile`, () =>
+    ++calls === 1 ? { status: 502 } : { status: 200, body: { fullName: 'Ann' } },
+  );
+  expect(await remote.identity.profile(ann)).toEqual({ fullName: 'Ann' });
+  remote.answers.set('POST /v1/clinics/c1/users', { status: 500 });
+  await expect(remote.identity.createCustodialUser('c1', {})).rejects.toThrow(ServiceUnavailable);
+  expect(remote.asked.filter((call) => call === 'POST /v1/clinics/c1/users')).toHaveLength(1);
+});
+
+test.each([
+  ['unknown', { status: 404 }, NotFound],
+  ['taken', { status: 409 }, Conflict],
+  ['broken', { status: 500 }, ServiceUnavailable],
+  ['not what was asked for', { status: 200, body: { userid: 'nobody' } }, ServiceUnavailable],
+  ['not JSON', { status: 200, body: '<html>' }, ServiceUnavailable],
+  ['a redirect', { status: 302 }, ServiceUnavailable],
+])('an update that is answered with %s says so', async (_name, answer, error) => {
+  remote.answers.set(`PUT /user/${ann}`, answer);
+  await expect(remote.identity.updateUser(ann, { email: 'secret@example.test' })).rejects.toThrow(error);
+  const fault = await remote.identity
+    .updateUser(ann, { email: 'secret@example.test' })
+    .catch((thrown: Error) => thrown.message);
+  expect(fault).not.toContain('secret');
+});
+
+test('while the service is away callers are told to come back, and it works again once it is back', async () => {
+  remote.answers.set(`GET /user/${ann}`, { status: 200, body: { userid: ann } });
+  const { port } = remote;
+  await remote.close();
+  await expect(remote.identity.findUser(ann)).rejects.toThrow(ServiceUnavailable);
+  remote = await startRemote(port, remote);
+  expect(await remote.identity.findUser(ann)).toEqual({ userId: ann, roles: [] });
+});
+
+test('a refused service account is the fault of who sent it', async () => {
+  remote.answers.set('POST /realms/caregate/protocol/openid-connect/token', {
+    status: 401,
+    body: { error: 'invalid_client' },
+  });
+  await expect(remote.identity.serviceAccountUser('client', 'bad')).rejects.toThrow(Unprocessable);
+});
+
+test('sharing is read by grantee and written by sharer', async () => {
+  const written: string[] = [];
+  remote.answers.set(`GET /access/groups/${ann}`, {
+    status: 200,
+    body: { [bob]: { view: {} }, 'not an id': { view: {} } },
+  });
+  remote.answers.set(`POST /access/${bob}/${ann}`, (_request, body) => {
+    written.push(body);
+    return { status: 200, body: {} };
+  });
+  expect(await remote.identity.sharesWith(ann)).toEqual(new Map([[bob, { view: {} }]]));
+  await remote.identity.setSharing(bob, ann, {});
+  expect(written).toEqual(['{}']);
+});
+
+test.each(['', 'no id', '../token/x', 'two@at@signs', 'spa ce@example.test', '\ud800@x'])(
+  '%j is no user, and is not asked for',
+  async (text) => {
+    expect(await remote.identity.findUser(text)).toBeUndefined();
+    expect(remote.asked).toEqual([]);
+  },
+);
+
+const ann = asUserId('a000000001');
+const bob = asUserId('b000000001');
+
+function asUserId(text: string): UserId {
+  if (!isUserId(text)) throw new Error(`${text} is not a user id`);
+  return text;
+}
+
+async function startRemote(port = 0, before?: Remote): Promise<Remote> {
+  const asked: string[] = [];
+  const answers: Remote['answers'] =
+    before?.answers ?? new Map([['POST /serverlogin', { status: 200, body: 'server' }]]);
+  const server = http.createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+    request.on('end', () => {
+      const call = `${request.method} ${request.url}`;
+      asked.push(call);
+      const found = answers.get(call) ?? { status: 404 };
+      const answer = typeof found === 'function' ? found(request, body) : found;
+      if (call === 'POST /serverlogin') response.setHeader('x-tidepool-session-token', String(answer.body));
+      if (answer.status === 302) response.setHeader('location', '/elsewhere');
+      response
+        .writeHead(answer.status)
+        .end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+    });
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  // A listening TCP server has an address with a port.
+  const at = (server.address() as AddressInfo).port;
+  const url = `http://127.0.0.1:${at}`;
+  const identity =
+    before?.identity ??
+    new HttpIdentity({ url, serverName: 'caregate-au1', serverSecret: 'secret', realm: 'caregate' });
+  const close = async () => {
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  return { identity, port: at, asked, answers, close };
+}

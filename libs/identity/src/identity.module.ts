@@ -1,0 +1,29 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { MONGO } from '@caregate/service';
+import type { Connection } from 'mongoose';
+import { HttpIdentity } from './http/http-identity.ts';
+import { IdentityService } from './identity-service.ts';
+import { LocalIdentity } from './local/local-identity.ts';
+import { httpConfig, type IdentityConfig, localConfig } from './settings.ts';
+
+/** Provides IdentityService to the whole app. With IDENTITY=local, MongoModule must be there and prepare with `prepareLocalIdentity`. */
+@Module({})
+export class IdentityModule {
+  /** @throws {ConfigError} when the settings do not fit together */
+  static forRoot(config: IdentityConfig): DynamicModule {
+    return { module: IdentityModule, global: true, providers: [identityProvider(config)], exports: [IdentityService] };
+  }
+}
+
+function identityProvider(config: IdentityConfig) {
+  if (config.IDENTITY === 'http') {
+    const remote = httpConfig(config);
+    return { provide: IdentityService, useFactory: () => new HttpIdentity(remote) };
+  }
+  const local = localConfig(config);
+  return {
+    provide: IdentityService,
+    inject: [MONGO],
+    useFactory: (connection: Connection) => new LocalIdentity(connection, local),
+  };
+}

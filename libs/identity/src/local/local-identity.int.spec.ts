@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import { hash } from '@node-rs/argon2';
+import { Conflict, NotFound, TooManyRequests, Unauthorized, Unprocessable } from '@caregate/service';
+import { createConnection, type Connection } from 'mongoose';
+import type { Session } from '../identity-service.ts';
+import { hashPassword } from '../passwords.ts';
+import { isUserId, type UserId } from '../user-id.ts';
+import { LocalIdentity, prepareLocalIdentity } from './local-identity.ts';
+
+const config = { shardId: 'au1', secret: randomBytes(32).toString('hex'), sessionHours: 1 };
+let connection: Connection;
+let identity: LocalIdentity;
+
+beforeAll(async () => {
+  connection = await createConnection(testDatabase()).asPromise();
+  await prepareLocalIdentity(connection);
+  identity = new LocalIdentity(connection, config);
+});
+
+afterAll(async () => {
+  await connection.dropDatabase();
+  await connection.close();
+});
+
+test('an owner is created once, however often and at once it is provisioned', async () => {
+  const owner = { email: 'Ada@Example.test', fullName: 'Ada Owner', passwordHash: await hashPassword('correct horse') };
+  const users = await Promise.all(Array.from({ length: 8 }, () => identity.ensureOwner(owner)));
+  expect(new Set(users.map(({ userId }) => userId)).size).toBe(1);
+  expect(users[0]).toMatchObject({ email: 'Ada@Example.test', roles: ['clinician'], emailVerified: false });
+  expect(await identity.findUser('ada@example.TEST')).toEqual(users[0]);
+  expect(await identity.profile(users[0]?.userId ?? unknownUser)).toEqual({ fullName: 'Ada Owner' });
+});
+
+test('provisioning does not give a new password to somebody who is here already', async () => {
+  await signedIn('first@example.test');
+  await identity.ensureOwner({
+    email: 'FIRST@example.test',
+    fullName: 'Thief',
+    passwordHash: await hashPassword('another one'),
+  });
+  await expect(identity.signIn('first@example.test', 'another one', '10.0.0.1')).rejects.toThrow(Unauthorized);
+});
+
+test('a password that is no hash is refused', async () => {
+  const owner = { email: 'plain@example.test', fullName: 'P', passwordHash: 'correct horse' };
+  await expect(identity.ensureOwner(owner)).rejects.toThrow(Unprocessable);
+});
+
+test('who signs in gets a token that speaks for them until the sessions are ended', async () => {
+  const { token, userId } = await signedIn('session@example.test');
+  expect(await identity.authenticate(token)).toEqual({ kind: 'user', userId });
+  await identity.deleteSessions(userId);
+  expect(await identity.authenticate(token)).toBeUndefined();
+  const again = await identity.signIn('session@example.test', 'correct horse', '10.0.0.1');
+  expect(await identity.authenticate(again.token)).toEqual({ kind: 'user', userId });
+});
+
+test('a token of this shard is unknown on another', async () => {
+  const { token } = await signedIn('au@example.test');
+  expect(await new LocalIdentity(connection, { ...config, shardId: 'uk1' }).authenticate(token)).toBeUndefined();
+});
+
+test('a service speaks for itself', async () => {
+  expect(await identity.authenticate(await identity.serviceToken('clinic-worker'))).toEqual({
+    kind: 'service',
+    name: 'clinic-worker',
+  });
+});
+
+test('a wrong password and an unknown email get the same answer', async () => {
+  await signedIn('known@example.test');
+  const wrong = await faultOf(identity.signIn('known@example.test', 'wrong', '10.0.0.2'));
+  const unknown = await faultOf(identity.signIn('nobody@example.test', 'wrong', '10.0.0.2'));
+  expect(wrong).toBeInstanceOf(Unauthorized);
+  expect(unknown).toEqual(wrong);
+});
+
+test('guessing is slowed down for the guesser, not for the person', async () => {
+  await signedIn('guessed@example.test');
+  const guesses = await Promise.all(
+    Array.from({ length: 12 }, () => faultOf(identity.signIn('Guessed@example.test', 'guess', '10.9.9.9'))),
+  );
+  expect(guesses.filter((fault) => fault instanceof Unauthorized)).toHaveLength(10);
+  const refused = guesses.filter((fault) => fault instanceof TooManyRequests);
+  expect(refused).toHaveLength(2);
+  expect(Number(refused[0]?.headers['retry-after'])).toBeGreaterThan(0);
+  expect((await identity.signIn('guessed@example.test', 'correct horse', '10.0.0.1')).userId).toBeTruthy();
+});
+
+test('the count of attempts holds neither emails nor addresses', async () => {
+  await faultOf(identity.signIn('counted@example.test', 'guess', '10.7.7.7'));
+  const kept = JSON.stringify(await connection.collection('sign_in_attempts').find().toArray());
+  expect(kept).not.toMatch(/counted|10\.7\.7\.7/);
+});
+
+test('a password hashed at lower cost is hashed anew when its owner signs in', async () => {
+  const weak = await hash('correct horse', { memoryCost: 8_192, timeCost: 1 });
+  await identity.ensureOwner({ email: 'weak@example.test', fullName: 'W', passwordHash: weak });
+  await identity.signIn('weak@example.test', 'correct horse', '10.0.0.1');
+  const kept = await connection.collection('users').findOne({ emailKey: 'weak@example.test' });
+  expect(kept?.['passwordHash']).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  await identity.signIn('weak@example.test', 'correct horse', '10.0.0.1');
+});
+
+test('custodial users have an email of their own or none, and cannot sign in', async () => {
+  const clinicId = '65f0c0ffee65f0c0ffee0001';
+  const [first, second] = await Promise.all([
+    identity.createCustodialUser(clinicId, {}),
+    identity.createCustodialUser(clinicId, {}),
+  ]);
+  expect(first.userId).not.toBe(second.userId);
+  const child = await identity.createCustodialUser(clinicId, { email: 'Child@example.test', fullName: 'C' });
+  expect(child.roles).toEqual(['patient']);
+  await expect(identity.createCustodialUser(clinicId, { email: 'child@example.test' })).rejects.toThrow(Conflict);
+  await expect(identity.signIn('child@example.test', '', '10.0.0.1')).rejects.toThrow(Unauthorized);
+  await expect(identity.signIn('child@example.test', 'a password that nobody has', '10.0.0.1')).rejects.toThrow(
+    Unauthorized,
+  );
+});
+
+test('a user is changed, but not into somebody else', async () => {
+  const { userId } = await signedIn('before@example.test');
+  await signedIn('taken@example.test');
+  expect(await identity.updateUser(userId, { email: 'after@example.test', roles: [] })).toMatchObject({
+    email: 'after@example.test',
+    roles: [],
+  });
+  expect(await identity.findUser('before@example.test')).toBeUndefined();
+  await expect(identity.updateUser(userId, { email: 'Taken@example.test' })).rejects.toThrow(Conflict);
+  await expect(identity.updateUser(unknownUser, { roles: [] })).rejects.toThrow(NotFound);
+});
+
+test('a profile is kept as it was given', async () => {
+  const { userId } = await identity.createCustodialUser('65f0c0ffee65f0c0ffee0001', {});
+  expect(await identity.profile(userId)).toBeUndefined();
+  const profile = { fullName: 'Pat', patient: { birthday: '1990-02-03', mrn: 'MRN1', targetDevices: ['dexcom'] } };
+  await identity.saveProfile(userId, profile);
+  expect(await identity.profile(userId)).toEqual(profile);
+  await expect(identity.saveProfile(unknownUser, profile)).rejects.toThrow(NotFound);
+});
+
+test('sharing is listed for the one it is shared with, until it is taken away', async () => {
+  const [sharer, grantee] = [
+    (await signedIn('sharer@example.test')).userId,
+    (await signedIn('grantee@example.test')).userId,
+  ];
+  await identity.setSharing(sharer, grantee, { view: {}, upload: {} });
+  await identity.setSharing(sharer, grantee, { view: {} });
+  expect(await identity.sharesWith(grantee)).toEqual(new Map([[sharer, { view: {} }]]));
+  expect(await identity.sharesWith(sharer)).toEqual(new Map());
+  await identity.setSharing(sharer, grantee, {});
+  expect(await identity.sharesWith(grantee)).toEqual(new Map());
+});
+
+test('a service account is known by its secret only', async () => {
+  const { userId, clientId, clientSecret } = await identity.createServiceAccount('Uploader');
+  expect(await identity.serviceAccountUser(clientId, clientSecret)).toBe(userId);
+  await expect(identity.serviceAccountUser(clientId, `${clientSecret}x`)).rejects.toThrow(Unprocessable);
+  await expect(identity.serviceAccountUser('nobody', '')).rejects.toThrow(Unprocessable);
+});
+
+test('a restricted token is good until it expires', async () => {
+  const { userId } = await signedIn('restricted@example.test');
+  const token = await identity.createRestrictedToken(userId, ['/v1/oauth']);
+  expect(await identity.restrictedToken(token.id)).toEqual(token);
+  const past = await identity.createRestrictedToken(userId, [], new Date(Date.now() - 1));
+  expect(await identity.restrictedToken(past.id)).toBeUndefined();
+  expect(await identity.restrictedToken('unknown')).toBeUndefined();
+  await expect(identity.createRestrictedToken(unknownUser, [])).rejects.toThrow(NotFound);
+});
+
+test('nothing is left of a user who is gone', async () => {
+  const { token, userId } = await signedIn('gone@example.test');
+  const other = (await signedIn('other@example.test')).userId;
+  await identity.setSharing(userId, other, { view: {} });
+  await identity.forgetUser(userId);
+  await identity.forgetUser(userId);
+  expect(await identity.authenticate(token)).toBeUndefined();
+  expect(await identity.findUser(userId)).toBeUndefined();
+  expect(await identity.sharesWith(other)).toEqual(new Map());
+});
+
+const unknownUser = asUserId('0000000000');
+
+async function signedIn(email: string): Promise<Session> {
+  await identity.ensureOwner({ email, fullName: 'Somebody', passwordHash: await hashPassword('correct horse') });
+  return identity.signIn(email, 'correct horse', '10.0.0.1');
+}
+
+async function faultOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+function asUserId(text: string): UserId {
+  if (!isUserId(text)) throw new Error(`${text} is not a user id`);
+  return text;
+}
+
+function testDatabase(): string {
+  const uri = new URL(process.env['MONGODB_URI'] ?? 'mongodb://127.0.0.1:27017/');
+  uri.pathname = `/identity_test_${randomBytes(6).toString('hex')}`;
+  return uri.href;
+}

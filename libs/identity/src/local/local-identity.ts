@@ -1,0 +1,184 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { NotFound, Unauthorized, Unprocessable } from '@caregate/service';
+import type { Connection } from 'mongoose';
+import { CallerCache } from '../caller-cache.ts';
+import {
+  IdentityService,
+  type Owner,
+  type Permissions,
+  type Principal,
+  type Profile,
+  type RestrictedToken,
+  type Session,
+  type User,
+  type UserUpdate,
+} from '../identity-service.ts';
+import { hashPassword, isOutdated, isPassword, isPasswordHash } from '../passwords.ts';
+import type { LocalConfig } from '../settings.ts';
+import { isUserId, type UserId } from '../user-id.ts';
+import { SessionTokens } from './session-tokens.ts';
+import { SharingRepository } from './sharing.repository.ts';
+import { SignInThrottle } from './sign-in-throttle.ts';
+import { emailKey, toUser, UsersRepository } from './users.repository.ts';
+
+/** Keeps the users of a shard in the shard's own database: the embedded default, and all that a small installation needs. */
+export class LocalIdentity extends IdentityService {
+  private readonly users: UsersRepository;
+  private readonly sharing: SharingRepository;
+  private readonly tokens: SessionTokens;
+  private readonly throttle: SignInThrottle;
+  private readonly callers: CallerCache;
+
+  constructor(connection: Connection, config: LocalConfig) {
+    super();
+    this.users = new UsersRepository(connection);
+    this.sharing = new SharingRepository(connection);
+    this.tokens = new SessionTokens(config);
+    this.throttle = new SignInThrottle(connection);
+    this.callers = new CallerCache((token) => this.readToken(token));
+  }
+
+  authenticate(token: string): Promise<Principal | undefined> {
+    return this.callers.principal(token);
+  }
+
+  async findUser(idOrEmail: string): Promise<User | undefined> {
+    const found = isUserId(idOrEmail) ? await this.users.byId(idOrEmail) : await this.users.byEmail(idOrEmail);
+    return found && toUser(found);
+  }
+
+  async createCustodialUser(
+    clinicId: string,
+    { email, fullName }: { email?: string; fullName?: string },
+  ): Promise<User> {
+    return toUser(
+      await this.users.insert({
+        roles: ['patient'],
+        custodianClinicId: clinicId,
+        ...(email !== undefined && { email }),
+        ...(fullName !== undefined && { profile: { fullName } }),
+      }),
+    );
+  }
+
+  async updateUser(userId: UserId, update: UserUpdate): Promise<User> {
+    return toUser((await this.users.update(userId, update)) ?? noSuchUser(userId));
+  }
+
+  async profile(userId: UserId): Promise<Profile | undefined> {
+    return (await this.users.byId(userId))?.profile;
+  }
+
+  async saveProfile(userId: UserId, profile: Profile): Promise<void> {
+    if (!(await this.users.saveProfile(userId, profile))) noSuchUser(userId);
+  }
+
+  async deleteSessions(userId: UserId): Promise<void> {
+    await this.users.endSessions(userId);
+    this.callers.forget(userId);
+  }
+
+  sharesWith(userId: UserId): Promise<Map<UserId, Permissions>> {
+    return this.sharing.sharersOf(userId);
+  }
+
+  setSharing(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
+    return this.sharing.set(userId, granteeId, permissions);
+  }
+
+  async serviceAccountUser(clientId: string, clientSecret: string): Promise<UserId> {
+    const account = await this.users.byClientId(clientId);
+    const agrees = timingSafeEqual(
+      sha256(clientSecret),
+      Buffer.from(account?.clientSecretHash ?? '0'.repeat(64), 'hex'),
+    );
+    if (!account || !agrees)
+      throw new Unprocessable('the client id or secret of the service account was refused; check both');
+    return account._id;
+  }
+
+  /** Makes a service account. The secret is shown this once; only its hash is kept. */
+  async createServiceAccount(name: string): Promise<{ userId: UserId; clientId: string; clientSecret: string }> {
+    const clientId = `service-${randomBytes(8).toString('hex')}`;
+    const clientSecret = randomBytes(32).toString('base64url');
+    const clientSecretHash = sha256(clientSecret).toString('hex');
+    const account = await this.users.insert({
+      roles: ['service_account'],
+      clientId,
+      clientSecretHash,
+      profile: { fullName: name },
+    });
+    return { userId: account._id, clientId, clientSecret };
+  }
+
+  async createRestrictedToken(userId: UserId, paths: string[], expirationTime?: Date): Promise<RestrictedToken> {
+    if (!(await this.users.byId(userId))) noSuchUser(userId);
+    return this.sharing.createRestrictedToken(userId, paths, expirationTime);
+  }
+
+  restrictedToken(id: string): Promise<RestrictedToken | undefined> {
+    return this.sharing.restrictedToken(id);
+  }
+
+  async signIn(email: string, password: string, address: string): Promise<Session> {
+    await this.throttle.attempt(emailKey(email), address);
+    const user = await this.users.byEmail(email);
+    if (!(await isPassword(password, user?.passwordHash)) || !user?.passwordHash)
+      throw new Unauthorized('email or password is wrong');
+    await this.throttle.succeeded(emailKey(email), address);
+    if (isOutdated(user.passwordHash))
+      await this.users.rehash(user._id, user.passwordHash, await hashPassword(password));
+    const { token, expiresTime } = await this.tokens.sign({
+      kind: 'user',
+      subject: user._id,
+      epoch: user.sessionEpoch,
+    });
+    return { token, userId: user._id, expiresTime };
+  }
+
+  async ensureOwner({ email, fullName, passwordHash }: Owner): Promise<User> {
+    if (!isPasswordHash(passwordHash))
+      throw new Unprocessable('owner.passwordHash must be an argon2id hash in PHC notation');
+    const existing = await this.users.byEmail(email);
+    if (existing) return toUser(existing);
+    try {
+      return toUser(await this.users.insert({ email, passwordHash, roles: ['clinician'], profile: { fullName } }));
+    } catch (error) {
+      const winner = await this.users.byEmail(email); // another request provisioned the same owner meanwhile
+      if (winner) return toUser(winner);
+      throw error;
+    }
+  }
+
+  async forgetUser(userId: UserId): Promise<void> {
+    await this.sharing.forget(userId);
+    await this.users.delete(userId);
+    this.callers.forget(userId);
+  }
+
+  async serviceToken(name: string): Promise<string> {
+    return (await this.tokens.sign({ kind: 'service', subject: name })).token;
+  }
+
+  private async readToken(token: string): Promise<Principal | undefined> {
+    const claims = await this.tokens.read(token);
+    if (claims === undefined) return undefined;
+    if (claims.kind === 'service') return { kind: 'service', name: claims.subject };
+    if (!isUserId(claims.subject)) return undefined;
+    const epoch = await this.users.sessionEpoch(claims.subject);
+    return epoch === claims.epoch ? { kind: 'user', userId: claims.subject } : undefined;
+  }
+}
+
+/** Indexes of the collections that `local` keeps; can be repeated. */
+export async function prepareLocalIdentity(connection: Connection): Promise<void> {
+  await UsersRepository.prepare(connection);
+  await SharingRepository.prepare(connection);
+  await SignInThrottle.prepare(connection);
+}
+
+function noSuchUser(userId: UserId): never {
+  throw new NotFound(`there is no user ${userId}`);
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest();

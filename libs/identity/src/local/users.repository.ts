@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { Conflict } from '@caregate/service';
+import { mongo, type Connection } from 'mongoose';
+import type { Profile, User, UserUpdate } from '../identity-service.ts';
+import { isUserId, type UserId } from '../user-id.ts';
+
+/** A user as kept in the collection `users` of the shard. */
+export interface UserRecord {
+  _id: UserId;
+  email?: string;
+  /** The email as compared: one user in any case of letters. */
+  emailKey?: string;
+  emailVerified: boolean;
+  passwordHash?: string;
+  roles: string[];
+  profile?: Profile;
+  /** Which clinic made the account, for a custodial user. */
+  custodianClinicId?: string;
+  /** Counts the times that all sessions were ended. */
+  sessionEpoch: number;
+  /** Of a service account: its client id and the SHA-256 of its secret, which is random and long. */
+  clientId?: string;
+  clientSecretHash?: string;
+  createdTime: Date;
+  updatedTime: Date;
+}
+
+type NewUser = Partial<Omit<UserRecord, '_id' | 'emailKey' | 'createdTime' | 'updatedTime'>>;
+
+const DUPLICATE_KEY = 11_000;
+
+export class UsersRepository {
+  constructor(private readonly connection: Connection) {}
+
+  static async prepare(connection: Connection): Promise<void> {
+    await connection.collection('users').createIndexes([
+      // findUser by email; at most one user has an email
+      { key: { emailKey: 1 }, unique: true, partialFilterExpression: { emailKey: { $type: 'string' } } },
+      // serviceAccountUser
+      { key: { clientId: 1 }, unique: true, partialFilterExpression: { clientId: { $type: 'string' } } },
+    ]);
+  }
+
+  private get users() {
+    return this.connection.collection<UserRecord>('users');
+  }
+
+  async byId(userId: UserId): Promise<UserRecord | undefined> {
+    return (await this.users.findOne({ _id: userId })) ?? undefined;
+  }
+
+  async byEmail(email: string): Promise<UserRecord | undefined> {
+    return (await this.users.findOne({ emailKey: emailKey(email) })) ?? undefined;
+  }
+
+  async byClientId(clientId: string): Promise<UserRecord | undefined> {
+    return (await this.users.findOne({ clientId })) ?? undefined;
+  }
+
+  async sessionEpoch(userId: UserId): Promise<number | undefined> {
+    return (await this.users.findOne({ _id: userId }, { projection: { sessionEpoch: 1 } }))?.sessionEpoch;
+  }
+
+  /** @throws {Conflict} when the email is taken */
+  async insert(user: NewUser): Promise<UserRecord> {
+    for (;;) {
+      const now = new Date();
+      const record: UserRecord = {
+        _id: drawUserId(),
+        emailVerified: false,
+        roles: [],
+        sessionEpoch: 0,
+        ...user,
+        ...(user.email !== undefined && { emailKey: emailKey(user.email) }),
+        createdTime: now,
+        updatedTime: now,
+      };
+      try {
+        await this.users.insertOne(record);
+        return record;
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
+        if (!isDuplicate(error, '_id')) throw new Conflict('a user with this email exists already');
+      }
+    }
+  }
+
+  /** @throws {Conflict} when the email belongs to another */
+  async update(userId: UserId, { email, ...update }: UserUpdate): Promise<UserRecord | undefined> {
+    return this.change(userId, { ...update, ...(email !== undefined && { email, emailKey: emailKey(email) }) });
+  }
+
+  async saveProfile(userId: UserId, profile: Profile): Promise<UserRecord | undefined> {
+    return this.change(userId, { profile });
+  }
+
+  /** Puts a new hash of the same password in the place of the one that was read, unless the password was changed meanwhile. */
+  async rehash(userId: UserId, from: string, to: string): Promise<void> {
+    await this.users.updateOne(
+      { _id: userId, passwordHash: from },
+      { $set: { passwordHash: to, updatedTime: new Date() } },
+    );
+  }
+
+  async endSessions(userId: UserId): Promise<void> {
+    await this.users.updateOne({ _id: userId }, { $inc: { sessionEpoch: 1 } });
+  }
+
+  async delete(userId: UserId): Promise<void> {
+    await this.users.deleteOne({ _id: userId });
+  }
+
+  private async change(userId: UserId, change: Partial<UserRecord>): Promise<UserRecord | undefined> {
+    try {
+      const $set = { ...change, updatedTime: new Date() };
+      return (await this.users.findOneAndUpdate({ _id: userId }, { $set }, { returnDocument: 'after' })) ?? undefined;
+    } catch (error) {
+      if (isDuplicate(error)) throw new Conflict('a user with this email exists already');
+      throw error;
+    }
+  }
+}
+
+export function toUser({ _id, email, roles, emailVerified }: UserRecord): User {
+  return { userId: _id, roles, emailVerified, ...(email !== undefined && { email }) };
+}
+
+/** An email as compared: one person types it in many ways. */
+export const emailKey = (email: string) => email.normalize('NFKC').trim().toLowerCase();
+
+function drawUserId(): UserId {
+  const id = randomBytes(5).toString('hex');
+  if (!isUserId(id)) throw new Error('five bytes are ten hexadecimal digits');
+  return id;
+}
+
+function isDuplicate(error: unknown, key?: string): boolean {
+  if (!(error instanceof mongo.MongoServerError) || error.code !== DUPLICATE_KEY) return false;
+  return key === undefined || key in (error['keyPattern'] ?? {});
+}

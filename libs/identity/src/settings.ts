@@ -1,0 +1,79 @@
+import { ConfigError } from '@caregate/service';
+import { z } from 'zod';
+
+const SECRET_LENGTH = 32;
+const secret = z
+  .string()
+  .min(SECRET_LENGTH, `must have at least ${SECRET_LENGTH} characters; make one with: openssl rand -hex 32`);
+
+/** Settings of an app that must know its callers, to be spread into the app's schema. */
+export const identitySettings = {
+  IDENTITY: z
+    .enum(['local', 'http'], 'must be local (users are kept on the shard) or http (a remote service knows them)')
+    .default('local'),
+  /** Base address of the remote identity service. */
+  IDENTITY_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an address such as http://identity.internal:9107' })
+    .optional(),
+  /** With `local` it signs the session tokens; with `http` it is the secret by which this server signs in. */
+  IDENTITY_SECRET: z.string().optional(),
+  /** The secret before this one: tokens that it signed are still taken, so that a secret can be changed without signing anyone out. */
+  IDENTITY_SECRET_PREVIOUS: secret.optional(),
+  /** How long a session lasts, in hours. */
+  IDENTITY_SESSION_HOURS: z.coerce
+    .number()
+    .positive()
+    .max(24 * 30)
+    .default(12),
+  /** The realm of the remote identity provider that knows the service accounts. */
+  IDENTITY_REALM: z
+    .string()
+    .regex(/^[\w-]+$/, 'must be a realm name')
+    .default('caregate'),
+} as const;
+
+export type IdentityConfig = z.output<z.ZodObject<typeof identitySettings>> & { SHARD_ID: string };
+
+export interface LocalConfig {
+  shardId: string;
+  secret: string;
+  previousSecret?: string;
+  sessionHours: number;
+}
+
+export interface HttpConfig {
+  url: string;
+  serverName: string;
+  serverSecret: string;
+  realm: string;
+}
+
+/** @throws {ConfigError} when no usable secret is set: a guessable one would let anyone sign tokens */
+export function localConfig(config: IdentityConfig): LocalConfig {
+  const parsed = secret.safeParse(config.IDENTITY_SECRET);
+  if (config.IDENTITY_SECRET === undefined)
+    throw new ConfigError(
+      'IDENTITY_SECRET is needed with IDENTITY=local: it signs the session tokens; make one with: openssl rand -hex 32',
+    );
+  if (!parsed.success) throw new ConfigError(`IDENTITY_SECRET ${parsed.error.issues[0]?.message}`);
+  return {
+    shardId: config.SHARD_ID,
+    secret: parsed.data,
+    ...(config.IDENTITY_SECRET_PREVIOUS !== undefined && { previousSecret: config.IDENTITY_SECRET_PREVIOUS }),
+    sessionHours: config.IDENTITY_SESSION_HOURS,
+  };
+}
+
+/** @throws {ConfigError} when there is no address to ask */
+export function httpConfig(config: IdentityConfig): HttpConfig {
+  if (config.IDENTITY_URL === undefined)
+    throw new ConfigError(
+      'IDENTITY_URL is needed with IDENTITY=http: the base address of the identity service, such as http://identity.internal:9107',
+    );
+  return {
+    url: config.IDENTITY_URL.replace(/\/+$/, ''),
+    serverName: `caregate-${config.SHARD_ID}`,
+    serverSecret: config.IDENTITY_SECRET ?? '',
+    realm: config.IDENTITY_REALM,
+  };
+}
