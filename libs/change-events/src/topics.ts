@@ -13,8 +13,6 @@ export interface Topics {
   readonly deadLetters: string;
   /** Resume points of the source connectors while their collections are quiet. */
   readonly heartbeats: string;
-  /** Canary documents, which measure how far the permission replicas are behind. */
-  readonly canaries: string;
 }
 
 /** One topic as it has to be: partitions are fixed at creation, the settings can be changed later. */
@@ -42,7 +40,6 @@ export function topicsOf(prefix: string): Topics {
     clinicianPermissions: `${prefix}.clinician-permissions`,
     deadLetters: `${prefix}.dead-letters`,
     heartbeats: `${prefix}.heartbeats`,
-    canaries: `${prefix}.canaries`,
   };
 }
 
@@ -76,7 +73,6 @@ export function topicDefinitions(prefix: string, partitions: number): TopicDefin
     ...[topics.patientPermissions, topics.clinicianPermissions].map((name) => ({ name, partitions, settings: permissions })),
     { name: topics.deadLetters, partitions: 1, settings: { 'cleanup.policy': 'delete', 'retention.ms': String(30 * DAY_MS) } },
     { name: topics.heartbeats, partitions: 1, settings: positions },
-    { name: topics.canaries, partitions: 1, settings: positions },
   ];
 }
 

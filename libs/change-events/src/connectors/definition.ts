@@ -50,8 +50,9 @@ const keyIsDocumentId = (heartbeats: string) => ({
 export interface SourceOptions {
   readonly name: string;
   readonly uri: string;
-  /** One collection, or several of one database whose changes share one stream. Collection → topic. */
-  readonly topics: Readonly<Record<string, string>>;
+  /** One collection, or several of one database whose changes share one stream. */
+  readonly collections: readonly string[];
+  readonly topic: string;
   readonly pipeline: readonly Stage[];
   readonly heartbeats: string;
   readonly beforeChange: boolean;
@@ -64,9 +65,7 @@ export type SourceStart = { readonly mode: 'copy_existing' } | { readonly mode: 
 /** A source connector: one change stream, read by one task, in the order of the oplog. */
 export function sourceConnector(options: SourceOptions): ConnectorDefinition {
   const database = databaseOf(options.uri);
-  const collections = Object.keys(options.topics);
-  const only = collections.length === 1 ? collections[0] : undefined;
-  const routes = Object.fromEntries(Object.entries(options.topics).map(([name, topic]) => [`${database}.${name}`, topic]));
+  const only = options.collections.length === 1 ? options.collections[0] : undefined;
   return {
     name: options.name,
     afterLoss: options.start.mode === 'copy_existing' ? 'snapshot' : 'continue',
@@ -76,11 +75,11 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
       'connection.uri': options.uri,
       database,
       ...(only !== undefined && { collection: only }),
-      'topic.namespace.map': JSON.stringify(routes),
+      'topic.namespace.map': JSON.stringify({ '*': options.topic }),
       pipeline: JSON.stringify(options.pipeline),
       'change.stream.full.document': 'updateLookup',
       ...(options.beforeChange && { 'change.stream.full.document.before.change': 'whenAvailable' }),
-      ...startSettings(options.start, Object.keys(routes)),
+      ...startSettings(options.start, options.collections.map((collection) => `${database}.${collection}`)),
       'output.format.value': 'json',
       'output.json.formatter': 'com.mongodb.kafka.connect.source.json.formatter.ExtendedJson',
       'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
@@ -107,12 +106,14 @@ export interface SinkOptions {
   readonly name: string;
   readonly uri: string;
   readonly topic: string;
-  readonly collection: string;
   readonly tasks: number;
 }
 
-/** A sink connector that replays change events into another database by the connector's own change handler. */
-export function replicaSink({ name, uri, topic, collection, tasks }: SinkOptions): ConnectorDefinition {
+/**
+ * A sink connector that replays change events into another database by the connector's own change handler,
+ * each into the collection that the event names (see `replicaPipeline`).
+ */
+export function replicaSink({ name, uri, topic, tasks }: SinkOptions): ConnectorDefinition {
   return {
     name,
     config: {
@@ -121,7 +122,9 @@ export function replicaSink({ name, uri, topic, collection, tasks }: SinkOptions
       'connection.uri': uri,
       topics: topic,
       database: databaseOf(uri),
-      collection,
+      'namespace.mapper': 'com.mongodb.kafka.connect.sink.namespace.mapping.FieldPathNamespaceMapper',
+      'namespace.mapper.value.collection.field': 'ns.coll',
+      'namespace.mapper.error.if.invalid': 'true',
       'change.data.capture.handler': 'com.mongodb.kafka.connect.sink.cdc.mongodb.ChangeStreamHandler',
       'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
       'value.converter': 'org.apache.kafka.connect.storage.StringConverter',

@@ -1,2 +1,6 @@
+export * from './connect-client.ts';
 export * from './definition.ts';
+export * from './permission-replicas.ts';
 export * from './pipeline.ts';
+export * from './reconciler.ts';
+export * from './worker-sources.ts';

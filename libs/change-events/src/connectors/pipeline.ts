@@ -36,19 +36,25 @@ export function changePipeline({ fields, watched = fields }: Projection): Stage[
 /**
  * For a replica: every event holds the whole row, updates are sent as replacements. The connector's post-processors do not filter on
  * the way to the other database, so the projection at the source is what keeps names and birth dates out (behaviour, "Gatekeeper").
+ * @param replicas collection → the name of its replica, which the events carry as their collection
  */
-export function replicaPipeline({ fields, watched = fields }: Projection): Stage[] {
+export function replicaPipeline({ fields, watched = fields }: Projection, replicas: Readonly<Record<string, string>>): Stage[] {
   return [
+    { $match: { 'ns.coll': { $in: Object.keys(replicas) } } },
     ...relevantChanges(watched),
     {
       $project: {
         ...envelope,
+        ns: { db: '$ns.db', coll: { $switch: { branches: renamed(replicas) } } },
         operationType: { $cond: [{ $eq: ['$operationType', 'update'] }, 'replace', '$operationType'] },
         ...paths('fullDocument', fields),
       },
     },
   ];
 }
+
+const renamed = (replicas: Readonly<Record<string, string>>) =>
+  Object.entries(replicas).map(([collection, replica]) => ({ case: { $eq: ['$ns.coll', collection] }, then: replica }));
 
 const envelope = { _id: 1, clusterTime: 1, ns: 1, 'documentKey._id': 1 };
 

@@ -1,0 +1,57 @@
+import type { ClinicianDocument, PatientDocument } from '@caregate/clinic-model';
+import { topicsOf } from '../topics.ts';
+import { type ConnectorDefinition, type ConnectorPlace, replicaSink, sourceConnector } from './definition.ts';
+import { replicaPipeline } from './pipeline.ts';
+
+/** Where canary documents arrive in the gatekeeper database. */
+export const CANARIES = 'canaries';
+
+/** One replica of the gatekeeper database: whose rows it holds, and which fields. Ids and permissions, nothing else (design, decision 6). */
+export interface PermissionReplica {
+  readonly topic: 'patientPermissions' | 'clinicianPermissions';
+  /** In the clinic database. */
+  readonly collection: string;
+  /** In the gatekeeper database. */
+  readonly replica: string;
+  readonly fields: readonly string[];
+  /** In the clinic database: documents that travel the same way as the rows and show when they arrived. */
+  readonly canaries: string;
+}
+
+export const permissionReplicas: readonly PermissionReplica[] = [
+  {
+    topic: 'patientPermissions',
+    collection: 'patients',
+    replica: 'patient_permissions',
+    fields: ['userId', 'clinicId', 'permissions'] satisfies (keyof PatientDocument)[],
+    canaries: 'patient_permission_canaries',
+  },
+  {
+    topic: 'clinicianPermissions',
+    collection: 'clinicians',
+    replica: 'clinician_permissions',
+    fields: ['userId', 'clinicId', 'inviteId', 'roles'] satisfies (keyof ClinicianDocument)[],
+    canaries: 'clinician_permission_canaries',
+  },
+];
+
+/**
+ * Per replica a source and a sink. A source that has no offset yet first copies what there is, so that nothing from before its
+ * time is missing; the sink replaces whole rows, so that copying a row twice changes nothing.
+ */
+export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition[] {
+  const topics = topicsOf(place.prefix);
+  return permissionReplicas.flatMap(({ topic, collection, replica, fields, canaries }) => [
+    sourceConnector({
+      name: `${topics[topic]}.source`,
+      uri: place.clinicUri,
+      collections: [collection, canaries],
+      topic: topics[topic],
+      pipeline: replicaPipeline({ fields: [...fields, 'writtenTime'] }, { [collection]: replica, [canaries]: CANARIES }),
+      heartbeats: topics.heartbeats,
+      beforeChange: false,
+      start: { mode: 'copy_existing' },
+    }),
+    replicaSink({ name: `${topics[topic]}.sink`, uri: place.gatekeeperUri, topic: topics[topic], tasks: place.sinkTasks }),
+  ]);
+}

@@ -1,0 +1,175 @@
+import pRetry from 'p-retry';
+import { ConnectRejected, type ConnectClient, type ConnectorState, withoutSecrets } from './connect-client.ts';
+import type { ConnectorDefinition } from './definition.ts';
+import { assertPrefix } from '../topics.ts';
+
+/** What one reconciliation found and did. */
+export interface ReconcileReport {
+  readonly created: string[];
+  readonly changed: string[];
+  readonly removed: string[];
+  readonly restarted: string[];
+  /** Sources whose resume point was gone from the oplog and that were set to begin anew: what happened in between is not in their topic. */
+  readonly begunAnew: { readonly name: string; readonly afterLoss: 'snapshot' | 'continue' }[];
+  /** What is not running after all that, and why. */
+  readonly failing: { readonly name: string; readonly reason: string }[];
+}
+
+export interface ReconcilerOptions {
+  readonly client: ConnectClient;
+  /** Connectors whose name begins with `<prefix>.` are ours: those that are not defined are removed. */
+  readonly prefix: string;
+  /** In milliseconds; for tests. */
+  readonly now?: () => number;
+  /** Gives the definition with which a source begins that has lost its resume point; by default its own. */
+  readonly newBeginning?: (definition: ConnectorDefinition) => Promise<ConnectorDefinition>;
+}
+
+const FIRST_RESTART_AFTER_MS = 1_000;
+const LAST_RESTART_AFTER_MS = 30_000;
+/** A task that has run for so long counts as cured. */
+const CURED_AFTER_MS = 60_000;
+
+interface Failures {
+  count: number;
+  restartAt: number;
+  failedAt: number;
+}
+
+/** Keeps Kafka Connect's connectors as they are defined in code. */
+export class ConnectorReconciler {
+  private readonly failures = new Map<string, Failures>();
+  private readonly now: () => number;
+
+  /** @throws {RangeError} when the prefix can not be one */
+  constructor(private readonly options: ReconcilerOptions) {
+    assertPrefix(options.prefix);
+    this.now = options.now ?? Date.now;
+  }
+
+  /**
+   * Puts what differs, removes what is ours but no longer defined, restarts what failed (with growing pauses), and gives a source whose
+   * resume point is lost a new beginning. Running it again when nothing differs changes nothing.
+   * @throws {ConnectUnavailable} while Kafka Connect is away or rebalancing
+   */
+  async reconcile(definitions: readonly ConnectorDefinition[]): Promise<ReconcileReport> {
+    const report: ReconcileReport = { created: [], changed: [], removed: [], restarted: [], begunAnew: [], failing: [] };
+    const found = new Map((await this.options.client.connectors()).map((state) => [state.name, state]));
+    await this.removeUndefined(definitions, found, report);
+    for (const definition of definitions) {
+      const state = found.get(definition.name);
+      if (!state) await this.put(definition, report.created, report);
+      else if (differs(definition, state)) await this.put(definition, report.changed, report);
+      else if (state.state === 'STOPPED' || state.state === 'PAUSED') await this.setRunning(definition, report);
+      else await this.cure(definition, state, report);
+    }
+    return report;
+  }
+
+  private async removeUndefined(
+    definitions: readonly ConnectorDefinition[],
+    found: ReadonlyMap<string, ConnectorState>,
+    report: ReconcileReport,
+  ): Promise<void> {
+    const defined = new Set(definitions.map(({ name }) => name));
+    for (const name of found.keys()) {
+      if (!name.startsWith(`${this.options.prefix}.`) || defined.has(name)) continue;
+      await this.options.client.remove(name);
+      report.removed.push(name);
+    }
+  }
+
+  /** One definition that Connect refuses must not keep the others from being put. */
+  private async put(definition: ConnectorDefinition, done: string[], report: ReconcileReport): Promise<void> {
+    try {
+      await this.options.client.put(definition);
+      done.push(definition.name);
+    } catch (error) {
+      if (!(error instanceof ConnectRejected)) throw error;
+      report.failing.push({ name: definition.name, reason: error.message });
+    }
+  }
+
+  /** Somebody stopped it, or this process ended between stopping and resuming it. */
+  private async setRunning(definition: ConnectorDefinition, report: ReconcileReport): Promise<void> {
+    await this.options.client.resume(definition.name);
+    report.restarted.push(definition.name);
+  }
+
+  private async cure(definition: ConnectorDefinition, state: ConnectorState, report: ReconcileReport): Promise<void> {
+    const fault = faultOf(state);
+    if (!fault) return this.noteHealth(state);
+    if (fault.state !== 'FAILED') {
+      report.failing.push({ name: state.name, reason: fault.reason });
+    } else if (hasLostItsPlace(fault.reason)) {
+      await this.beginAnew(definition);
+      report.begunAnew.push({ name: state.name, afterLoss: definition.afterLoss ?? 'continue' });
+    } else {
+      report.failing.push({ name: state.name, reason: fault.reason });
+      if (await this.restartInTurn(state.name)) report.restarted.push(state.name);
+    }
+  }
+
+  private noteHealth(state: ConnectorState): void {
+    const failures = this.failures.get(state.name);
+    if (failures && this.now() - failures.failedAt > CURED_AFTER_MS) this.failures.delete(state.name);
+  }
+
+  private async restartInTurn(name: string): Promise<boolean> {
+    const now = this.now();
+    const failures = this.failures.get(name) ?? { count: 0, restartAt: now, failedAt: now };
+    failures.failedAt = now;
+    this.failures.set(name, failures);
+    if (now < failures.restartAt) return false;
+    await this.options.client.restartFailed(name);
+    failures.count++;
+    const pause = Math.min(LAST_RESTART_AFTER_MS, FIRST_RESTART_AFTER_MS * 2 ** (failures.count - 1));
+    failures.restartAt = now + pause * (0.5 + Math.random() / 2);
+    return true;
+  }
+
+  private async beginAnew(definition: ConnectorDefinition): Promise<void> {
+    const { client, newBeginning } = this.options;
+    const begin = newBeginning ? await newBeginning(definition) : definition;
+    await client.stop(definition.name);
+    // Stopping takes a moment; until then Connect refuses to forget.
+    await pRetry(() => client.forgetOffsets(definition.name), { retries: 20, minTimeout: 100, maxTimeout: 500 });
+    await client.put(begin);
+    await client.resume(definition.name);
+  }
+}
+
+/**
+ * Settings that say where a source begins are only of use at its beginning: another beginning is no difference.
+ * Connect adds `name`.
+ */
+function differs({ config }: ConnectorDefinition, state: ConnectorState): boolean {
+  const { name: _name, ...found } = state.config;
+  const relevant = (settings: Readonly<Record<string, string | null>>) =>
+    JSON.stringify(Object.entries(settings).filter(([key]) => !key.startsWith('startup.mode.timestamp.')).sort());
+  return relevant(config) !== relevant(found);
+}
+
+function faultOf(state: ConnectorState): { state: string; reason: string } | undefined {
+  const parts = [state, ...state.tasks];
+  const failed = parts.find((part) => part.state === 'FAILED');
+  const idle = failed ?? parts.find((part) => part.state !== 'RUNNING');
+  if (idle) return { state: idle.state, reason: idle.trace === undefined ? `is ${idle.state}` : reasonOf(idle.trace) };
+  return state.tasks.length === 0 ? { state: 'UNASSIGNED', reason: 'has no tasks yet' } : undefined;
+}
+
+/** The exceptions' own lines of a stack trace. */
+export function reasonOf(trace: string): string {
+  const lines = trace.split('\n').filter((line) => !/^\s+(at|\.\.\.) /.test(line));
+  return withoutSecrets(lines.join(' ').trim());
+}
+
+/**
+ * The place in the oplog where the source would go on is gone (it was away for longer than the oplog reaches back),
+ * or its collection was dropped and with it the place. MongoDB: ChangeStreamHistoryLost (286), ChangeStreamFatalError (280).
+ */
+export function hasLostItsPlace(reason: string): boolean {
+  return /ChangeStreamHistoryLost|ChangeStreamFatalError|resume point may no longer be in the oplog|ResumeToken not found|error(?: code)? (?:286|280)\b|the resume token was not found/i.test(
+    reason,
+  );
+}
