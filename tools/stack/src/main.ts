@@ -1,9 +1,14 @@
 import { messageOf, StackError } from './errors.ts';
 import { say, UsageError, type CliCommand } from './commands/command.ts';
+import { backgroundCommand } from './commands/background.ts';
+import { downCommand } from './commands/down.ts';
 import { installCommand } from './commands/install.ts';
+import { logsCommand } from './commands/logs.ts';
 import { runCommand } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
+import { upCommand } from './commands/up.ts';
 
-const commands: CliCommand[] = [installCommand, runCommand];
+const commands: CliCommand[] = [installCommand, runCommand, upCommand, downCommand, logsCommand, statusCommand];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -12,7 +17,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     say(overview());
     return 0;
   }
-  const command = commands.find((each) => each.name === name);
+  const command = [...commands, backgroundCommand].find((each) => each.name === name);
   try {
     if (!command) throw new UsageError(name === undefined ? 'No command given' : `'${name}' is no command`);
     if (asksForHelp(args)) {
@@ -25,7 +30,9 @@ async function main([name, ...args]: string[]): Promise<number> {
       process.stderr.write(`stack: ${error.message} (see: stack ${command ? `${command.name} ` : ''}--help)\n`);
       return 2;
     }
-    process.stderr.write(`stack: ${error instanceof StackError ? error.message : ((error as Error).stack ?? messageOf(error))}\n`);
+    process.stderr.write(
+      `stack: ${error instanceof StackError ? error.message : ((error as Error).stack ?? messageOf(error))}\n`,
+    );
     return 1;
   }
 }

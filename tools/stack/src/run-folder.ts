@@ -35,7 +35,8 @@ async function removeOldRuns(runs: string): Promise<void> {
   const ended = await Promise.all(names.map(async (name) => ((await isInUse(join(runs, name))) ? [] : [name])));
   for (const name of ended.flat().slice(0, -logsKept)) await rm(join(runs, name), { recursive: true, force: true });
   // Data of a run that has ended is of no use; it is left only when keeper and program were killed together.
-  for (const name of ended.flat().slice(-logsKept)) await rm(join(runs, name, 'data'), { recursive: true, force: true });
+  for (const name of ended.flat().slice(-logsKept))
+    await rm(join(runs, name, 'data'), { recursive: true, force: true });
 }
 
 async function isInUse(run: string): Promise<boolean> {

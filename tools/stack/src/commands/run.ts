@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { StackError } from '../errors.ts';
+import { endAllKept } from '../process/keeper.ts';
 import { startServers } from '../servers/start-servers.ts';
 import { UsageError, type CliCommand } from './command.ts';
 import { parse } from './arguments.ts';
@@ -22,17 +23,14 @@ MAIL_WEB_URL set, stops the servers and exits with the command's exit code.
     const [program, ...rest] = command;
     if (program === undefined) throw new UsageError('No command given; put it after --');
 
-    let interruption: NodeJS.Signals | undefined;
-    let forward: ((signal: NodeJS.Signals) => void) | undefined;
-    const off = onInterruption((signal) => {
-      interruption = signal;
-      forward?.(signal);
-    });
+    let whenInterrupted = (signal: NodeJS.Signals): unknown =>
+      endAllKept().then(() => process.exit(exitCodeOf(signal)));
+    const off = onInterruption((signal) => whenInterrupted(signal));
     // Its own lines go to stderr: stdout belongs to the command.
     const servers = await startServers({ ...(only && { only }), log: (line) => process.stderr.write(`${line}\n`) });
     try {
-      if (interruption) return exitCodeOf(interruption);
-      return await runInForeground(program, rest, { ...process.env, ...servers.env }, (send) => (forward = send));
+      const forwardTo = (send: (signal: NodeJS.Signals) => void) => (whenInterrupted = send);
+      return await runInForeground(program, rest, { ...process.env, ...servers.env }, forwardTo);
     } finally {
       await servers.stop();
       off();
@@ -64,7 +62,10 @@ function runInForeground(
   if (tied && spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { stdio: 'ignore', env }).status !== 0) {
     return Promise.reject(new StackError(`${program} cannot be run: there is no such command`));
   }
-  const [first, ...rest] = [...(tied ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []), program, ...args] as [string, ...string[]];
+  const [first, ...rest] = [...(tied ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []), program, ...args] as [
+    string,
+    ...string[],
+  ];
   const child = spawn(first, rest, { stdio: 'inherit', env });
   forwardTo((signal) => {
     // A Ctrl-C has reached the command through the terminal already.

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { stopwatch } from '../elapsed.ts';
 import { StackError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { withInstallLock } from './install-lock.ts';
+import { withLock } from '../process/lock.ts';
 
 const attempts = 3;
 const stampName = '.complete.json';
@@ -32,8 +32,8 @@ export async function install(artifact: Artifact, { log, verify = false }: Insta
   const { folder, title } = artifact;
   if (!verify && (await matchesStamp(folder))) return folder;
   await mkdir(dirname(folder), { recursive: true });
-  return withInstallLock(
-    folder,
+  return withLock(
+    `install ${folder}`,
     () => log(`${title}: another program is installing it, waiting`),
     async () => {
       if (!verify && (await matchesStamp(folder))) return folder;
@@ -74,7 +74,8 @@ async function fetchRepeatedly(artifact: Artifact, log: Log): Promise<void> {
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
-    if (attempt === attempts) throw new StackError(`${artifact.title}: not installed after ${attempts} attempts: ${problem}`);
+    if (attempt === attempts)
+      throw new StackError(`${artifact.title}: not installed after ${attempts} attempts: ${problem}`);
     log(`${artifact.title}: ${problem}; trying again`);
   }
 }

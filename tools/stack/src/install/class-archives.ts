@@ -27,7 +27,10 @@ export function classArchivesArtifact(installation: KafkaInstallation, cache = c
       const work = join(into, 'work');
       await mkdir(join(work, 'logs'), { recursive: true });
       const run = { id: 'prepare', data: work, logs: join(work, 'logs'), clear: async () => {} };
-      const dumping = { ...installation, flags: { kafka: [dumpTo(into, 'kafka')], connect: [dumpTo(into, 'connect')] } };
+      const dumping = {
+        ...installation,
+        flags: { kafka: [dumpTo(into, 'kafka')], connect: [dumpTo(into, 'connect')] },
+      };
       await running(await planKafka(dumping, run), async ([port]) =>
         running(await planConnect(dumping, run, { brokers: `${host}:${port}`, group: 'connect' }), async () => {}),
       );
@@ -35,7 +38,12 @@ export function classArchivesArtifact(installation: KafkaInstallation, cache = c
     },
     async faults(folder) {
       const missing = await Promise.all(
-        ['kafka', 'connect'].map((name) => stat(archive(folder, name)).then(() => [], () => [`${name}.jsa is missing`])),
+        ['kafka', 'connect'].map((name) =>
+          stat(archive(folder, name)).then(
+            () => [],
+            () => [`${name}.jsa is missing`],
+          ),
+        ),
       );
       return missing.flat();
     },

@@ -25,10 +25,13 @@ async function look(): Promise<Java> {
   try {
     description = (await promisify(execFile)(command, ['-version'])).stderr.trim();
   } catch {
-    throw new StackError(`Kafka needs Java ${oldest} or newer, and ${command} cannot be run; install it or set JAVA_HOME`);
+    throw new StackError(
+      `Kafka needs Java ${oldest} or newer, and ${command} cannot be run; install it or set JAVA_HOME`,
+    );
   }
   const major = javaMajor(description);
-  if (major < oldest) throw new StackError(`Kafka needs Java ${oldest} or newer, and ${command} is Java ${major}; set JAVA_HOME`);
+  if (major < oldest)
+    throw new StackError(`Kafka needs Java ${oldest} or newer, and ${command} is Java ${major}; set JAVA_HOME`);
   return { command, description };
 }
 

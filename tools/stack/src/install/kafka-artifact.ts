@@ -64,8 +64,14 @@ async function writeConnectorManifest(into: string): Promise<void> {
   const work = join(into, 'work');
   const services = join(work, 'META-INF', 'services');
   await mkdir(services, { recursive: true });
-  await writeFile(join(services, 'org.apache.kafka.connect.source.SourceConnector'), 'com.mongodb.kafka.connect.MongoSourceConnector\n');
-  await writeFile(join(services, 'org.apache.kafka.connect.sink.SinkConnector'), 'com.mongodb.kafka.connect.MongoSinkConnector\n');
+  await writeFile(
+    join(services, 'org.apache.kafka.connect.source.SourceConnector'),
+    'com.mongodb.kafka.connect.MongoSourceConnector\n',
+  );
+  await writeFile(
+    join(services, 'org.apache.kafka.connect.sink.SinkConnector'),
+    'com.mongodb.kafka.connect.MongoSinkConnector\n',
+  );
   await zip(join(into, connectorManifest), 'META-INF', work);
   await rm(work, { recursive: true });
 }

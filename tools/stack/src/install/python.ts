@@ -3,7 +3,15 @@ import { runTool } from '../process/run-tool.ts';
 
 /** Downloads one wheel from the package index into the folder, without what it depends on. */
 export async function downloadWheel(requirement: string, into: string, trustCache: boolean): Promise<void> {
-  const args = ['download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:', '--dest', into];
+  const args = [
+    'download',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--dest',
+    into,
+  ];
   if (!trustCache) args.push('--no-cache-dir');
   const ways: [string, string[]][] = [
     ['python3', ['-m', 'pip']],

@@ -6,6 +6,8 @@ const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NO
  */
 export function baseEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   return Object.fromEntries(
-    inherited.map((name) => [name, env[name]] as const).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    inherited
+      .map((name) => [name, env[name]] as const)
+      .filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
 }

@@ -48,7 +48,10 @@ export class Daemon {
     const { name, command, isReady, withinMs } = this.plan;
     if (this.running) throw new StackError(`${name} is running already`);
     const elapsed = stopwatch();
-    const logBegin = await stat(command.logFile).then(({ size }) => size, () => 0);
+    const logBegin = await stat(command.logFile).then(
+      ({ size }) => size,
+      () => 0,
+    );
     let kept: KeptProcess;
     try {
       kept = await keep(command);
@@ -95,7 +98,7 @@ export class Daemon {
   }
 
   private async noticeEnd(exit: Exit, logBegin: number): Promise<void> {
-    if (this.expectedToEnd) return;
+    if (this.expectedToEnd || exit.dismissed) return;
     this.log((await this.failure(`has died (${describe(exit)})`, logBegin)).message);
   }
 
@@ -104,7 +107,12 @@ export class Daemon {
     const lines = await lastLines(command.logFile, 15, logBegin);
     const taken = lines.some((line) => portTakenWords.test(line));
     const holders = taken ? await Promise.all(ports.map(describeHolder)) : [];
-    const message = [`${name} ${reason}`, ...holders.flat(), `last lines of ${command.logFile}:`, ...lines.map((line) => `  ${line}`)].join('\n');
+    const message = [
+      `${name} ${reason}`,
+      ...holders.flat(),
+      `last lines of ${command.logFile}:`,
+      ...lines.map((line) => `  ${line}`),
+    ].join('\n');
     return taken ? new PortTaken(message) : new StackError(message);
   }
 }

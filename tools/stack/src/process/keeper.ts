@@ -14,6 +14,8 @@ export interface Command {
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
+  /** Ended because this program has ended all that it started. */
+  dismissed?: boolean;
 }
 
 /** A running process that does not outlive this program. */
@@ -44,6 +46,11 @@ export async function dismissIdleKeeper(): Promise<void> {
   if (keeper?.idle) await keeper.dismiss();
 }
 
+/** Kills all that was started by this program, and waits until it is gone. */
+export async function endAllKept(): Promise<void> {
+  await keeper?.dismiss();
+}
+
 let keeper: Keeper | undefined;
 
 interface Entry {
@@ -59,6 +66,7 @@ class Keeper {
   private readonly gone: Promise<void>;
   private nextId = 1;
   private waiting = 0;
+  private dismissed = false;
 
   constructor() {
     const { NODE_OPTIONS: _, ...env } = process.env;
@@ -96,6 +104,7 @@ class Keeper {
 
   async dismiss(): Promise<void> {
     if (keeper === this) keeper = undefined;
+    this.dismissed = true;
     this.child.ref();
     if (this.child.connected) this.child.disconnect();
     await this.gone;
@@ -139,7 +148,7 @@ class Keeper {
     if (keeper === this) keeper = undefined;
     for (const entry of this.entries.values()) {
       if (entry.kept) killGroup(entry.kept.pid);
-      this.endEntry(entry, { code: null, signal: 'SIGKILL' });
+      this.endEntry(entry, { code: null, signal: 'SIGKILL', dismissed: this.dismissed });
     }
     this.entries.clear();
     resolve();

@@ -11,7 +11,11 @@ export async function lastLines(file: string, count = 15, since = 0): Promise<st
     const from = Math.max(since, size - tailBytes);
     const buffer = Buffer.alloc(Math.max(0, size - from));
     await handle.read(buffer, 0, buffer.length, from);
-    return buffer.toString('utf8').split('\n').filter((line) => line.trim() !== '').slice(-count);
+    return buffer
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .slice(-count);
   } catch {
     return [];
   } finally {

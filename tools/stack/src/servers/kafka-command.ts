@@ -27,7 +27,15 @@ export async function jarsIn(folder: string): Promise<string[]> {
 }
 
 /** One node that is broker and controller, tuned to start and to recover quickly. */
-export function kafkaProperties({ port, controllerPort, storage }: { port: number; controllerPort: number; storage: string }): string {
+export function kafkaProperties({
+  port,
+  controllerPort,
+  storage,
+}: {
+  port: number;
+  controllerPort: number;
+  storage: string;
+}): string {
   return properties({
     'process.roles': 'broker,controller',
     'node.id': 1,

@@ -41,7 +41,9 @@ export function mongodUri(port: number): string {
 }
 
 async function becomePrimary(port: number): Promise<boolean> {
-  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, { serverSelectionTimeoutMS: 2_000 });
+  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, {
+    serverSelectionTimeoutMS: 2_000,
+  });
   try {
     const admin = client.db('admin');
     const hello = await admin.command({ hello: 1 });

@@ -62,7 +62,7 @@ export async function startServers(options: StartServersOptions = {}): Promise<S
   try {
     await everyOne([
       wanted.has('mongod') && start.mongod(),
-      (wanted.has('kafka') || wanted.has('connect')) && start.kafka().then(() => wanted.has('connect') && start.connect()),
+      wanted.has('connect') ? start.kafka().then(() => start.connect()) : wanted.has('kafka') && start.kafka(),
       wanted.has('maildev') && start.maildev(),
     ]);
   } catch (error) {
@@ -166,7 +166,12 @@ class Start {
     return daemon;
   }
 
-  private async take(name: ServerName, variable: string, address: string, probe: () => Promise<boolean>): Promise<void> {
+  private async take(
+    name: ServerName,
+    variable: string,
+    address: string,
+    probe: () => Promise<boolean>,
+  ): Promise<void> {
     await checkReachable(name, variable, address, probe);
     this.servers.set(name, externalServer(name, variable));
     this.addresses[variable] = address;

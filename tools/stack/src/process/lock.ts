@@ -3,18 +3,18 @@ import { createServer, type Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Runs the work while no other program installs into the same folder.
- * The lock is a socket name in Linux's abstract namespace: the kernel frees it with its holder, so it cannot go
- * stale. It only saves double work: installing is safe without it, because folders are renamed into place.
+ * Runs the work while no other program on this machine is at work under the same name.
+ * The lock is a socket name in Linux's abstract namespace: the kernel frees it with its holder, so it cannot go stale.
+ * Elsewhere there is no lock; what it guards is safe without it and at worst done twice.
  */
-export async function withInstallLock<T>(folder: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(name: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux') return work();
-  const name = `\0caregate-install-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
-  let lock = await tryToLock(name);
+  const socket = `\0caregate-${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
+  let lock = await tryToLock(socket);
   if (!lock) waiting();
   while (!lock) {
     await pause(100);
-    lock = await tryToLock(name);
+    lock = await tryToLock(socket);
   }
   try {
     return await work();
