@@ -1,0 +1,78 @@
+# Caregate. `make help` lists what there is.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export NX_DAEMON := false
+export NX_TUI := false
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+stack := node tools/stack/src/main.ts
+nx := nx run-many --output-style=static
+installed := node_modules/.caregate-installed
+
+.PHONY: help demo test up down logs status generate build lint typecheck unit integration e2e format affected clean
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## Start the real stack and two shards, play the story against them, and shut everything down
+	@exec node tools/demo/src/main.ts
+
+test: $(installed) ## Install, lint, typecheck, build, and run unit, integration and end-to-end tests on the real stack
+	@$(stack) install
+	$(nx) -t lint typecheck build test
+	@$(MAKE) --no-print-directory affected
+	$(stack) run -- $(nx) -t integration --parallel=1
+	$(stack) run -- $(nx) -t e2e --parallel=1
+
+up: build ## Start the stack and all apps for au1 and uk1 and keep them running
+	@$(stack) up
+
+down: $(installed) ## Stop what `make up` started
+	@$(stack) down
+
+logs: $(installed) ## Show the logs of what `make up` started (NAME=clinic-api-au1 for one of them)
+	@$(stack) logs $(NAME)
+
+status: $(installed) ## Say what runs
+	@$(stack) status
+
+generate: $(installed) ## Bundle the contracts and generate types
+	@$(nx) -t generate
+
+build: $(installed) ## Build all libs and apps into dist/
+	@$(nx) -t build
+
+lint: $(installed) ## Check style and module boundaries
+	@$(nx) -t lint
+
+typecheck: $(installed) ## Check types
+	@$(nx) -t typecheck
+
+unit: $(installed) ## Run the tests that need no server
+	@$(nx) -t test
+
+integration: build ## Run the tests that need the real servers
+	@$(stack) run -- $(nx) -t integration --parallel=1
+
+e2e: build ## Run the end-to-end tests: the story, faults, the built apps
+	@$(stack) run -- $(nx) -t e2e --parallel=1
+
+format: $(installed) ## Write all files in the one format
+	@prettier --log-level warn --write .
+
+affected: $(installed) ## Show that a change reaches only what depends on it
+	@echo "A change in libs/mail is rebuilt by:"
+	@nx show projects --affected --files=libs/mail/src/index.ts --withTarget=build | sed 's/^/  /'
+	@! nx show projects --affected --files=libs/mail/src/index.ts --withTarget=build | grep -qx @caregate/directory \
+		|| { echo "but directory does not use libs/mail" >&2; exit 1; }
+
+clean: ## Remove what was built (downloads and caches in the home folder stay)
+	@rm -rf dist .nx libs/contracts/generated
+
+# npm itself checks each package against the lock file's hashes, so an interrupted install is simply repeated.
+$(installed): package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 1; }
+	@echo "Installing the packages of package-lock.json (about 250 MB unpacked; a minute the first time) ..."
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
