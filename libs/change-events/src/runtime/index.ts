@@ -1,1 +1,7 @@
-export {};
+export * from './change-event-server.ts';
+export * from './dead-letter.ts';
+export * from './failures.ts';
+export * from './reaction.ts';
+export * from './retry-policy.ts';
+export { REACTIONS, reactionId } from './reaction-records.ts';
+export { createRuntimeTopics, runtimeTopics, type RuntimeTopics } from './runtime-topics.ts';

@@ -1,0 +1,156 @@
+import { Controller } from '@nestjs/common';
+import { type Happening, SERVERS_GIVEN, until, WorkerHarness } from '../../test/worker-harness.ts';
+import { GiveUp, Reaction, type ReactionContext } from './index.ts';
+
+const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
+
+/** A controller that notes what it is given, and does `work` first. */
+function noting(work: (event: Happening, context: ReactionContext) => Promise<void> | void = () => {}) {
+  const seen: Happening[] = [];
+  @Controller()
+  class Noting {
+    @Reaction<Happening>({ name: 'note', stream: 'happenings' })
+    async note(event: Happening, context: ReactionContext): Promise<void> {
+      await work(event, context);
+      seen.push(event);
+    }
+  }
+  return { controller: Noting, seen };
+}
+
+const happening = (document: string, n: number): Happening => ({ id: `${document}-${n}`, document, n });
+const QUICK = { firstDelay: 50, longestDelay: 200, longestDelayWhileAway: 200, attempts: 3 };
+
+describeWithServers('a worker on real Kafka and MongoDB', () => {
+  let harness: WorkerHarness;
+  beforeEach(async () => {
+    harness = new WorkerHarness();
+    await harness.start();
+  });
+  afterEach(() => harness.stop());
+
+  it('reacts to each event once, in the order of each document, from the beginning of the topic', async () => {
+    const events = Array.from({ length: 300 }, (_, i) => happening(`d${i % 20}`, Math.floor(i / 20)));
+    await harness.publish(...events);
+    const { controller, seen } = noting();
+    await harness.worker([controller]);
+    await until(() => seen.length >= 300);
+    for (let d = 0; d < 20; d++)
+      expect(seen.filter(({ document }) => document === `d${d}`).map(({ n }) => n)).toEqual([...Array(15).keys()]);
+    await until(async () => (await harness.records()).every(({ state }) => state === 'done'));
+    expect(await harness.records()).toHaveLength(300);
+  });
+
+  it('does not react again to an event that is delivered again', async () => {
+    const { controller, seen } = noting();
+    await harness.worker([controller]);
+    await harness.publish(happening('a', 1), happening('a', 1), happening('a', 2), happening('a', 1));
+    await until(() => seen.some(({ n }) => n === 2));
+    await harness.publish(happening('a', 3));
+    await until(() => seen.some(({ n }) => n === 3));
+    expect(seen.map(({ n }) => n)).toEqual([1, 2, 3]);
+  });
+
+  it('lets later events of a document wait for the one that is retried, and nobody else', async () => {
+    let broken = true;
+    const { controller, seen } = noting(({ document }) => {
+      if (broken && document === 'sick') throw new Error('not today');
+    });
+    await harness.worker([controller], { retries: { ...QUICK, attempts: 1_000 } });
+    await harness.publish(
+      happening('sick', 1),
+      happening('well', 1),
+      happening('sick', 2),
+      happening('well', 2),
+      happening('sick', 3),
+    );
+    await until(() => seen.length === 2);
+    expect(seen.map(({ document }) => document)).toEqual(['well', 'well']);
+    broken = false;
+    await until(() => seen.length === 5);
+    expect(seen.slice(2).map(({ document, n }) => `${document}${n}`)).toEqual(['sick1', 'sick2', 'sick3']);
+    await harness.publish(happening('sick', 4));
+    await until(() => seen.length === 6);
+  });
+
+  it('puts into the dead letters what is malformed, what gives up and what fails too often, and goes on with the rest', async () => {
+    const { controller, seen } = noting(({ document }) => {
+      if (document === 'hopeless') throw new GiveUp('the user of someone@example.com is gone');
+      if (document === 'poison') throw new Error('cannot digest');
+    });
+    const { metrics } = await harness.worker([controller], { retries: QUICK });
+    await harness.publishRaw({ key: 'x', value: 'no json' }, { key: 'x', value: '{}' });
+    await harness.publish(
+      happening('hopeless', 1),
+      happening('poison', 1),
+      happening('good', 1),
+      happening('poison', 2),
+      happening('hopeless', 2),
+    );
+    await until(
+      async () =>
+        (await harness.admin.fetchTopicOffsets(`${harness.prefix}.dead-letters`)).reduce(
+          (sum, { high }) => sum + Number(high),
+          0,
+        ) === 6,
+    );
+    expect(seen.map(({ document }) => document)).toEqual(['good']);
+    await until(async () => (await harness.records()).every(({ open }) => !open));
+    const records = await harness.records();
+    expect(records.find(({ _id }) => String(_id).startsWith('note:hopeless'))).toMatchObject({
+      state: 'dead',
+      failure: 'GiveUp: the user of …@… is gone',
+      attempts: 1,
+    });
+    expect(records.find(({ _id }) => String(_id).startsWith('note:poison'))).toMatchObject({
+      state: 'dead',
+      failure: 'Error: cannot digest',
+      attempts: 3,
+    });
+    const text = await metrics.registry.metrics();
+    expect(text).toMatch(/caregate_reactions_total\{reaction="note",outcome="dead"\} 4/);
+    expect(text).toMatch(/caregate_malformed_messages_total\{topic="[^"]+"\} 2/);
+  });
+
+  it('repeats what another worker left running, after the lease, and not before', async () => {
+    const { controller, seen } = noting();
+    const stopped = noting(() => new Promise(() => {}));
+    const first = await harness.worker([stopped.controller], { lease: 1_000, grace: 1 });
+    await harness.publish(happening('a', 1), happening('a', 2));
+    await until(async () => (await harness.records()).some(({ state }) => state === 'running'));
+    await first.close(); // its grace is over at once: the record stays claimed, as after a SIGKILL
+    const [record] = await harness.records();
+    expect(record).toMatchObject({ state: 'running', open: true });
+    await harness.worker([controller], { lease: 1_000 });
+    await until(() => seen.length === 2);
+    expect(seen.map(({ n }) => n)).toEqual([1, 2]);
+    expect(Date.now()).toBeGreaterThan(record?.['leaseUntil'].getTime());
+  });
+
+  it('finishes the running reaction when it is closed, commits it, and leaves the rest to the next', async () => {
+    let release = () => {};
+    const { controller, seen } = noting(() => new Promise<void>((resolve) => (release = resolve)));
+    const first = await harness.worker([controller]);
+    await harness.publish(happening('a', 1), happening('a', 2));
+    await until(async () => (await harness.records()).length > 0);
+    const closed = first.close();
+    release();
+    await closed;
+    expect(seen.map(({ n }) => n)).toEqual([1]);
+    const next = noting();
+    await harness.worker([next.controller]);
+    await until(() => next.seen.length === 1);
+    expect(next.seen.map(({ n }) => n)).toEqual([2]);
+  });
+
+  it('shares the partitions among several workers, without doing anything twice', async () => {
+    const [one, two] = [noting(), noting()];
+    await harness.worker([one.controller]);
+    await harness.publish(...Array.from({ length: 100 }, (_, i) => happening(`d${i % 10}`, i)));
+    await harness.worker([two.controller]);
+    for (let i = 100; i < 400; i++) await harness.publish(happening(`d${i % 10}`, i));
+    await until(() => one.seen.length + two.seen.length >= 400 && two.seen.length > 0);
+    const all = [...one.seen, ...two.seen].map(({ id }) => id);
+    expect(new Set(all).size).toBe(all.length);
+  });
+});

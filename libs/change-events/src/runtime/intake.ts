@@ -1,0 +1,282 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@caregate/service';
+import type { Batch, Consumer, Kafka } from 'kafkajs';
+import { OpenOffsets } from './open-offsets.ts';
+import type { RawMessage } from './reaction.ts';
+
+export interface IntakeSettings {
+  readonly kafka: Kafka;
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly logger: Logger;
+  /** Runs before each (re)start, when the broker answers: creates topics. */
+  readonly prepare: () => Promise<void>;
+  /**
+   * Takes a message. Undefined: there is nothing to do. Otherwise resolves when it is dealt with, which may be much later;
+   * rejects only when `dropped` was aborted before its work began, and then the message is read again by whoever reads the partition next.
+   */
+  readonly receive: (message: RawMessage, dropped: AbortSignal) => Promise<void> | undefined;
+  readonly sessionTimeout?: number;
+}
+
+/** A partition with more open messages or bytes than this is not read further until half of them are finished. */
+const MOST_OPEN = 10_000;
+const MOST_OPEN_BYTES = 32 * 1024 * 1024;
+const COMMIT_EVERY_MS = 500;
+const HEARTBEAT_MS = 2_000;
+const SILENCE_MS = 4 * HEARTBEAT_MS;
+
+interface Assigned {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offsets: OpenOffsets;
+  readonly dropped: AbortController;
+  openBytes: number;
+  paused: boolean;
+  committed?: bigint;
+  end?: bigint;
+}
+
+/**
+ * Reads topics as one member of a consumer group, never waiting for a message: order, retries and slow work are the receiver's business.
+ * It notes what is finished, commits up to the first that is not, and pauses a partition that has too many open.
+ */
+export class Intake {
+  private readonly settings: IntakeSettings;
+  private readonly assigned = new Map<string, Assigned>();
+  private readonly stopping = new AbortController();
+  private readonly working = new Set<Promise<void>>();
+  private consumer: Consumer | undefined;
+  private lastContact = 0;
+  private life: Promise<void> | undefined;
+  private commits: Promise<void> = Promise.resolve();
+
+  constructor(settings: IntakeSettings) {
+    this.settings = settings;
+  }
+
+  /** Begins to read, in the background, and keeps trying for as long as it takes. */
+  start(): void {
+    this.life = this.live();
+  }
+
+  /** @throws {Error} while Kafka does not answer or the group has not let this member in */
+  assertReading(): void {
+    if (this.lastContact === 0) throw new Error('not connected yet');
+    if (Date.now() - this.lastContact > SILENCE_MS) throw new Error('does not answer');
+  }
+
+  /** Messages that are not finished, by partition, as far as the last fetch saw the end of the topic. */
+  lags(): { topic: string; partition: number; lag: number }[] {
+    return [...this.assigned.values()].flatMap(({ topic, partition, offsets, end }) => {
+      const position = offsets.committable;
+      return end === undefined || position === undefined
+        ? []
+        : [{ topic, partition, lag: Number(end > position ? end - position : 0n) }];
+    });
+  }
+
+  /** Reads no more, drops what has not begun, waits for what has, commits, and leaves the group. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.life;
+    for (const { dropped } of this.assigned.values()) dropped.abort(); // where Kafka was away, nobody has told them yet
+    while (this.working.size > 0) await Promise.allSettled(this.working);
+  }
+
+  private async live(): Promise<void> {
+    let quiet = false;
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.settings.prepare();
+        await this.read(() => {
+          if (quiet) this.settings.logger.info('reading from Kafka again');
+          quiet = false;
+        });
+      } catch (error) {
+        if (!quiet) this.settings.logger.warn({ err: error }, 'cannot read from Kafka yet; trying on');
+        quiet = true;
+      }
+      this.lastContact = 0;
+      await delay(1_000, undefined, { signal: this.stopping.signal }).catch(() => {});
+    }
+  }
+
+  /** One life of a consumer: from joining the group until it fails or is told to stop. */
+  private async read(joined: () => void): Promise<void> {
+    const consumer = this.settings.kafka.consumer({
+      groupId: this.settings.groupId,
+      sessionTimeout: this.settings.sessionTimeout ?? 10_000,
+      rebalanceTimeout: 10_000,
+      heartbeatInterval: HEARTBEAT_MS,
+      maxWaitTimeInMs: 500,
+      metadataMaxAge: 30_000,
+      allowAutoTopicCreation: false,
+      // A fresh consumer replaces one that failed: kafkajs itself would not restart after each kind of failure.
+      retry: { retries: 8, initialRetryTime: 300, maxRetryTime: 2_000, restartOnFailure: async () => false },
+    });
+    this.consumer = consumer;
+    for (const assigned of this.assigned.values()) assigned.paused = false; // a new consumer begins with nothing paused
+    const failed = new Promise<Error>((resolve) =>
+      consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)),
+    );
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      this.keepOnly(payload.memberAssignment);
+      this.touch();
+      joined();
+    });
+    consumer.on(consumer.events.HEARTBEAT, () => this.touch());
+    const committing = setInterval(() => void this.commit(), COMMIT_EVERY_MS);
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [...this.settings.topics], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        partitionsConsumedConcurrently: 8,
+        eachBatch: async ({ batch }) => this.take(batch),
+      });
+      const error = await Promise.race([failed, aborted(this.stopping.signal)]);
+      if (error) throw error;
+      await this.settle();
+    } finally {
+      clearInterval(committing);
+      this.consumer = undefined;
+      await consumer.disconnect().catch(() => {});
+    }
+  }
+
+  private touch(): void {
+    this.lastContact = Date.now();
+  }
+
+  /** After a rebalance: what is no longer ours is dropped, and what stays ours goes on where it is. */
+  private keepOnly(assignment: Record<string, number[]>): void {
+    for (const [name, partition] of this.assigned) {
+      if (assignment[partition.topic]?.includes(partition.partition)) continue;
+      partition.dropped.abort();
+      // The client remembers pauses over rebalances; should the partition come back, it is to be read.
+      if (partition.paused) this.consumer?.resume([{ topic: partition.topic, partitions: [partition.partition] }]);
+      this.assigned.delete(name);
+    }
+  }
+
+  private take(batch: Batch): void {
+    if (this.stopping.signal.aborted) return;
+    const assigned = this.partition(batch.topic, batch.partition);
+    assigned.end = BigInt(batch.highWatermark);
+    for (const { offset, key, value, headers, timestamp } of batch.messages) {
+      if (!assigned.offsets.begin(BigInt(offset))) continue;
+      this.work(assigned, {
+        topic: batch.topic,
+        partition: batch.partition,
+        offset: BigInt(offset),
+        key,
+        value,
+        headers: textHeaders(headers),
+        time: new Date(Number(timestamp)),
+      });
+    }
+    assigned.offsets.skipTo(BigInt(batch.lastOffset()) + 1n);
+    this.pauseOrResume(assigned);
+  }
+
+  private work(assigned: Assigned, message: RawMessage): void {
+    const dealtWith = this.settings.receive(message, assigned.dropped.signal);
+    if (!dealtWith) return assigned.offsets.finish(message.offset);
+    const bytes = message.value?.length ?? 0;
+    assigned.openBytes += bytes;
+    const finish = () => {
+      assigned.openBytes -= bytes;
+      assigned.offsets.finish(message.offset);
+      this.pauseOrResume(assigned);
+    };
+    const again = async (error: unknown) => {
+      if (assigned.dropped.signal.aborted) return; // not begun, or not finished: it stays uncommitted and is read again
+      const { topic, partition, offset } = message;
+      this.settings.logger.error(
+        { err: error, topic, partition, offset: String(offset) },
+        'a message could not be dealt with; trying again',
+      );
+      await delay(5_000, undefined, { signal: assigned.dropped.signal }).catch(() => {});
+      assigned.openBytes -= bytes;
+      if (!assigned.dropped.signal.aborted) this.work(assigned, message);
+    };
+    const working = dealtWith.then(finish, again).finally(() => this.working.delete(working));
+    this.working.add(working);
+  }
+
+  private partition(topic: string, partition: number): Assigned {
+    const name = `${topic}/${partition}`;
+    let assigned = this.assigned.get(name);
+    if (!assigned) {
+      assigned = {
+        topic,
+        partition,
+        offsets: new OpenOffsets(),
+        dropped: new AbortController(),
+        openBytes: 0,
+        paused: false,
+      };
+      this.assigned.set(name, assigned);
+    }
+    return assigned;
+  }
+
+  private pauseOrResume(assigned: Assigned): void {
+    const { topic, partition, offsets, openBytes, paused } = assigned;
+    const where = [{ topic, partitions: [partition] }];
+    if (!paused && (offsets.size > MOST_OPEN || openBytes > MOST_OPEN_BYTES)) {
+      this.consumer?.pause(where);
+      assigned.paused = true;
+    } else if (paused && offsets.size < MOST_OPEN / 2 && openBytes < MOST_OPEN_BYTES / 2) {
+      this.consumer?.resume(where);
+      assigned.paused = false;
+    }
+  }
+
+  /** Drops what has not begun, waits for what has, and commits. */
+  private async settle(): Promise<void> {
+    for (const { topic, partition, dropped } of this.assigned.values()) {
+      this.consumer?.pause([{ topic, partitions: [partition] }]);
+      dropped.abort();
+    }
+    while (this.working.size > 0) await Promise.allSettled(this.working);
+    await this.commit();
+  }
+
+  /** Commits what is finished; one commit at a time, so that an older one never overtakes a newer. */
+  private commit(): Promise<void> {
+    this.commits = this.commits.then(async () => {
+      const moved = [...this.assigned.values()].flatMap((assigned) => {
+        const position = assigned.offsets.committable;
+        return position === undefined || position === assigned.committed ? [] : [{ assigned, position }];
+      });
+      if (moved.length === 0 || !this.consumer) return;
+      try {
+        await this.consumer.commitOffsets(
+          moved.map(({ assigned: { topic, partition }, position }) => ({ topic, partition, offset: String(position) })),
+        );
+        for (const { assigned, position } of moved) assigned.committed = position;
+      } catch {
+        // The group is rebalancing or the broker away; the next commit says it again.
+      }
+    });
+    return this.commits;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+function textHeaders(headers: Batch['messages'][number]['headers'] = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => {
+      const first = Array.isArray(value) ? value[0] : value;
+      return first === undefined ? [] : [[name, first.toString()]];
+    }),
+  );
+}

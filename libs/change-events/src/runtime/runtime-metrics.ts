@@ -1,0 +1,65 @@
+import type { Counter, Histogram, Metrics } from '@caregate/service';
+
+/** How a delivery ended: `repeated` was known to be done, `queued` waits behind an earlier event of its document. */
+export type ReactionOutcome = 'handled' | 'retried' | 'dead' | 'repeated' | 'queued';
+
+/** The runtime's figures: what came, what became of it, how long it took and how far behind it is. */
+export class RuntimeMetrics {
+  private readonly events: Counter<'topic' | 'concerned'>;
+  private readonly outcomes: Counter<'reaction' | 'outcome'>;
+  private readonly unreadable: Counter<'topic'>;
+  private readonly durations: Histogram<'reaction'>;
+  private readonly ages: Histogram<'reaction'>;
+
+  constructor(
+    metrics: Metrics,
+    lags: () => { topic: string; partition: number; lag: number }[],
+    running: () => number,
+  ) {
+    this.events = metrics.counter('caregate_events_total', 'Events read, by whether any reaction is concerned', [
+      'topic',
+      'concerned',
+    ]);
+    this.outcomes = metrics.counter('caregate_reactions_total', 'Reactions by how they ended', ['reaction', 'outcome']);
+    this.unreadable = metrics.counter(
+      'caregate_malformed_messages_total',
+      'Messages that could not be read and went to the dead letters',
+      ['topic'],
+    );
+    this.durations = metrics.histogram('caregate_reaction_seconds', 'How long an attempt took', ['reaction']);
+    this.ages = metrics.histogram(
+      'caregate_event_age_seconds',
+      'From the change to the end of the reaction to it',
+      ['reaction'],
+      [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3_600],
+    );
+    const lag = metrics.gauge('caregate_consumer_lag', 'Messages that are not finished', ['topic', 'partition']);
+    const active = metrics.gauge('caregate_reactions_running', 'Reactions that run now');
+    collectInto(lag, () => {
+      for (const { topic, partition, lag: behind } of lags()) lag.set({ topic, partition: String(partition) }, behind);
+    });
+    collectInto(active, () => active.set(running()));
+  }
+
+  received(topic: string, concerned: boolean): void {
+    this.events.inc({ topic, concerned: String(concerned) });
+  }
+
+  reaction(reaction: string, outcome: ReactionOutcome, happened?: Date): void {
+    this.outcomes.inc({ reaction, outcome });
+    if (happened) this.ages.observe({ reaction }, Math.max(0, (Date.now() - happened.getTime()) / 1_000));
+  }
+
+  malformed(topic: string): void {
+    this.unreadable.inc({ topic });
+  }
+
+  start(reaction: string): () => void {
+    return this.durations.startTimer({ reaction });
+  }
+}
+
+/** Reads the gauge when it is asked for, rather than on a timer. */
+function collectInto(gauge: object, collect: () => void): void {
+  Object.assign(gauge, { collect });
+}

@@ -1,0 +1,366 @@
+import { mongo } from 'mongoose';
+import {
+  collectionsWithPreImages,
+  ConnectorReconciler,
+  ensureTopics,
+  permissionConnectors,
+  replicaSink,
+  topicDefinitions,
+  topicsOf,
+  touched,
+  workerConnectors,
+} from '../src/index.ts';
+import { eventually, listen, realServers, type RealServers } from './real-servers.ts';
+
+const PARTITIONS = 4;
+const PLANTED = ['Planted Name', '1971-02-03', 'planted@example.test', 'MRN-PLANTED'] as const;
+
+let servers: RealServers;
+
+beforeAll(async () => {
+  servers = await realServers();
+  for (const name of collectionsWithPreImages) {
+    await servers.clinic.createCollection(name, { changeStreamPreAndPostImages: { enabled: true } });
+  }
+  await ensureTopics(servers.kafka, topicDefinitions(servers.place.prefix, PARTITIONS));
+  await servers.clinic.collection('patients').insertOne(patient({ userId: 'early00001' }));
+});
+
+afterAll(() => servers?.close());
+
+const definitions = () => [
+  ...permissionConnectors(servers.place),
+  ...workerConnectors(servers.place, { t: Math.floor(Date.now() / 1000) - 60, i: 1 }),
+];
+
+const clinicId = new mongo.ObjectId();
+const patient = (fields: object) => ({
+  _id: new mongo.ObjectId(),
+  clinicId,
+  fullName: PLANTED[0],
+  birthDate: PLANTED[1],
+  email: PLANTED[2],
+  mrn: PLANTED[3],
+  permissions: { view: {}, note: {} },
+  summary: { note: PLANTED[0] },
+  searchText: PLANTED[0],
+  ...fields,
+});
+const patients = () => servers.clinic.collection('patients');
+const clinicians = () => servers.clinic.collection('clinicians');
+const patientRows = () => servers.gatekeeper.collection('patient_permissions');
+const clinicianRows = () => servers.gatekeeper.collection('clinician_permissions');
+
+async function allRunning(): Promise<boolean> {
+  const ours = (await servers.connect.connectors()).filter(({ name }) => name.startsWith(`${servers.place.prefix}.`));
+  return (
+    ours.length > 0 &&
+    ours.every(
+      ({ state, tasks }) => state === 'RUNNING' && tasks.length > 0 && tasks.every((task) => task.state === 'RUNNING'),
+    )
+  );
+}
+
+function reconciler(): ConnectorReconciler {
+  return new ConnectorReconciler({ client: servers.connect, prefix: servers.place.prefix });
+}
+
+test('topics are created once, and put right when their settings differ', async () => {
+  const defined = topicDefinitions(servers.place.prefix, PARTITIONS);
+  expect(await ensureTopics(servers.kafka, defined)).toEqual({ created: [], adjusted: [], otherPartitions: [] });
+  const other = defined.map((topic) => ({ ...topic, settings: { ...topic.settings, 'retention.ms': '3600000' } }));
+  expect((await ensureTopics(servers.kafka, other)).adjusted).toHaveLength(defined.length);
+  expect((await ensureTopics(servers.kafka, defined)).adjusted).toHaveLength(defined.length);
+});
+
+test('connectors are created as defined, and a second time nothing is left to do', async () => {
+  const report = await reconciler().reconcile(definitions());
+  expect(report.created.sort()).toEqual(
+    definitions()
+      .map(({ name }) => name)
+      .sort(),
+  );
+  await eventually(allRunning, 'all connectors run');
+  expect(await reconciler().reconcile(definitions())).toEqual({
+    created: [],
+    changed: [],
+    removed: [],
+    restarted: [],
+    begunAnew: [],
+    failing: [],
+  });
+});
+
+test('rows appear, change and vanish in the replicas, and hold ids and permissions only', async () => {
+  const planted = patient({ userId: 'aaaaaaaa01' });
+  const clinician = {
+    _id: new mongo.ObjectId(),
+    clinicId,
+    userId: 'bbbbbbbb01',
+    email: PLANTED[2],
+    name: PLANTED[0],
+    roles: ['CLINIC_ADMIN'],
+    rolesUpdates: [],
+  };
+  await patients().insertOne(planted);
+  await clinicians().insertOne(clinician);
+  expect(await eventually(() => patientRows().findOne({ _id: planted._id }), 'patient row')).toEqual({
+    _id: planted._id,
+    userId: 'aaaaaaaa01',
+    clinicId,
+    permissions: { view: {}, note: {} },
+  });
+  expect(await eventually(() => clinicianRows().findOne({ _id: clinician._id }), 'clinician row')).toEqual({
+    _id: clinician._id,
+    userId: 'bbbbbbbb01',
+    clinicId,
+    roles: ['CLINIC_ADMIN'],
+  });
+
+  await patients().updateOne(
+    { _id: planted._id },
+    { $unset: { 'permissions.note': 1 }, $set: { fullName: 'Planted Name the Second' } },
+  );
+  await clinicians().updateOne({ _id: clinician._id }, { $set: { roles: ['CLINIC_MEMBER'] } });
+  await eventually(
+    () => patientRows().findOne({ _id: planted._id, permissions: { view: {} } }),
+    'permission taken away',
+  );
+  await eventually(() => clinicianRows().findOne({ _id: clinician._id, roles: ['CLINIC_MEMBER'] }), 'role changed');
+
+  await patients().deleteOne({ _id: planted._id });
+  await clinicians().deleteOne({ _id: clinician._id });
+  await eventually(async () => (await patientRows().countDocuments({ _id: planted._id })) === 0, 'patient row gone');
+  await eventually(
+    async () => (await clinicianRows().countDocuments({ _id: clinician._id })) === 0,
+    'clinician row gone',
+  );
+});
+
+test('what existed before the connector is in the replica', async () => {
+  await eventually(() => patientRows().findOne({ userId: 'early00001' }), 'the patient from before');
+});
+
+test('updates that are followed at once by a delete leave all tasks running and both sides equal', async () => {
+  const many = Array.from({ length: 400 }, (_, i) => patient({ userId: `c${String(i).padStart(9, '0')}` }));
+  await patients().insertMany(many);
+  await Promise.all(
+    many.map(async ({ _id }) => {
+      await patients().updateOne({ _id }, { $set: { permissions: { custodian: {} } } });
+      await patients().deleteOne({ _id });
+    }),
+  );
+  const last = patient({ userId: 'dddddddd01' });
+  await patients().insertOne(last);
+  await eventually(() => patientRows().findOne({ _id: last._id }), 'the row written after them');
+  const sorted = (collection: ReturnType<typeof patients>) =>
+    collection.find({}, { projection: { userId: 1, clinicId: 1, permissions: 1 }, sort: { _id: 1 } }).toArray();
+  await eventually(
+    async () => (await patientRows().countDocuments()) === (await patients().countDocuments()),
+    'equal counts',
+  );
+  expect(await sorted(patientRows())).toEqual(await sorted(patients()));
+  expect(await allRunning()).toBe(true);
+});
+
+test("a document's events stay in one partition, in order, and documents spread over all partitions", async () => {
+  const many = Array.from({ length: 60 }, (_, i) => patient({ userId: `e${String(i).padStart(9, '0')}` }));
+  await patients().insertMany(many);
+  const mask = ['view', 'upload', 'note', 'custodian'];
+  for (const permission of mask) {
+    await patients().updateMany({ userId: /^e0/ }, { $set: { permissions: { [permission]: {} } } });
+    await eventually(
+      async () => (await patientRows().countDocuments({ userId: /^e0/, permissions: { [permission]: {} } })) === 60,
+      permission,
+    );
+  }
+  const { received, stop } = await listen(servers, [topicsOf(servers.place.prefix).patientPermissions]);
+  try {
+    const ours = () => received.filter(({ event }) => many.some(({ _id }) => _id.equals(event.documentKey._id)));
+    await eventually(async () => ours().length >= 300, 'all events read');
+    for (const { _id } of many) {
+      const events = ours().filter(({ event }) => _id.equals(event.documentKey._id));
+      expect(new Set(events.map(({ partition }) => partition)).size).toBe(1);
+      expect(events.slice(1).map(({ event }) => Object.keys(event.fullDocument?.['permissions'] as object)[0])).toEqual(
+        mask,
+      ); // sent as permissions
+    }
+    expect(new Set(ours().map(({ partition }) => partition)).size).toBe(PARTITIONS);
+  } finally {
+    await stop();
+  }
+});
+
+test('no planted name, birth date, email or MRN is in a gatekeeper topic or in the gatekeeper database', async () => {
+  const topics = topicsOf(servers.place.prefix);
+  const { received, stop } = await listen(servers, [topics.patientPermissions, topics.clinicianPermissions]);
+  try {
+    await eventually(
+      async () => received.some(({ topic }) => topic === topics.clinicianPermissions) && received.length > 1_000,
+      'events read',
+    );
+    const rows = JSON.stringify([await patientRows().find().toArray(), await clinicianRows().find().toArray()]);
+    for (const value of PLANTED) {
+      expect(received.filter(({ text }) => text.includes(value))).toEqual([]);
+      expect(rows).not.toContain(value);
+    }
+  } finally {
+    await stop();
+  }
+});
+
+test('the worker is told what changed, with the document before it where it compares, and only of what it uses', async () => {
+  const topics = topicsOf(servers.place.prefix);
+  const { received, stop } = await listen(servers, [topics.clinicians, topics.patients]);
+  try {
+    const of = (id: mongo.ObjectId) =>
+      received.filter(({ event }) => id.equals(event.documentKey._id)).map(({ event }) => event);
+    const first = { roles: ['CLINIC_MEMBER'], updatedBy: 'a000000001', time: new Date() };
+    const second = { roles: ['CLINIC_ADMIN'], updatedBy: 'a000000001', time: new Date() };
+    const clinician = {
+      _id: new mongo.ObjectId(),
+      clinicId,
+      email: PLANTED[2],
+      name: PLANTED[0],
+      roles: first.roles,
+      rolesUpdates: [first],
+    };
+    await clinicians().insertOne(clinician);
+    await clinicians().updateOne({ _id: clinician._id }, { $set: { updatedTime: new Date() } });
+    await clinicians().updateOne(
+      { _id: clinician._id },
+      { $set: { roles: second.roles }, $push: { rolesUpdates: second } as object },
+    );
+    const [inserted, changed] = await eventually(
+      async () => of(clinician._id).length >= 2 && of(clinician._id),
+      'both events',
+    );
+    expect(inserted).toMatchObject({ operationType: 'insert', fullDocument: clinician });
+    expect(changed).toMatchObject({
+      operationType: 'update',
+      fullDocument: { ...clinician, roles: second.roles, rolesUpdates: [first, second] },
+      fullDocumentBeforeChange: { roles: first.roles, rolesUpdates: [first] },
+      updateDescription: { updatedFields: { roles: second.roles, 'rolesUpdates.1': second } },
+    });
+    expect(changed && touched(changed, 'rolesUpdates')).toBe(true);
+
+    const known = patient({ userId: 'f000000001' });
+    await patients().insertOne(known);
+    await patients().updateOne({ _id: known._id }, { $set: { summary: { other: 1 }, searchText: 'x' } });
+    await patients().updateOne(
+      { _id: known._id },
+      { $set: { lastUploadReminderTime: first.time }, $unset: { mrn: 1 } },
+    );
+    const [, reminded, ...more] = await eventually(
+      async () => of(known._id).length >= 2 && of(known._id),
+      'both events',
+    );
+    expect(reminded?.updateDescription).toEqual({
+      updatedFields: { lastUploadReminderTime: first.time },
+      removedFields: ['mrn'],
+      truncatedArrays: [],
+    });
+    expect(more).toEqual([]);
+    expect(Object.keys(reminded?.fullDocument ?? {})).not.toContain('summary');
+  } finally {
+    await stop();
+  }
+});
+
+test('a definition that was changed by hand is put right, a connector of ours that is not defined is removed, others are left alone', async () => {
+  const [first] = definitions();
+  if (!first) throw new Error('no definitions');
+  await servers.connect.put({ name: first.name, config: { ...first.config, 'poll.await.time.ms': '999' } });
+  const stray = replicaSink({
+    name: `${servers.place.prefix}.stray`,
+    uri: servers.place.gatekeeperUri,
+    topic: `${servers.place.prefix}.patients`,
+    tasks: 1,
+  });
+  const foreign = { ...stray, name: `${servers.place.prefix}-2.patients` };
+  await servers.connect.put(stray);
+  await servers.connect.put(foreign);
+  try {
+    const report = await eventually(async () => {
+      const seen = await reconciler().reconcile(definitions());
+      return seen.changed.length > 0 && seen;
+    }, 'the difference is seen');
+    expect(report.changed).toEqual([first.name]);
+    expect(report.removed).toEqual([stray.name]);
+    const names = (await servers.connect.connectors()).map(({ name }) => name);
+    expect(names).toContain(foreign.name);
+  } finally {
+    await servers.connect.remove(foreign.name);
+  }
+  await eventually(allRunning, 'all connectors run');
+});
+
+test('a connector that somebody stopped runs again', async () => {
+  const [first] = definitions();
+  if (!first) throw new Error('no definitions');
+  await servers.connect.stop(first.name);
+  await eventually(
+    async () =>
+      (await servers.connect.connectors()).some(({ name, state }) => name === first.name && state === 'STOPPED'),
+    'stopped',
+  );
+  expect((await reconciler().reconcile(definitions())).restarted).toEqual([first.name]);
+  await eventually(allRunning, 'all connectors run');
+});
+
+test('a failed task is restarted until it runs, with growing pauses', async () => {
+  const topics = topicsOf(servers.place.prefix);
+  const sink = `${topics.patientPermissions}.sink`;
+  // A unique index that a replica row violates: the sink's write fails until the index is gone.
+  await patientRows().createIndex({ userId: 1 }, { unique: true, name: 'in_the_way' });
+  const twins = [patient({ userId: 'aaaaaaaaaa' }), patient({ userId: 'aaaaaaaaaa' })];
+  await patients().insertMany(twins);
+  const keeper = reconciler();
+  const failing = await eventually(async () => {
+    const report = await keeper.reconcile(definitions());
+    return report.failing.find(({ name }) => name === sink);
+  }, 'the failed sink is seen');
+  expect(failing.reason).toMatch(/E11000|duplicate key|write/i);
+  await patientRows().dropIndex('in_the_way');
+  await eventually(async () => {
+    await keeper.reconcile(definitions());
+    return (await patientRows().countDocuments({ userId: 'aaaaaaaaaa' })) === 2 && allRunning();
+  }, 'restarted and caught up');
+});
+
+test('a source that has lost its place in the oplog copies everything anew', async () => {
+  const topics = topicsOf(servers.place.prefix);
+  const source = `${topics.patientPermissions}.source`;
+  await servers.connect.stop(source);
+  await eventually(
+    async () =>
+      (await servers.connect.connectors()).some(
+        (c) => c.name === source && c.state === 'STOPPED' && c.tasks.length === 0,
+      ),
+    'stopped',
+  );
+  const missed = patient({ userId: 'ffffffff01' });
+  await patients().insertOne(missed);
+  const offsets = await eventually(async () => {
+    const seen = await servers.connect.offsets(source);
+    return seen.length > 0 && seen;
+  }, 'offsets');
+  // The token of an event that is not in the oplog, as when the oplog has rolled over it.
+  const { received, stop } = await listen(servers, [topics.patientPermissions]);
+  const real = await eventually(async () => received.find(({ event }) => event.clusterTime)?.event, 'an event');
+  await stop();
+  const lost = { _data: real._id.slice(0, 10) + '00FFFFFF' + real._id.slice(18) };
+  await servers.connect.setOffsets(
+    source,
+    offsets.map(({ partition }) => ({ partition, offset: { _id: JSON.stringify(lost) } })),
+  );
+  await servers.connect.resume(source);
+  const keeper = reconciler();
+  const anew = await eventually(async () => {
+    const report = await keeper.reconcile(definitions());
+    return report.begunAnew[0];
+  }, 'the loss is noticed');
+  expect(anew).toEqual({ name: source, afterLoss: 'snapshot' });
+  await eventually(() => patientRows().findOne({ _id: missed._id }), 'what was missed');
+  await eventually(allRunning, 'all connectors run');
+});

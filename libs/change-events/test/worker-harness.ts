@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { createLogger, HealthChecks, Metrics } from '@caregate/service';
+import { Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
+import { type Connection, createConnection } from 'mongoose';
+import {
+  ChangeEventServer,
+  type ChangeEventServerSettings,
+  type EventStream,
+  REACTIONS,
+} from '../src/runtime/index.ts';
+
+/** What a test's events hold. */
+export interface Happening {
+  readonly id: string;
+  readonly document: string;
+  readonly n: number;
+}
+
+export const SERVERS_GIVEN = Boolean(process.env['MONGODB_URI'] && process.env['KAFKA_BROKERS']);
+
+/** Topics and a database of one test's own, on the real servers, and workers on them. */
+export class WorkerHarness {
+  readonly prefix = `t${randomBytes(5).toString('hex')}`;
+  readonly topic = `${this.prefix}.happenings`;
+  readonly kafka = new Kafka({
+    clientId: this.prefix,
+    brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
+    logLevel: logLevel.NOTHING,
+  });
+  readonly admin: Admin = this.kafka.admin();
+  readonly producer: Producer = this.kafka.producer();
+  readonly connection: Connection = createConnection();
+  private readonly running = new Set<() => Promise<void>>();
+
+  async start(partitions = 3): Promise<void> {
+    const uri = new URL(process.env['MONGODB_URI'] ?? '');
+    uri.pathname = `/${this.prefix}`;
+    await this.connection.openUri(uri.href);
+    await this.admin.connect();
+    await this.producer.connect();
+    await this.admin.createTopics({ topics: [{ topic: this.topic, numPartitions: partitions }], waitForLeaders: true });
+  }
+
+  async stop(): Promise<void> {
+    for (const close of this.running) await close();
+    const topics = (await this.admin.listTopics()).filter((topic) => topic.startsWith(this.prefix));
+    await this.admin.deleteTopics({ topics });
+    await this.admin.deleteGroups([`${this.prefix}.worker`]).catch(() => {});
+    await this.admin.disconnect();
+    await this.producer.disconnect();
+    await this.connection.dropDatabase();
+    await this.connection.close();
+  }
+
+  readonly happenings: EventStream<Happening> = {
+    name: 'happenings',
+    topic: this.topic,
+    decode: ({ value, time }) => {
+      const data = JSON.parse(value?.toString() ?? 'null');
+      if (typeof data?.id !== 'string') throw new Error('an event needs an id');
+      return { id: data.id, key: data.document, time, data };
+    },
+  };
+
+  /** A worker with these controllers' reactions; `close` finishes what runs. */
+  async worker(controllers: Type[], settings: Partial<ChangeEventServerSettings> = {}) {
+    @Module({ controllers })
+    class WorkerModule {}
+    const metrics = new Metrics();
+    const health = new HealthChecks();
+    const app = await NestFactory.createMicroservice(WorkerModule, {
+      strategy: new ChangeEventServer({
+        brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
+        topicPrefix: this.prefix,
+        streams: [this.happenings],
+        connection: this.connection,
+        logger: createLogger('test', process.env['LOG_LEVEL'] ?? 'silent'),
+        metrics,
+        health,
+        ...settings,
+      }),
+      logger: false,
+    });
+    await app.listen();
+    const close = async () => {
+      this.running.delete(close);
+      await app.close();
+    };
+    this.running.add(close);
+    return { close, health, metrics };
+  }
+
+  async publish(...happenings: Happening[]): Promise<void> {
+    await this.publishRaw(
+      ...happenings.map((happening) => ({ key: happening.document, value: JSON.stringify(happening) })),
+    );
+  }
+
+  async publishRaw(...messages: Message[]): Promise<void> {
+    await this.producer.send({ topic: this.topic, messages });
+  }
+
+  records() {
+    return this.connection.collection(REACTIONS).find().toArray();
+  }
+}
+
+/** Waits until `condition` holds; the test's own time limit ends it otherwise. */
+export async function until<T>(condition: () => T | Promise<T>): Promise<T> {
+  for (;;) {
+    const result = await condition();
+    if (result) return result;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
