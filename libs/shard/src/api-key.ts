@@ -65,7 +65,10 @@ export function basicAuthorization(apiKey: ApiKey): string {
 function shardOfSuffix(suffix: string, knownShards: Iterable<string> | undefined): ShardId {
   const id = toLowerAscii(suffix);
   if (!isShardId(id)) {
-    throw new InvalidApiKey('suffix', 'the API key must end in a hyphen and a shard id, such as -au1, or have no hyphen');
+    throw new InvalidApiKey(
+      'suffix',
+      'the API key must end in a hyphen and a shard id, such as -au1, or have no hyphen',
+    );
   }
   if (knownShards && !new Set(knownShards).has(id)) {
     throw new InvalidApiKey('unknown shard', `the API key names shard ${id}, which does not exist`);

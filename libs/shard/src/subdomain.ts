@@ -54,7 +54,8 @@ export function parseSubdomain(text: string): Subdomain {
   if (RESERVED_SUBDOMAINS.has(name) || isShardId(name)) {
     throw new InvalidSubdomain('reserved', 'this subdomain is reserved; choose another');
   }
-  if (name.length < SHORTEST) throw new InvalidSubdomain('too short', `a subdomain has at least ${SHORTEST} characters`);
+  if (name.length < SHORTEST)
+    throw new InvalidSubdomain('too short', `a subdomain has at least ${SHORTEST} characters`);
   return name as Subdomain; // every rule was checked above
 }
 
