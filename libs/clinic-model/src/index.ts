@@ -1,3 +1,4 @@
+export * from './clinicians.ts';
 export * from './counts.ts';
 export * from './documents.ts';
 export * from './ids.ts';
@@ -6,3 +7,4 @@ export * from './models.ts';
 export * from './patients.ts';
 export * from './search-text.ts';
 export * from './share-code.ts';
+export * from './users.ts';

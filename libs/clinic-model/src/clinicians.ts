@@ -1,0 +1,79 @@
+import type { ClientSession, Types } from 'mongoose';
+import type { UserId } from '@caregate/identity';
+import type { ClinicDocument, ClinicianDocument } from './documents.ts';
+import { newObjectId } from './ids.ts';
+import type { ClinicModels } from './models.ts';
+
+/** How to change clinicians so that the clinic's `admins` stay true: each of these runs in the caller's transaction. */
+export interface ClinicianWrites {
+  readonly models: ClinicModels;
+  readonly session: ClientSession;
+}
+
+/** An email as it is stored and compared: two that differ only in case are one (behaviour, "Clinicians"). */
+export const normalEmail = (email: string) => email.trim().toLowerCase();
+
+export const isAdmin = (clinician: Pick<ClinicianDocument, 'userId' | 'roles'>) =>
+  clinician.userId !== undefined && clinician.roles.includes('CLINIC_ADMIN');
+
+/**
+ * Takes the clinic's turn: of two transactions that do so at once, one waits and sees what the other did.
+ * Whatever decides by looking at several documents of a clinic (last admin, limits) begins with it.
+ * Gives the clinic as it is now; undefined when there is none.
+ */
+export async function takeTurn(
+  { models, session }: ClinicianWrites,
+  clinicId: Types.ObjectId,
+): Promise<ClinicDocument | undefined> {
+  const clinic = await models.clinics
+    .findOneAndUpdate({ _id: clinicId }, { $inc: { turn: 1 } }, { session, returnDocument: 'after' })
+    .lean<ClinicDocument>();
+  return clinic ?? undefined;
+}
+
+/** Adds a clinician or an invite. A user, an invite or an email that the clinic has already breaks a unique index. */
+export async function insertClinician(writes: ClinicianWrites, clinician: ClinicianDocument): Promise<void> {
+  await writes.models.clinicians.collection.insertOne(clinician, { session: writes.session });
+  await keepAdmins(writes, clinician);
+}
+
+/** Replaces a clinician by their changed self. */
+export async function replaceClinician(writes: ClinicianWrites, after: ClinicianDocument): Promise<void> {
+  await writes.models.clinicians.collection.replaceOne({ _id: after._id }, after, { session: writes.session });
+  await keepAdmins(writes, after);
+}
+
+/** Takes a clinician or an invite away and leaves a tombstone. Whether the clinic can do without is the caller's question. */
+export async function removeClinician(
+  writes: ClinicianWrites,
+  clinician: ClinicianDocument,
+  deletedBy: string,
+): Promise<void> {
+  const { models, session } = writes;
+  const { deletedCount } = await models.clinicians.collection.deleteOne({ _id: clinician._id }, { session });
+  if (deletedCount === 0) return;
+  await models.clinicianTombstones.collection.insertOne(
+    { _id: newObjectId(), document: clinician, deletedTime: new Date(), deletedBy },
+    { session },
+  );
+  await keepAdmins(writes, { ...clinician, roles: [] });
+}
+
+/** Says whether somebody else than this user is an admin of the clinic. Only sure after `takeTurn`. */
+export async function hasOtherAdmin(
+  { models, session }: ClinicianWrites,
+  clinicId: Types.ObjectId,
+  userId: UserId,
+): Promise<boolean> {
+  const other = await models.clinicians
+    .exists({ clinicId, userId: { $exists: true, $ne: userId }, roles: { $in: ['CLINIC_ADMIN'] } })
+    .session(session);
+  return other !== null;
+}
+
+async function keepAdmins({ models, session }: ClinicianWrites, clinician: ClinicianDocument): Promise<void> {
+  const { clinicId, userId } = clinician;
+  if (userId === undefined) return;
+  const change = isAdmin(clinician) ? { $addToSet: { admins: userId } } : { $pull: { admins: userId } };
+  await models.clinics.updateOne({ _id: clinicId }, change, { session });
+}
