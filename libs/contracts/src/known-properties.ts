@@ -1,0 +1,71 @@
+/**
+ * A copy of a request body that holds what the contract knows and nothing else: no unknown property reaches the code
+ * behind (`__proto__` and `constructor` neither), read-only ones are left out, defaults are filled in.
+ */
+import { componentName, resolveSchema, type OpenApiDocument, type Schema } from './openapi.ts';
+import { isCarried } from './schemas.ts';
+
+/** Copies a value that has passed validation. */
+export type Copy = (value: unknown) => unknown;
+
+const asItIs: Copy = (value) => value;
+
+export class KnownProperties {
+  private readonly document: OpenApiDocument;
+  private readonly byComponent = new Map<string, Copy>();
+
+  constructor(document: OpenApiDocument) {
+    this.document = document;
+  }
+
+  copier(schema: Schema): Copy {
+    const name = componentName(schema);
+    if (name === undefined) return this.write(schema);
+    const known = this.byComponent.get(name);
+    if (known !== undefined) return known;
+    // Schemas may refer to themselves, so the entry comes before the copy is known.
+    let copy: Copy = asItIs;
+    this.byComponent.set(name, (value) => copy(value));
+    copy = this.write(resolveSchema(this.document, schema));
+    this.byComponent.set(name, copy);
+    return copy;
+  }
+
+  private write(schema: Schema): Copy {
+    if (schema.type === 'array' && schema.items !== undefined) return arrayCopy(this.copier(schema.items));
+    if (schema.type !== 'object') return asItIs;
+    if (typeof schema.additionalProperties === 'object') return mapCopy(this.copier(schema.additionalProperties));
+    return this.recordCopy(schema);
+  }
+
+  private recordCopy(schema: Schema): Copy {
+    const fields = Object.entries(schema.properties ?? {})
+      .filter(([, property]) => isCarried(this.document, property, 'request'))
+      .map(([name, property]) => {
+        return { name, copy: this.copier(property), fallback: resolveSchema(this.document, property).default };
+      });
+    return (value) => {
+      if (!isObject(value)) return value;
+      const result: Record<string, unknown> = {};
+      for (const { name, copy, fallback } of fields) {
+        if (Object.hasOwn(value, name)) result[name] = copy(value[name]);
+        else if (fallback !== undefined) result[name] = fallback;
+      }
+      return result;
+    };
+  }
+}
+
+function arrayCopy(copy: Copy): Copy {
+  return (value) => (Array.isArray(value) ? value.map(copy) : value);
+}
+
+// The names have passed validation, so they are plain; a name such as `constructor` is plain too, hence no assignment.
+function mapCopy(copy: Copy): Copy {
+  return (value) =>
+    isObject(value) ? Object.fromEntries(Object.entries(value).map(([name, item]) => [name, copy(item)])) : value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
