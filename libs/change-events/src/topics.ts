@@ -9,6 +9,8 @@ export interface Topics {
   readonly patientInvites: string;
   readonly patientPermissions: string;
   readonly clinicianPermissions: string;
+  /** Where a consumer puts what has to wait: for its next attempt, or behind an earlier event of its document. */
+  readonly retry: string;
   /** Where a consumer puts what it could not work off, with the reason. */
   readonly deadLetters: string;
   /** Resume points of the source connectors while their collections are quiet. */
@@ -38,6 +40,7 @@ export function topicsOf(prefix: string): Topics {
     patientInvites: `${prefix}.patient-invites`,
     patientPermissions: `${prefix}.patient-permissions`,
     clinicianPermissions: `${prefix}.clinician-permissions`,
+    retry: `${prefix}.retry`,
     deadLetters: `${prefix}.dead-letters`,
     heartbeats: `${prefix}.heartbeats`,
   };
@@ -57,7 +60,8 @@ const DAY_MS = 86_400_000;
  * - Changes that the worker reacts to are kept whole for a week: compaction would drop transitions that were not yet reacted to.
  * - Permissions carry the whole replica row, so the newest event per row is enough: compacted, and gone after a week (least data);
  *   a replica is rebuilt from the collection, never from the topic.
- * - Dead letters wait a month for an operator.
+ * - What waits for a retry waits a day at most. Its partitions are the runtime's own, whatever the shard's other topics have.
+ * - Dead letters wait a month for an operator; compacted by their id, so that one that was dropped or replayed vanishes.
  */
 export function topicDefinitions(prefix: string, partitions: number): TopicDefinition[] {
   const topics = topicsOf(prefix);
@@ -71,8 +75,19 @@ export function topicDefinitions(prefix: string, partitions: number): TopicDefin
       settings: changes,
     })),
     ...[topics.patientPermissions, topics.clinicianPermissions].map((name) => ({ name, partitions, settings: permissions })),
-    { name: topics.deadLetters, partitions: 1, settings: { 'cleanup.policy': 'delete', 'retention.ms': String(30 * DAY_MS) } },
+    ...runtimeTopicDefinitions(prefix),
     { name: topics.heartbeats, partitions: 1, settings: positions },
+  ];
+}
+
+const RETRY_PARTITIONS = 6;
+
+/** The topics that the consumer runtime keeps for itself. */
+export function runtimeTopicDefinitions(prefix: string): TopicDefinition[] {
+  const { retry, deadLetters } = topicsOf(prefix);
+  return [
+    { name: retry, partitions: RETRY_PARTITIONS, settings: { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) } },
+    { name: deadLetters, partitions: 1, settings: { 'cleanup.policy': 'compact,delete', 'retention.ms': String(30 * DAY_MS) } },
   ];
 }
 

@@ -6,6 +6,7 @@ import type { Connection } from 'mongoose';
 import pLimit from 'p-limit';
 import pRetry from 'p-retry';
 import { lastValueFrom } from 'rxjs';
+import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, type Topics, topicsOf } from '../topics.ts';
 import { malformedId, writeDeadLetter } from './dead-letter.ts';
 import { describeFailure, failureKind } from './failures.ts';
 import { Intake } from './intake.ts';
@@ -20,7 +21,6 @@ import {
 } from './reaction.ts';
 import { type Claim, laneOf, reactionId, ReactionRecords } from './reaction-records.ts';
 import { DEFAULT_RETRIES, nextStep, type RetryPolicy } from './retry-policy.ts';
-import { createRuntimeTopics, type RuntimeTopics, runtimeTopics } from './runtime-topics.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { fromRetryMessage, toRetryMessage, type WaitingFor } from './waiting-message.ts';
 
@@ -30,14 +30,14 @@ export interface ChangeEventServerSettings {
   readonly topicPrefix: string;
   /** The group's own name; `<topicPrefix>.worker` unless given. */
   readonly groupId?: string;
-  readonly streams: readonly EventStream<never>[] | readonly EventStream[];
+  readonly streams: readonly EventStream[];
   /** Where the reaction records live. */
   readonly connection: Connection;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly health: HealthChecks;
-  /** Creates the topics of the streams where they are missing; runs whenever the broker is back. */
-  readonly createTopics?: (admin: ReturnType<Kafka['admin']>) => Promise<void>;
+  /** The topics of the streams, created where they are missing, so that the worker can start before whoever fills them. */
+  readonly topics?: readonly TopicDefinition[];
   readonly retries?: Partial<RetryPolicy>;
   /** Milliseconds that a reaction's record stays claimed after its worker's last sign of life. */
   readonly lease?: number;
@@ -71,7 +71,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   private readonly settings: ChangeEventServerSettings;
   private readonly kafka: Kafka;
   private readonly producer: Producer;
-  private readonly topics: RuntimeTopics;
+  private readonly topics: Pick<Topics, 'retry' | 'deadLetters'>;
   private readonly records: ReactionRecords;
   private readonly measured: RuntimeMetrics;
   private readonly intake: Intake;
@@ -100,7 +100,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
           settings.logger.debug({ kafka: namespace, error: String(error ?? '') }, message),
     });
     this.producer = this.kafka.producer({ allowAutoTopicCreation: false });
-    this.topics = runtimeTopics(settings.topicPrefix);
+    this.topics = topicsOf(settings.topicPrefix);
     this.records = new ReactionRecords({
       connection: settings.connection,
       lease: settings.lease ?? 30_000,
@@ -176,14 +176,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 
   private async prepare(): Promise<void> {
     if (this.prepared) return;
-    const admin = this.kafka.admin();
-    await admin.connect();
-    try {
-      await this.settings.createTopics?.(admin);
-      await createRuntimeTopics(admin, this.topics);
-    } finally {
-      await admin.disconnect().catch(() => {});
-    }
+    await ensureTopics(this.kafka, this.settings.topics ?? runtimeTopicDefinitions(this.settings.topicPrefix));
     await this.producer.connect();
     await this.records.prepare();
     this.prepared = true;
@@ -422,17 +415,24 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   }
 
   /** Does what only a server that is away can hinder, for as long as it takes; rejects when `stop` is aborted. */
-  private untilDone<T>(what: string, stop: AbortSignal, task: () => Promise<T>): Promise<T> {
-    return pRetry(task, {
-      retries: Number.POSITIVE_INFINITY,
-      minTimeout: 100,
-      maxTimeout: 3_000,
-      randomize: true,
-      signal: stop,
-      onFailedAttempt: ({ error, attemptNumber }) => {
-        if (attemptNumber === 2) this.settings.logger.warn({ err: error }, `cannot ${what}; trying on`);
-      },
-    });
+  private async untilDone<T>(what: string, stop: AbortSignal, task: () => Promise<T>): Promise<T> {
+    let done: { readonly result: T } | undefined;
+    try {
+      await pRetry(async () => void (done = { result: await task() }), {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 100,
+        maxTimeout: 3_000,
+        randomize: true,
+        signal: stop,
+        onFailedAttempt: ({ error, attemptNumber }) => {
+          if (attemptNumber === 2) this.settings.logger.warn({ err: error }, `cannot ${what}; trying on`);
+        },
+      });
+    } catch (error) {
+      if (!done) throw error; // told to stop while the last try was under way: what it did counts
+    }
+    if (!done) throw new Error(`${what}: nothing was done`);
+    return done.result;
   }
 }
 

@@ -4,4 +4,3 @@ export * from './failures.ts';
 export * from './reaction.ts';
 export * from './retry-policy.ts';
 export { REACTIONS, reactionId } from './reaction-records.ts';
-export { createRuntimeTopics, runtimeTopics, type RuntimeTopics } from './runtime-topics.ts';
