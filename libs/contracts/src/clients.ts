@@ -57,7 +57,7 @@ function clientOptions({ baseUrl, headers, fetch, ...caller }: CallerOptions): C
 function callerHeaders({ token, apiKey, bearer }: Pick<CallerOptions, 'token' | 'apiKey' | 'bearer'>) {
   return {
     ...(token !== undefined && { 'x-tidepool-session-token': token }),
-    ...(apiKey !== undefined && { authorization: `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}` }),
+    ...(apiKey !== undefined && { authorization: `Basic ${btoa(`${apiKey}:`)}` }),
     ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
   };
 }
