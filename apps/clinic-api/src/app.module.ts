@@ -4,6 +4,7 @@ import { IdentityModule } from '@caregate/identity';
 import { MongoModule } from '@caregate/service';
 import { AccountsModule } from './accounts/accounts.module.ts';
 import { ApiKeysModule } from './api-keys/api-keys.module.ts';
+import { ClinicsModule } from './clinics/clinics.module.ts';
 import type { ClinicApiConfig } from './config.ts';
 import { GateModule } from './gate/gate.module.ts';
 import { ModelsModule } from './models.module.ts';
@@ -22,6 +23,7 @@ export class AppModule {
         GateModule,
         AccountsModule,
         ApiKeysModule,
+        ClinicsModule,
       ],
       controllers: [SessionsController],
     };

@@ -13,8 +13,13 @@ export interface ClinicianWrites {
 /** An email as it is stored and compared: two that differ only in case are one (behaviour, "Clinicians"). */
 export const normalEmail = (email: string) => email.trim().toLowerCase();
 
-export const isAdmin = (clinician: Pick<ClinicianDocument, 'userId' | 'roles'>) =>
-  clinician.userId !== undefined && clinician.roles.includes('CLINIC_ADMIN');
+/** A clinician who is a person by now, not an invite of one. */
+export type Member = ClinicianDocument & { readonly userId: UserId };
+
+export const isMember = (clinician: ClinicianDocument): clinician is Member => clinician.userId !== undefined;
+
+export const isAdmin = (clinician: ClinicianDocument): clinician is Member =>
+  isMember(clinician) && clinician.roles.includes('CLINIC_ADMIN');
 
 /**
  * Takes the clinic's turn: of two transactions that do so at once, one waits and sees what the other did.

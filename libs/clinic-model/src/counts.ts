@@ -67,7 +67,7 @@ export async function addToCounts(
   delta: Record<string, number>,
 ): Promise<void> {
   if (Object.keys(delta).length === 0) return;
-  const _id = `${clinicId.toHexString()}:${randomInt(STRIPES)}`;
+  const _id = stripeId(clinicId, randomInt(STRIPES));
   await models.clinicCounts.collection.updateOne(
     // The driver's type for native collections knows ObjectIds only; ours has a text as its key.
     { _id: _id as never },
@@ -75,6 +75,28 @@ export async function addToCounts(
     { upsert: true, session },
   );
 }
+
+/**
+ * Keeps out every other transaction that adds, removes or regroups patients of the clinic, until this one ends: one of two that meet
+ * is repeated and then sees what the other did. For what must reach all patients of a clinic, such as the deletion of a site:
+ * without it a patient could be added in the meantime with the site that is just going. Call it first, for it may have to be repeated.
+ */
+export async function holdPatientWrites(
+  models: Pick<ClinicModels, 'clinicCounts'>,
+  session: ClientSession,
+  clinicId: Types.ObjectId,
+): Promise<void> {
+  const stripes = Array.from({ length: STRIPES }, (_, stripe) => ({
+    updateOne: {
+      filter: { _id: stripeId(clinicId, stripe) as never }, // as in `addToCounts`
+      update: { $inc: { turn: 1 }, $setOnInsert: { clinicId } },
+      upsert: true,
+    },
+  }));
+  await models.clinicCounts.collection.bulkWrite(stripes, { session });
+}
+
+const stripeId = (clinicId: Types.ObjectId, stripe: number) => `${clinicId.toHexString()}:${stripe}`;
 
 /** Sums a clinic's stripes. */
 export function sumCounts(stripes: readonly ClinicCountsDocument[]): ClinicCounts {

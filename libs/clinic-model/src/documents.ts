@@ -93,6 +93,10 @@ export interface ClinicianDocument {
   readonly clinicId: ObjectId;
   readonly userId?: UserId;
   readonly inviteId?: string;
+  /** Who invited; only invites made here have it, those of other services are theirs to send and to answer. */
+  readonly invitedBy?: UserId;
+  /** When the invite was last to be mailed; the worker mails when it changes. */
+  readonly inviteSentTime?: Date;
   readonly email?: string;
   readonly name?: string;
   readonly roles: readonly ClinicianRole[];
@@ -193,6 +197,8 @@ export interface ClinicCountsDocument {
   /** `<clinicId>:<stripe>` */
   readonly _id: string;
   readonly clinicId: ObjectId;
+  /** Raised to meet other transactions that write patients of the clinic. */
+  readonly turn?: number;
   readonly total?: number;
   readonly demo?: number;
   readonly plan?: number;

@@ -6,6 +6,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_share_code', key: { shareCodes: 1 }, unique: true }, // find by share code; no two clinics share one
     { name: 'by_created', key: { createdTime: 1, _id: 1 } }, // list of all clinics in order, and by time of creation
     { name: 'by_account', key: { accountId: 1 }, partialFilterExpression: { accountId: { $exists: true } } }, // clinics of an API key
+    { name: 'by_ehr', key: { 'ehrSettings.enabled': 1, createdTime: 1, _id: 1 }, partialFilterExpression: { 'ehrSettings.enabled': { $exists: true } } }, // list of clinics with a hospital record
   ],
   clinicians: [
     { name: 'member', key: { clinicId: 1, userId: 1 }, unique: true, partialFilterExpression: { userId: { $exists: true } } }, // roles of a caller; no member twice
@@ -36,7 +37,10 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   clinics_deletions: [],
   clinicians_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
   patients_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
-  accounts: [{ name: 'by_subdomain', key: { subdomain: 1 }, unique: true }],
+  accounts: [
+    { name: 'by_subdomain', key: { subdomain: 1 }, unique: true },
+    { name: 'by_owner', key: { ownerUserId: 1, createdTime: 1 } }, // account of a user who creates a clinic
+  ],
   api_keys: [
     { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling
     { name: 'by_account', key: { accountId: 1, createdTime: 1 } },

@@ -68,6 +68,8 @@ const clinician: SchemaDefinition = {
   clinicId: ObjectId,
   userId: String,
   inviteId: String,
+  invitedBy: String,
+  inviteSentTime: Date,
   email: String,
   name: String,
   roles: [String],
@@ -127,6 +129,7 @@ const patientInvite: SchemaDefinition = {
 const counts: SchemaDefinition = {
   _id: String,
   clinicId: ObjectId,
+  turn: Number,
   total: Number,
   demo: Number,
   plan: Number,

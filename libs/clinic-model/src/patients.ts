@@ -24,7 +24,11 @@ export async function replacePatient(
   after: PatientDocument,
 ): Promise<void> {
   await models.patients.collection.replaceOne({ _id: before._id }, after, { session });
-  await addToCounts(models, session, before.clinicId, countsDelta(before, after, isDemo));
+  await addToCounts(models, session, before.clinicId, {
+    ...countsDelta(before, after, isDemo),
+    // So that it meets `holdPatientWrites` of who turns the uniqueness of MRNs on or off at this moment.
+    ...(before.mrn !== after.mrn && { turn: 1 }),
+  });
 }
 
 /** Takes a patient away, counts it out, and leaves its tombstone. */

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { UserId } from '@caregate/identity';
 import { type AccountDocument, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 
 @Injectable()
@@ -11,6 +12,11 @@ export class AccountsRepository {
 
   bySubdomain(subdomain: string): Promise<AccountDocument | null> {
     return this.models.accounts.findOne({ subdomain }).lean<AccountDocument>();
+  }
+
+  /** The account that a user owns; the oldest, should there be several. */
+  ownedBy(ownerUserId: UserId): Promise<AccountDocument | null> {
+    return this.models.accounts.findOne({ ownerUserId }).sort({ createdTime: 1 }).lean<AccountDocument>();
   }
 
   async put(account: Pick<AccountDocument, '_id' | 'subdomain' | 'name' | 'ownerUserId'>): Promise<AccountDocument> {

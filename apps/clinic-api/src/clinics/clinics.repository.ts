@@ -1,0 +1,86 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, objectId } from '@caregate/clinic-model';
+import { NotFound } from '@caregate/service';
+import type { ClientSession, Types, UpdateQuery } from 'mongoose';
+
+export interface ClinicFilter {
+  readonly shareCode?: string;
+  /** RFC 3339. */
+  readonly createdTimeStart?: string;
+  readonly createdTimeEnd?: string;
+  readonly ehrEnabled?: boolean;
+}
+
+export interface Page {
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+const DEFAULT_LIMIT = 10;
+
+@Injectable()
+export class ClinicsRepository {
+  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+
+  /** @throws {NotFound} when there is no such clinic */
+  async get(clinicId: string, session: ClientSession | null = null): Promise<ClinicDocument> {
+    const clinic = await this.models.clinics.findById(idOf(clinicId)).session(session).lean<ClinicDocument>();
+    return clinic ?? noClinic();
+  }
+
+  async byShareCode(shareCode: string): Promise<ClinicDocument | undefined> {
+    return (await this.models.clinics.findOne({ shareCodes: shareCode }).lean<ClinicDocument>()) ?? undefined;
+  }
+
+  /** Oldest first. */
+  list({ shareCode, createdTimeStart, createdTimeEnd, ehrEnabled }: ClinicFilter, { limit = DEFAULT_LIMIT, offset = 0 }: Page) {
+    const created = {
+      ...(createdTimeStart !== undefined && { $gte: new Date(createdTimeStart) }),
+      ...(createdTimeEnd !== undefined && { $lt: new Date(createdTimeEnd) }),
+    };
+    return this.models.clinics
+      .find({
+        ...(shareCode !== undefined && { shareCodes: shareCode }),
+        ...(Object.keys(created).length > 0 && { createdTime: created }),
+        ...(ehrEnabled !== undefined && { 'ehrSettings.enabled': ehrEnabled }),
+      })
+      .sort({ createdTime: 1, _id: 1 })
+      .skip(offset)
+      .limit(limit)
+      .lean<ClinicDocument[]>();
+  }
+
+  async insert(clinic: ClinicDocument, session: ClientSession): Promise<void> {
+    await this.models.clinics.collection.insertOne(clinic, { session });
+  }
+
+  /**
+   * Changes a clinic and gives it as it is then.
+   * @throws {NotFound} when there is no such clinic
+   */
+  async update(
+    clinicId: string,
+    { $set, ...change }: UpdateQuery<ClinicDocument>,
+    session: ClientSession | null = null,
+  ): Promise<ClinicDocument> {
+    const clinic = await this.models.clinics
+      .findOneAndUpdate(
+        { _id: idOf(clinicId) },
+        { ...change, $set: { ...$set, updatedTime: new Date() } },
+        { session, returnDocument: 'after' },
+      )
+      .lean<ClinicDocument>();
+    return clinic ?? noClinic();
+  }
+
+  async remove(_id: Types.ObjectId, session: ClientSession): Promise<void> {
+    await this.models.clinics.collection.deleteOne({ _id }, { session });
+  }
+}
+
+/** What is not an id is the id of no clinic; an undefined id would match any. */
+export const idOf = (clinicId: string): Types.ObjectId => objectId(clinicId) ?? noClinic();
+
+function noClinic(): never {
+  throw new NotFound('clinic not found');
+}

@@ -1,0 +1,123 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { actingUser, type Caller, callerName } from '@caregate/access';
+import {
+  type AccountId,
+  CLINIC_MODELS,
+  type ClinicDocument,
+  type ClinicianDocument,
+  type ClinicModels,
+  holdPatientWrites,
+  newObjectId,
+  type PatientDocument,
+  removePatient,
+} from '@caregate/clinic-model';
+import type { ClinicInputs } from '@caregate/contracts';
+import { BadRequest, Forbidden, inTransaction, MONGO, NotFound } from '@caregate/service';
+import type { ClientSession, Connection } from 'mongoose';
+import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { ClinicViews } from './clinic-views.ts';
+import { type ClinicFilter, ClinicsRepository, type Page } from './clinics.repository.ts';
+import { DemoPatient } from './demo-patient.ts';
+import { ClinicFounding, type ClinicProfile } from './founding.ts';
+import type { Tier } from './tiers.ts';
+
+export type SentClinic = ClinicInputs['Clinic'];
+
+/** Clinics: made, found, changed, deleted. */
+@Injectable()
+export class ClinicsService {
+  constructor(
+    @Inject(MONGO) private readonly connection: Connection,
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly clinics: ClinicsRepository,
+    private readonly views: ClinicViews,
+    private readonly founding: ClinicFounding,
+    private readonly demoPatient: DemoPatient,
+    private readonly accounts: AccountsRepository,
+  ) {}
+
+  async create(sent: SentClinic, caller: Caller, accountOfHost: string | undefined) {
+    const creator = actingUser(caller);
+    if (creator === undefined) throw new Forbidden();
+    // The account's id comes from a key or a stored account.
+    const accountId = (accountOfHost ?? (await this.accounts.ownedBy(creator))?._id) as AccountId | undefined;
+    const clinic = await this.founding.found({
+      profile: profileOf(sent),
+      creator,
+      isMigrated: true, // only what EnableNewClinicExperience makes has a legacy to migrate
+      ...(accountId !== undefined && { accountId }),
+    });
+    return this.views.one(clinic);
+  }
+
+  async list(filter: ClinicFilter & Page) {
+    return this.views.many(await this.clinics.list(filter, filter));
+  }
+
+  async get(clinicId: string) {
+    return this.views.one(await this.clinics.get(clinicId));
+  }
+
+  async getByShareCode(shareCode: string) {
+    const clinic = await this.clinics.byShareCode(shareCode);
+    if (!clinic) throw new NotFound('no clinic has this share code: not found');
+    return this.views.one(clinic);
+  }
+
+  /** Keeps what was not sent, but for the phone numbers and the time zone (compat, flow "clinics"). */
+  async update(clinicId: string, sent: SentClinic) {
+    const absent = (['phoneNumbers', 'timezone'] as const).filter((field) => sent[field] === undefined);
+    const clinic = await this.clinics.update(clinicId, {
+      $set: profileOf(sent),
+      ...(absent.length > 0 && { $unset: Object.fromEntries(absent.map((field) => [field, 1])) }),
+    });
+    return this.views.one(clinic);
+  }
+
+  async updateTier(clinicId: string, tier: Tier): Promise<void> {
+    await this.clinics.update(clinicId, { $set: { tier } });
+  }
+
+  async suppressNotifications(clinicId: string, suppressedNotifications: { patientClinicInvitation?: boolean }): Promise<void> {
+    await this.clinics.update(clinicId, { $set: { suppressedNotifications } });
+  }
+
+  /** @throws {BadRequest} while the clinic has patients other than the demo patient */
+  delete(clinicId: string, caller: Caller): Promise<void> {
+    return inTransaction(this.connection, async (session) => {
+      const clinic = await this.clinics.get(clinicId, session);
+      await this.dismantle(clinic, callerName(caller), session);
+    });
+  }
+
+  /** Deletes an empty clinic with all that belongs to it, in the caller's transaction. */
+  async dismantle(clinic: ClinicDocument, deletedBy: string, session: ClientSession): Promise<void> {
+    const { models } = this;
+    const clinicId = clinic._id;
+    await holdPatientWrites(models, session, clinicId); // or a patient could slip into the clinic as it goes
+    await this.removeDemoPatient(clinic, deletedBy, session);
+    const clinicians = await models.clinicians.find({ clinicId }).session(session).lean<ClinicianDocument[]>();
+    const tombstone = <T>(document: T) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy });
+    if (clinicians.length > 0) {
+      await models.clinicianTombstones.collection.insertMany(clinicians.map(tombstone), { session });
+      await models.clinicians.deleteMany({ clinicId }, { session });
+    }
+    await models.patientInvites.deleteMany({ clinicId }, { session });
+    await models.migrations.deleteMany({ clinicId }, { session });
+    await models.clinicCounts.deleteMany({ clinicId }, { session });
+    await models.clinicTombstones.collection.insertOne(tombstone(clinic), { session });
+    await this.clinics.remove(clinicId, session);
+  }
+
+  private async removeDemoPatient({ _id: clinicId }: ClinicDocument, deletedBy: string, session: ClientSession): Promise<void> {
+    const { models, demoPatient } = this;
+    const patients = await models.patients.find({ clinicId }).limit(2).session(session).lean<PatientDocument[]>();
+    if (!patients.every(({ userId }) => demoPatient.isDemo(userId))) {
+      throw new BadRequest('bad request: the clinic has patients; remove them before deleting the clinic');
+    }
+    for (const patient of patients) await removePatient({ models, session, isDemo: demoPatient.isDemo }, patient, deletedBy);
+  }
+}
+
+/** What a clinic tells about itself. Suppressed notifications have an operation of their own and are left as they are. */
+const profileOf = ({ suppressedNotifications: _, ...profile }: SentClinic): ClinicProfile => profile;
