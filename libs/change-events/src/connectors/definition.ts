@@ -84,7 +84,8 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
       'output.json.formatter': 'com.mongodb.kafka.connect.source.json.formatter.ExtendedJson',
       'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
       ...keyIsDocumentId(options.heartbeats),
-      'poll.await.time.ms': '5',
+      // The server answers a poll as soon as there is something, so a long wait costs no latency and spares it idle polls.
+      'poll.await.time.ms': '250',
       'poll.max.batch.size': '1000',
       'heartbeat.interval.ms': '10000',
       'heartbeat.topic.name': options.heartbeats,
