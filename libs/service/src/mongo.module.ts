@@ -68,6 +68,14 @@ const CONNECT_OPTIONS = {
   maxPoolSize: 50,
 } as const;
 
+/** Commands fail at once while it is not open, instead of waiting. */
+function unopened(): Connection {
+  const connection = createConnection();
+  connection.set('bufferCommands', false);
+  connection.set('autoIndex', false);
+  return connection;
+}
+
 @Module({})
 export class MongoModule {
   static forRoot(options: MongoOptions): DynamicModule {
@@ -78,7 +86,7 @@ export class MongoModule {
       global: true,
       providers: [
         { provide: OPTIONS, useValue: options },
-        { provide: token, useFactory: () => createConnection().set('bufferCommands', false).set('autoIndex', false) },
+        { provide: token, useFactory: unopened },
         {
           provide: link,
           inject: [token, LOGGER, HealthChecks],
