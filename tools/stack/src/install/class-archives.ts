@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { silent } from '../log.ts';
-import { cacheFolder } from '../places.ts';
 import { Daemon, type DaemonPlan } from '../process/daemon.ts';
 import { host } from '../process/ports.ts';
 import { planConnect } from '../servers/connect.ts';
@@ -14,15 +13,13 @@ import type { Artifact } from './artifact.ts';
  * Java reads classes that it has loaded before from an archive, which more than halves the start of Kafka and
  * Connect. The archive belongs to one build of Java and to the exact jars, and is made by running both once.
  */
-export function classArchivesArtifact(installation: KafkaInstallation, cache = cacheFolder()): Artifact {
-  const edition = createHash('sha256')
-    .update(`${installation.java.description}\n${installation.folder}`)
-    .digest('hex')
-    .slice(0, 8);
+export function classArchivesArtifact(installation: KafkaInstallation): Artifact {
+  const edition = createHash('sha256').update(installation.java.description).digest('hex').slice(0, 8);
   return {
     title: 'Kafka class archives',
     effort: 'preparing quick starts, once for this Java',
-    folder: join(cache, `kafka-classes-${edition}`),
+    // Within Kafka's folder: new jars, new archives.
+    folder: join(installation.folder, `classes-${edition}`),
     async fetch(into) {
       const work = join(into, 'work');
       await mkdir(join(work, 'logs'), { recursive: true });

@@ -3,10 +3,10 @@ import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, stackPackage } from '../places.ts';
 import { runTool } from '../process/run-tool.ts';
-import { formatStorage } from '../servers/kafka-command.ts';
 import { versions } from '../versions.ts';
 import type { Artifact } from './artifact.ts';
 import { differences, pinnedChecksums } from './checksums.ts';
+import { formatStorage } from './formatted-storage.ts';
 import { findJava } from './java.ts';
 import { zip } from './python.ts';
 

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import { poll } from '../poll.ts';
 import { keep, type Command, type Exit, type KeptProcess } from './keeper.ts';
 import { lastLines } from './log-tail.ts';
-import { portHolder } from './port-holder.ts';
+import { isHeldByAnother, portHolder } from './port-holder.ts';
 
 /** How to run something that listens on ports until it is stopped. */
 export interface DaemonPlan {
@@ -45,7 +45,7 @@ export class Daemon {
 
   /** Starts it and waits until it is ready; answers how long that took. */
   async start(): Promise<string> {
-    const { name, command, isReady, withinMs } = this.plan;
+    const { name, ports, command, isReady, withinMs } = this.plan;
     if (this.running) throw new StackError(`${name} is running already`);
     const elapsed = stopwatch();
     const logBegin = await stat(command.logFile).then(
@@ -60,7 +60,9 @@ export class Daemon {
     }
     this.kept = kept;
     this.expectedToEnd = false;
-    const ready = await poll(isReady, { withinMs, giveUp: () => kept.exit !== undefined });
+    // An answer may also come from somebody else who has the port; then this one is about to end.
+    const answersItself = async () => (await isReady()) && !(await isHeldByAnother(ports[0] as number, kept.pid));
+    const ready = await poll(answersItself, { withinMs, giveUp: () => kept.exit !== undefined });
     if (!ready || kept.exit) {
       const reason = kept.exit ? `ended at once (${describe(kept.exit)})` : `was not ready within ${withinMs / 1000} s`;
       await this.kill();

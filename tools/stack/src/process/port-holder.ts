@@ -1,23 +1,43 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 const listening = '0A';
 
-/** Who listens on the port, e.g. "node (pid 4711)"; undefined when that cannot be found out. Linux only. */
+/** Who listens on the port, e.g. "node server.js (pid 4711)"; undefined when that cannot be found out. Linux only. */
 export async function portHolder(port: number): Promise<string | undefined> {
-  const inodes = new Set<string>();
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    const text = await readFile(table, 'utf8').catch(() => '');
-    for (const inode of listeningInodes(text, port)) inodes.add(`socket:[${inode}]`);
-  }
-  if (inodes.size === 0) return undefined;
+  const sockets = await listeningSockets(port);
+  if (sockets.size === 0) return undefined;
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    // Other users' processes cannot be looked into; they are passed over.
-    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
-      const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
-      if (inodes.has(target)) return `${(await readFile(`/proc/${pid}/comm`, 'utf8')).trim()} (pid ${pid})`;
-    }
+    if (await hasOneOf(sockets, pid)) return `${await commandLine(pid)} (pid ${pid})`;
   }
   return 'a process of another user';
+}
+
+/** Whether somebody listens on the port, but not this process. False where that cannot be found out. */
+export async function isHeldByAnother(port: number, pid: number): Promise<boolean> {
+  const sockets = await listeningSockets(port);
+  return sockets.size > 0 && !(await hasOneOf(sockets, String(pid)));
+}
+
+/** Shortened: it is to be recognised, not to be run again. */
+async function commandLine(pid: string): Promise<string> {
+  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').filter(Boolean);
+  const line = [basename(words[0] ?? '?'), ...words.slice(1)].join(' ');
+  return line.length > 80 ? `${line.slice(0, 80)}...` : line;
+}
+
+async function listeningSockets(port: number): Promise<Set<string>> {
+  const tables = await Promise.all(
+    ['/proc/net/tcp', '/proc/net/tcp6'].map((table) => readFile(table, 'utf8').catch(() => '')),
+  );
+  return new Set(tables.flatMap((table) => listeningInodes(table, port)).map((inode) => `socket:[${inode}]`));
+}
+
+async function hasOneOf(sockets: Set<string>, pid: string): Promise<boolean> {
+  // Other users' processes cannot be looked into; they are passed over.
+  const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  return targets.some((target) => sockets.has(target));
 }
 
 /** Inodes of the sockets that listen on the port, from the text of /proc/net/tcp. */

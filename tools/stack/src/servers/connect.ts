@@ -6,7 +6,7 @@ import type { DaemonPlan } from '../process/daemon.ts';
 import { answersOk } from '../process/probe.ts';
 import { freePort, host } from '../process/ports.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { javaArguments, jarsIn } from './kafka-command.ts';
+import { javaArguments, jarsIn } from './java-program.ts';
 import type { KafkaInstallation } from './kafka-installation.ts';
 import { properties } from './properties.ts';
 
@@ -25,18 +25,19 @@ export async function planConnect(
   const port = await freePort(preferredPort);
   const config = join(run.data, `connect-${port}.properties`);
   await writeFile(config, connectProperties({ port, brokers, group }));
+  const { folder, flags } = installation;
+  const program = {
+    classpath: [...(await jarsIn(join(folder, 'libs'))), join(folder, connectorManifest)],
+    mainClass: 'org.apache.kafka.connect.cli.ConnectDistributed',
+    args: [config],
+    flags: flags.connect,
+  };
   return {
     name: 'connect',
     ports: [port],
     command: {
       command: installation.java.command,
-      args: javaArguments({
-        java: installation.java,
-        classpath: [...(await jarsIn(join(installation.folder, 'libs'))), join(installation.folder, connectorManifest)],
-        mainClass: 'org.apache.kafka.connect.cli.ConnectDistributed',
-        args: [config],
-        flags: installation.flags.connect,
-      }),
+      args: await javaArguments(program, join(run.data, `connect-${port}.args`)),
       cwd: run.data,
       env: baseEnvironment(),
       logFile: join(run.logs, 'connect.log'),

@@ -7,7 +7,8 @@ import { accepts } from '../process/probe.ts';
 import { freePort, host } from '../process/ports.ts';
 import type { RunFolder } from '../run-folder.ts';
 import type { KafkaInstallation } from './kafka-installation.ts';
-import { javaArguments, jarsIn, kafkaProperties } from './kafka-command.ts';
+import { javaArguments, jarsIn } from './java-program.ts';
+import { kafkaProperties } from './kafka-properties.ts';
 
 export async function planKafka(
   installation: KafkaInstallation,
@@ -20,18 +21,18 @@ export async function planKafka(
   await cp(join(installation.folder, formattedStorage), storage, { recursive: true });
   const config = join(run.data, `kafka-${port}.properties`);
   await writeFile(config, kafkaProperties({ port, controllerPort, storage }));
+  const program = {
+    classpath: await jarsIn(join(installation.folder, 'libs')),
+    mainClass: 'kafka.Kafka',
+    args: [config],
+    flags: installation.flags.kafka,
+  };
   return {
     name: 'kafka',
     ports: [port, controllerPort],
     command: {
       command: installation.java.command,
-      args: javaArguments({
-        java: installation.java,
-        classpath: await jarsIn(join(installation.folder, 'libs')),
-        mainClass: 'kafka.Kafka',
-        args: [config],
-        flags: installation.flags.kafka,
-      }),
+      args: await javaArguments(program, join(run.data, `kafka-${port}.args`)),
       cwd: run.data,
       env: baseEnvironment(),
       logFile: join(run.logs, 'kafka.log'),
