@@ -6,4 +6,5 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './mongo.module.ts';
 export * from './run-app.ts';
+export * from './served-contract.ts';
 export * from './operation.ts';

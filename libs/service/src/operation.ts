@@ -4,7 +4,6 @@ import type { FastifyRequest } from 'fastify';
 
 /** What the edge needs to know of a contract; `@caregate/contracts` makes these from the OpenAPI bundles. */
 export interface ServedContract {
-  readonly name: string;
   /** @throws {Error} when the contract has no such operation, so that a route outside the contract cannot exist */
   operation(operationId: string): ServedOperation;
   /** @throws {Error & { where }} when the request breaks the contract */

@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { UserId } from '@caregate/identity';
-import { type AccountDocument, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { type AccountDocument, type AccountId, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 
 @Injectable()
 export class AccountsRepository {
   constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
 
-  byId(_id: string): Promise<AccountDocument | null> {
+  byId(_id: AccountId): Promise<AccountDocument | null> {
     return this.models.accounts.findOne({ _id }).lean<AccountDocument>();
   }
 

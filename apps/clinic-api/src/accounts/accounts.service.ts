@@ -19,15 +19,14 @@ export class AccountsService {
   ) {}
 
   /** Can be repeated: the directory does so after a crash of either side. */
-  async provision(accountId: string, { subdomain, name, owner }: Provisioning) {
+  async provision(accountId: AccountId, { subdomain, name, owner }: Provisioning) {
     const holder = await this.accounts.bySubdomain(subdomain);
     if (holder && holder._id !== accountId) throw new Conflict('the subdomain belongs to another account of this shard');
     const { userId } = await this.identity.ensureOwner(owner);
-    // The contract says that the id is a UUID.
-    return view(await this.accounts.put({ _id: accountId as AccountId, subdomain, name, ownerUserId: userId }));
+    return view(await this.accounts.put({ _id: accountId, subdomain, name, ownerUserId: userId }));
   }
 
-  async get(accountId: string) {
+  async get(accountId: AccountId) {
     const account = await this.accounts.byId(accountId);
     if (!account) throw new NotFound('there is no such account on this shard');
     return view(account);

@@ -1,5 +1,6 @@
 import { Body, Controller, Param, Res } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
+import type { AccountId } from '@caregate/clinic-model';
 import type { FastifyReply } from 'fastify';
 import { AccountOperation } from '../contract.ts';
 import { By } from '../gate/caller.decorator.ts';
@@ -10,24 +11,24 @@ export class ApiKeysController {
   constructor(private readonly apiKeys: ApiKeysService) {}
 
   @AccountOperation('CreateApiKey')
-  create(@Param('accountId') accountId: string, @Body() { name }: { name: string }, @By() caller: Caller, @Res({ passthrough: true }) reply: FastifyReply) {
+  create(@Param('accountId') accountId: AccountId, @Body() { name }: { name: string }, @By() caller: Caller, @Res({ passthrough: true }) reply: FastifyReply) {
     void reply.header('cache-control', 'no-store');
     return this.apiKeys.create(accountId, name, caller);
   }
 
   @AccountOperation('ListApiKeys')
-  list(@Param('accountId') accountId: string) {
+  list(@Param('accountId') accountId: AccountId) {
     return this.apiKeys.list(accountId);
   }
 
   @AccountOperation('RotateApiKey')
-  rotate(@Param('accountId') accountId: string, @Param('keyId') keyId: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  rotate(@Param('accountId') accountId: AccountId, @Param('keyId') keyId: string, @Res({ passthrough: true }) reply: FastifyReply) {
     void reply.header('cache-control', 'no-store');
     return this.apiKeys.rotate(accountId, keyId);
   }
 
   @AccountOperation('RevokeApiKey')
-  revoke(@Param('accountId') accountId: string, @Param('keyId') keyId: string) {
+  revoke(@Param('accountId') accountId: AccountId, @Param('keyId') keyId: string) {
     return this.apiKeys.revoke(accountId, keyId);
   }
 }

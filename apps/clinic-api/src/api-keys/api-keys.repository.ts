@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ApiKeyDocument, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { type AccountId, type ApiKeyDocument, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 
 const USE_IS_NOTED_EVERY_MS = 60_000;
 
@@ -15,7 +15,7 @@ export class ApiKeysRepository {
     return this.models.apiKeys.findOne({ secretHash }).lean<ApiKeyDocument>();
   }
 
-  ofAccount(accountId: string): Promise<ApiKeyDocument[]> {
+  ofAccount(accountId: AccountId): Promise<ApiKeyDocument[]> {
     return this.models.apiKeys.find({ accountId }).sort({ createdTime: 1 }).lean<ApiKeyDocument[]>();
   }
 
@@ -26,13 +26,13 @@ export class ApiKeysRepository {
     await this.models.apiKeys.updateOne({ _id }, { $set: { lastUsedTime: now } });
   }
 
-  replaceSecret(accountId: string, _id: string, secret: Pick<ApiKeyDocument, 'secretHash' | 'last4'>): Promise<ApiKeyDocument | null> {
+  replaceSecret(accountId: AccountId, _id: string, secret: Pick<ApiKeyDocument, 'secretHash' | 'last4'>): Promise<ApiKeyDocument | null> {
     return this.models.apiKeys
       .findOneAndUpdate({ _id, accountId, revokedTime: { $exists: false } }, { $set: secret }, { new: true })
       .lean<ApiKeyDocument>();
   }
 
-  async revoke(accountId: string, _id: string): Promise<boolean> {
+  async revoke(accountId: AccountId, _id: string): Promise<boolean> {
     const { matchedCount } = await this.models.apiKeys.updateOne(
       { _id, accountId, revokedTime: { $exists: false } },
       { $set: { revokedTime: new Date() } },

@@ -3,7 +3,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { type Caller, actingUser } from '@caregate/access';
 import type { AccountId, ApiKeyDocument } from '@caregate/clinic-model';
 import { CONFIG, Forbidden, NotFound, Unauthorized } from '@caregate/service';
-import { apiHost, isShardId, parseApiKey } from '@caregate/shard';
+import { apiHost, formatApiKey, InvalidApiKey, isShardId, parseApiKey } from '@caregate/shard';
 import type { ClinicApiConfig } from '../config.ts';
 import { ApiKeysRepository } from './api-keys.repository.ts';
 
@@ -17,13 +17,13 @@ export class ApiKeysService {
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
-  async create(accountId: string, name: string, caller: Caller) {
+  async create(accountId: AccountId, name: string, caller: Caller) {
     const createdBy = actingUser(caller);
     if (createdBy === undefined) throw new Forbidden();
     const secret = drawSecret();
     const key: ApiKeyDocument = {
       _id: randomUUID(),
-      accountId: accountId as AccountId, // the gate found the account's owner by it
+      accountId,
       name,
       secretHash: hashOf(secret),
       last4: secret.slice(-4),
@@ -34,26 +34,26 @@ export class ApiKeysService {
     return { ...view(key), key: this.written(secret) };
   }
 
-  async list(accountId: string) {
+  async list(accountId: AccountId) {
     return (await this.keys.ofAccount(accountId)).map(view);
   }
 
   /** The old secret stops working at once. */
-  async rotate(accountId: string, keyId: string) {
+  async rotate(accountId: AccountId, keyId: string) {
     const secret = drawSecret();
     const key = await this.keys.replaceSecret(accountId, keyId, { secretHash: hashOf(secret), last4: secret.slice(-4) });
     if (!key) throw new NotFound('there is no such API key, or it is revoked');
     return { ...view(key), key: this.written(secret) };
   }
 
-  async revoke(accountId: string, keyId: string): Promise<void> {
+  async revoke(accountId: AccountId, keyId: string): Promise<void> {
     if (!(await this.keys.revoke(accountId, keyId))) throw new NotFound('there is no such API key, or it is revoked already');
   }
 
   /** Whom `Basic b64(key + ':')` speaks for; the key may come with its shard suffix or without (source "Sharding", "API keys and API URLs"). */
   async callerOf(authorization: string): Promise<Caller> {
     const { secret, shardId } = this.read(authorization);
-    if (shardId !== this.config.SHARD_ID && shardId !== undefined) {
+    if (shardId !== undefined && shardId !== this.config.SHARD_ID) {
       throw new Unauthorized(`this API key belongs to shard ${shardId}; send the request to ${apiHost(shardId, this.config.DOMAIN)}`);
     }
     const key = await this.keys.bySecret(hashOf(secret));
@@ -68,14 +68,14 @@ export class ApiKeysService {
     try {
       return parseApiKey(user);
     } catch (error) {
-      throw new Unauthorized(`the API key is malformed: ${error instanceof Error ? error.message : 'unreadable'}`, { cause: error });
+      throw new Unauthorized(error instanceof InvalidApiKey ? error.message : 'the API key cannot be read');
     }
   }
 
   private written(secret: string): string {
     const { SHARD_ID } = this.config;
     if (!isShardId(SHARD_ID)) throw new Error('SHARD_ID was checked at start');
-    return `${secret}-${SHARD_ID}`;
+    return formatApiKey({ secret, shardId: SHARD_ID });
   }
 }
 
