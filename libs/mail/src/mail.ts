@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Counter, type Gauge, type Logger, type Metrics, ServiceUnavailable } from '@caregate/service';
+import pLimit from 'p-limit';
+import pRetry from 'p-retry';
+import { Deliveries, type MailDelivery } from './deliveries.ts';
+import { messageIdOf, type Recipient, type SendResult, Smtp, type SmtpSettings } from './smtp.ts';
+import type { Template } from './template.ts';
+import type { Connection } from 'mongoose';
+
+export interface MailSettings extends SmtpSettings {
+  readonly connection: Connection;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Milliseconds after which an attempt that was not heard of again is repeated; longer than SMTP's own time-outs. */
+  readonly lease?: number;
+}
+
+/** An email to one person. */
+export interface Letter<Data extends object> {
+  /** Names the fact that is told, such as `clinic_created:<clinicId>`: whatever else happens, it is told once. */
+  readonly deliveryId: string;
+  readonly template: Template<Data>;
+  readonly to: Recipient;
+  readonly data: Data;
+  /** Who and what it is about, for operators; ids only. */
+  readonly userId?: string;
+  readonly clinicId?: string;
+}
+
+/** The server put the message off. Its next attempt is the caller's business. */
+export class MailDeferred extends Error {
+  override readonly name = 'MailDeferred';
+}
+
+export type DeliveryResult = 'sent' | 'sent before' | 'given up';
+
+const LEASE_MS = 120_000;
+const CLOSE_MS = 5_000;
+
+/**
+ * Sends each letter once. A message can go out twice only when the process dies between the server's acceptance and the note of it;
+ * as a message has to be noted before its connection takes the next, that is one message for each connection, and there is one by default.
+ */
+export class Mail {
+  private readonly settings: MailSettings;
+  private readonly smtp: Smtp;
+  private readonly deliveries: Deliveries;
+  private readonly turn: ReturnType<typeof pLimit>;
+  private readonly outcomes: Counter<'template' | 'outcome'>;
+  private readonly up: Gauge;
+
+  constructor(settings: MailSettings) {
+    this.settings = settings;
+    this.smtp = new Smtp(settings);
+    this.deliveries = new Deliveries(settings.connection, settings.lease ?? LEASE_MS);
+    this.turn = pLimit(settings.connections);
+    this.outcomes = settings.metrics.counter('caregate_mail_total', 'Attempts to send an email, by how they ended', [
+      'template',
+      'outcome',
+    ]);
+    this.up = settings.metrics.gauge('caregate_smtp_up', 'Whether the SMTP server answered last time');
+  }
+
+  /** Creates the indexes of the deliveries. */
+  prepare(): Promise<void> {
+    return this.deliveries.prepare();
+  }
+
+  /**
+   * Sends a letter unless it has been sent.
+   * @throws {ServiceUnavailable} while the SMTP server is away, or another worker is just sending this letter
+   * @throws {MailDeferred} when the server put it off (4xx)
+   */
+  deliver<Data extends object>(letter: Letter<Data>): Promise<DeliveryResult> {
+    return this.turn(() => this.deliverNow(letter));
+  }
+
+  /** What the server refused for good, newest first. */
+  givenUp(limit?: number): Promise<MailDelivery[]> {
+    return this.deliveries.givenUp(limit);
+  }
+
+  /** Asks the server whether it is there, for the metric. */
+  async check(): Promise<void> {
+    this.up.set((await this.smtp.isUp()) ? 1 : 0);
+  }
+
+  /** Waits for what is on its way, as long as a shutdown may wait, and closes the connections. */
+  async close(): Promise<void> {
+    const idle = this.turn(async () => {});
+    await Promise.race([idle, delay(CLOSE_MS, undefined, { ref: false })]);
+    this.smtp.close();
+  }
+
+  private async deliverNow<Data extends object>(letter: Letter<Data>): Promise<DeliveryResult> {
+    const { deliveryId, template, userId, clinicId } = letter;
+    const messageId = messageIdOf(deliveryId, this.settings.from);
+    const claimed = await this.deliveries.claim({
+      _id: deliveryId,
+      template: template.name,
+      messageId,
+      ...(userId !== undefined && { userId }),
+      ...(clinicId !== undefined && { clinicId }),
+    });
+    if (claimed === 'sent') return 'sent before';
+    if (claimed === 'given_up') return 'given up';
+    if (claimed === 'busy') throw new ServiceUnavailable('another worker is sending this email');
+    const sent = await this.send(letter, messageId);
+    this.outcomes.inc({ template: template.name, outcome: sent.result });
+    this.up.set(sent.result === 'away' ? 0 : 1);
+    return this.note(deliveryId, claimed.claim, sent);
+  }
+
+  private async send<Data extends object>(
+    { template, data, to }: Letter<Data>,
+    messageId: string,
+  ): Promise<SendResult> {
+    if (!isAddress(to.address)) return { result: 'refused', reason: 'the address is not one' };
+    return this.smtp.send({
+      ...template.render(data),
+      messageId,
+      to,
+      ...(template.unsubscribable && { unsubscribe: `mailto:${addressOf(this.settings.from)}?subject=unsubscribe` }),
+    });
+  }
+
+  private async note(deliveryId: string, claim: string, sent: SendResult): Promise<DeliveryResult> {
+    if (sent.result === 'accepted') {
+      await this.untilNoted(() => this.deliveries.end(deliveryId, claim, 'sent'));
+      return 'sent';
+    }
+    if (sent.result === 'refused') {
+      this.settings.logger.error({ deliveryId, reason: sent.reason }, 'an email was refused for good');
+      await this.untilNoted(() => this.deliveries.end(deliveryId, claim, 'given_up', sent.reason));
+      return 'given up';
+    }
+    await this.untilNoted(() => this.deliveries.postpone(deliveryId, claim, sent.reason));
+    if (sent.result === 'away') throw new ServiceUnavailable(`the SMTP server is away: ${sent.reason}`);
+    throw new MailDeferred(`the SMTP server put the email off: ${sent.reason}`);
+  }
+
+  /** The next message waits until this one is noted, however long MongoDB is away: that keeps the window to one message. */
+  private untilNoted(note: () => Promise<unknown>): Promise<unknown> {
+    return pRetry(note, { retries: Number.POSITIVE_INFINITY, minTimeout: 100, maxTimeout: 1_000 });
+  }
+}
+
+const isAddress = (text: string) => text.length <= 254 && /^[^\s<>()[\]\\,;:"@]+@[^\s<>()[\]\\,;:"@]+$/.test(text);
+const addressOf = (from: string) => /<([^>]+)>/.exec(from)?.[1] ?? from;

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { createTransport } from 'nodemailer';
+import { oneLine, type RenderedMail } from './template.ts';
+
+export interface Recipient {
+  readonly address: string;
+  readonly name?: string;
+}
+
+/** An email ready to go out. */
+export interface OutgoingMail extends RenderedMail {
+  readonly messageId: string;
+  readonly to: Recipient;
+  /** Where to write to get no more of these. */
+  readonly unsubscribe?: string;
+}
+
+/** `refused`: the server will never take it for this recipient. `later`: it may take it another time. `away`: nobody took or refused anything. */
+export type SendResult =
+  { readonly result: 'accepted' } | { readonly result: 'refused' | 'later' | 'away'; readonly reason: string };
+
+export interface SmtpSettings {
+  /** `smtp://` or `smtps://`, with user and password where the server wants them. */
+  readonly url: string;
+  readonly from: string;
+  /** How many connections are kept; as many messages can be on their way at once. */
+  readonly connections: number;
+}
+
+/** All of these together stay below the lease of a delivery. Milliseconds. */
+const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000 };
+
+/** The SMTP server, over pooled connections. */
+export class Smtp {
+  private readonly transport;
+  private readonly from: string;
+
+  constructor({ url, from, connections }: SmtpSettings) {
+    this.from = from;
+    this.transport = createTransport({
+      url,
+      pool: true,
+      maxConnections: connections,
+      maxMessages: 1_000,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+      ...TIMEOUTS,
+    });
+  }
+
+  async send(mail: OutgoingMail): Promise<SendResult> {
+    try {
+      await this.transport.sendMail({
+        from: this.from,
+        to: { address: mail.to.address, name: oneLine(mail.to.name ?? '') },
+        subject: mail.subject,
+        html: mail.html,
+        text: mail.text,
+        messageId: mail.messageId,
+        headers: {
+          'Auto-Submitted': 'auto-generated', // RFC 3834: no out-of-office answers
+          ...(mail.unsubscribe && { 'List-Unsubscribe': `<${mail.unsubscribe}>` }),
+        },
+      });
+      return { result: 'accepted' };
+    } catch (error) {
+      return sendResult(error);
+    }
+  }
+
+  /** Whether the server answers. */
+  async isUp(): Promise<boolean> {
+    return this.transport.verify().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  close(): void {
+    this.transport.close();
+  }
+}
+
+/**
+ * What a failure to send means. Only a 5xx to this recipient or this message is final; the same to our sign-in or sender address
+ * is a fault of the settings, which an operator repairs, and then the mail goes out. The server's words may hold the address, so they are left out.
+ */
+export function sendResult(error: unknown): SendResult {
+  const { code, responseCode: status, command } = smtpFault(error);
+  const reason = [code, command, status].filter((part) => part !== undefined).join(' ') || 'the connection failed';
+  const aboutMail = code === 'EENVELOPE' ? command !== 'MAIL FROM' : code === 'EMESSAGE';
+  if (!aboutMail) return { result: 'away', reason };
+  // An envelope that nodemailer itself refuses (no usable address) has no status: nobody will ever take it.
+  return { result: status === undefined || status >= 500 ? 'refused' : 'later', reason };
+}
+
+function smtpFault(error: unknown): { code?: string; responseCode?: number; command?: string } {
+  if (typeof error !== 'object' || error === null) return {};
+  const { code, responseCode, command } = error as Record<string, unknown>; // nodemailer adds these to its errors
+  return {
+    ...(typeof code === 'string' && { code }),
+    ...(typeof responseCode === 'number' && { responseCode }),
+    ...(typeof command === 'string' && { command: command.replace(/[^A-Z ]/g, '') }),
+  };
+}
+
+/** The Message-ID of a delivery: the same for every attempt, so that a receiver can tell a repetition. */
+export function messageIdOf(deliveryId: string, from: string): string {
+  const domain = /@([^\s>]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
+  return `<${createHash('sha256').update(deliveryId).digest('hex').slice(0, 40)}@${domain}>`;
+}
