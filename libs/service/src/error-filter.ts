@@ -22,14 +22,19 @@ export class ErrorFilter implements ExceptionFilter {
 
   answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = toCaregateError(thrown);
-    if (error.status >= 500) {
-      this.logger.error({ err: thrown, requestId: request.id, method: request.method, route: request.routeOptions?.url }, 'request failed');
-    }
+    this.record(error, thrown, request);
     void reply
       .status(error.status)
       .headers(error.headers)
       .header('content-type', 'application/json')
       .send({ message: error.status === 500 ? `something went wrong here; it was recorded as ${request.id}` : error.message });
+  }
+
+  /** A 500 is a fault of ours; a 503 is a state that readiness and metrics already show. */
+  private record(error: CaregateError, thrown: unknown, request: FastifyRequest): void {
+    const where = { requestId: request.id, method: request.method, route: request.routeOptions?.url };
+    if (error.status === 500) this.logger.error({ err: thrown, ...where }, 'request failed');
+    else if (error.status > 500) this.logger.debug({ ...where, reason: error.message }, 'request refused');
   }
 }
 
