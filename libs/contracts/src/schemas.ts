@@ -112,7 +112,8 @@ const FORMATS: Readonly<Record<string, string>> = {
 const SHORT_LIST = 12;
 
 function reasonOf(error: ErrorObject): string {
-  const { keyword, params, message } = error;
+  const { keyword, params, message, propertyName } = error;
+  if (propertyName !== undefined) return 'has a property whose name is not allowed';
   if (keyword === 'enum' && params['allowedValues'].length <= SHORT_LIST) {
     return `must be one of ${params['allowedValues'].filter((value: unknown) => value !== '').join(', ')}`;
   }
@@ -120,6 +121,5 @@ function reasonOf(error: ErrorObject): string {
   if (keyword === 'format') return FORMATS[String(params['format'])] ?? `must be a ${String(params['format'])}`;
   if (keyword === 'pattern') return `must match ${String(params['pattern'])}`;
   if (keyword === 'additionalProperties') return 'has a property that is not supported';
-  if (keyword === 'propertyNames') return 'has a property whose name is not allowed';
   return message ?? 'is not valid';
 }

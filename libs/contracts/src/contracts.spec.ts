@@ -1,0 +1,64 @@
+import { contracts, type ContractName } from './contracts.ts';
+import { exampleOf } from './examples.ts';
+import { operations, routePath } from './operations.ts';
+import { requestValidator } from './request-validation.ts';
+import { responseValidator } from './response-validation.ts';
+
+const everyOperation = (Object.keys(contracts) as ContractName[]) // the keys of the record
+  .flatMap((name) => operations(contracts[name]).map((operation) => ({ name, operation, id: operation.operationId })));
+
+describe('the contracts', () => {
+  it('name each operation once', () => {
+    const ids = everyOperation.map(({ id }) => id);
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+  });
+
+  it('write a path as the server does', () => {
+    expect(routePath('/v1/clinics/{clinicId}/clinicians/{clinicianId}')).toBe(
+      '/v1/clinics/:clinicId/clinicians/:clinicianId',
+    );
+  });
+
+  describe.each(everyOperation)('$name $id', ({ name, operation, id }) => {
+    it('says what it is for', () => {
+      expect(operation.summary).not.toBe('');
+      expect(operation.description).not.toBe('');
+      expect(operation.tags).toHaveLength(1);
+    });
+
+    it('declares every parameter of its path and no other', () => {
+      const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+      expect(operation.pathParameters.map((parameter) => parameter.name).sort()).toEqual(inPath.sort());
+      expect(operation.pathParameters.every(({ required }) => required)).toBe(true);
+    });
+
+    it('says how it can refuse', () => {
+      for (const status of ['400', '401', '403', '4XX', '503']) expect(operation.responses).toHaveProperty(status);
+    });
+
+    it('takes its own example of a request', () => {
+      for (const [contentType, media] of Object.entries(operation.requestBody?.content ?? {})) {
+        const body = exampleOf(contracts[name], media);
+        expect(body).toBeDefined();
+        requestValidator(contracts[name]).validate(id, { ...exampleParameters(operation), body, contentType });
+      }
+    });
+
+    it('answers its own examples', () => {
+      for (const [status, { content = {} }] of Object.entries(operation.responses)) {
+        for (const [contentType, media] of Object.entries(content)) {
+          const body = exampleOf(contracts[name], media);
+          expect(body).toBeDefined();
+          const response = { status: Number(status.replace('XX', '18')), contentType, body };
+          expect(responseValidator(contracts[name]).problems(id, response)).toEqual([]);
+        }
+      }
+    });
+
+    function exampleParameters({ pathParameters, queryParameters }: typeof operation) {
+      const examples = (list: typeof pathParameters) =>
+        Object.fromEntries(list.map((parameter) => [parameter.name, String(exampleOf(contracts[name], parameter))]));
+      return { params: examples(pathParameters), query: examples(queryParameters.filter(({ required }) => required)) };
+    }
+  });
+});
