@@ -5,6 +5,10 @@ import { MongoModule } from '@caregate/service';
 import { AccountsModule } from './accounts/accounts.module.ts';
 import { ApiKeysModule } from './api-keys/api-keys.module.ts';
 import { ClinicsModule } from './clinics/clinics.module.ts';
+import { ClinicianInvitesModule } from './clinician-invites/clinician-invites.module.ts';
+import { CliniciansModule } from './clinicians/clinicians.module.ts';
+import { MigrationsModule } from './migrations/migrations.module.ts';
+import { UsersModule } from './users/users.module.ts';
 import type { ClinicApiConfig } from './config.ts';
 import { GateModule } from './gate/gate.module.ts';
 import { ModelsModule } from './models.module.ts';
@@ -24,6 +28,10 @@ export class AppModule {
         AccountsModule,
         ApiKeysModule,
         ClinicsModule,
+        ClinicianInvitesModule,
+        CliniciansModule,
+        MigrationsModule,
+        UsersModule,
       ],
       controllers: [SessionsController],
     };

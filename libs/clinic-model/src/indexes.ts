@@ -28,7 +28,10 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'unique_mrn', key: { clinicId: 1, uniqueMrn: 1 }, unique: true, partialFilterExpression: { uniqueMrn: { $exists: true } } },
     { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // clinics of a patient
   ],
-  migrations: [{ name: 'one_each', key: { clinicId: 1, userId: 1 }, unique: true }],
+  migrations: [
+    { name: 'one_of_account', key: { userId: 1 }, unique: true }, // a legacy account migrates once
+    { name: 'by_clinic', key: { clinicId: 1, createdTime: 1 } }, // list of a clinic's migrations
+  ],
   patient_invites: [
     { name: 'one_each', key: { clinicId: 1, userId: 1 }, unique: true }, // list of a clinic; one open invite of a patient
     { name: 'by_user', key: { userId: 1 } },

@@ -111,6 +111,22 @@ onRealServer('a user’s records in all clinics', () => {
     });
   });
 
+  test('without an email, patients lose theirs and cannot be found by it, clinicians keep the last', async () => {
+    const ann = drawUserId();
+    const [one, two] = [await newClinic(), await newClinic()];
+    await addClinician(one, ann, ['CLINIC_MEMBER']);
+    await addPatient(two, ann, { custodian: {} });
+    expect(await updateUserEmail(records, ann, undefined, 'service:test')).toEqual({
+      patients: 1,
+      clinicians: 0,
+      refusedBy: [],
+    });
+    const patient = await models.patients.findOne({ userId: ann }).lean();
+    expect(patient?.email).toBeUndefined();
+    expect(patient?.searchText).not.toContain('@');
+    expect(await models.clinicians.countDocuments({ userId: ann, email: `${ann}@example.test` })).toBe(1);
+  });
+
   test('an email that an invite waits for ends the invite, one that a member has is refused there', async () => {
     const [ann, eve] = [drawUserId(), drawUserId()];
     const [invited, taken] = [await newClinic(), await newClinic()];

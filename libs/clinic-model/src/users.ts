@@ -53,19 +53,22 @@ export async function removeUserFromClinics(
 
 /**
  * Gives a user's patient and clinician records their new email, one transaction for each record. Can be repeated.
+ * A user who has no email any more is one without on patient records; a clinician keeps the last.
  * An open invite of the same clinic to the new email goes: whom it invited is a member already.
  */
 export async function updateUserEmail(
   records: UserRecords,
   userId: UserId,
-  email: string,
+  email: string | undefined,
   updatedBy: string,
 ): Promise<EmailUpdate> {
   const { models } = records;
-  const wanted = normalEmail(email);
-  const patients = await forEachRecord(models.patients.find({ userId, email: { $ne: wanted } }, { _id: 1 }), (_id) =>
+  const wanted = email === undefined ? undefined : normalEmail(email);
+  const another = wanted === undefined ? { $exists: true } : { $ne: wanted };
+  const patients = await forEachRecord(models.patients.find({ userId, email: another }, { _id: 1 }), (_id) =>
     updatePatientEmail(records, _id, wanted),
   );
+  if (wanted === undefined) return { patients, clinicians: 0, refusedBy: [] };
   const refusedBy: string[] = [];
   const clinicians = await forEachRecord(
     models.clinicians.find({ userId, email: { $exists: true, $ne: wanted } }, { _id: 1 }),
@@ -138,12 +141,13 @@ function somePatientsNotCustodial(
 function updatePatientEmail(
   { connection, models, isDemo }: UserRecords,
   _id: Types.ObjectId,
-  email: string,
+  email: string | undefined,
 ): Promise<void> {
   return inTransaction(connection, async (session) => {
     const before = await models.patients.findOne({ _id }).session(session).lean<PatientDocument>();
     if (!before || before.email === email) return;
-    const changed = { ...before, email };
+    const { email: _before, ...rest } = before;
+    const changed = email === undefined ? rest : { ...rest, email };
     await replacePatient({ models, session, isDemo }, before, {
       ...changed,
       ...searchFields(changed),
@@ -156,7 +160,7 @@ function updatePatientEmail(
 function updateClinicianEmail(
   { connection, models }: UserRecords,
   _id: Types.ObjectId,
-  email: string,
+  email: string | undefined,
   updatedBy: string,
 ): Promise<string | undefined> {
   return inTransaction(connection, async (session) => {

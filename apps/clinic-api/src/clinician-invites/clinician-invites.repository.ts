@@ -1,0 +1,30 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLINIC_MODELS, type ClinicianDocument, type ClinicModels } from '@caregate/clinic-model';
+import type { Types } from 'mongoose';
+
+// A person with more open invites than this sees the newest ones first.
+const SHOWN = 100;
+
+@Injectable()
+export class ClinicianInvitesRepository {
+  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+
+  /** The open invites to an email, in all clinics, newest first. */
+  to(email: string): Promise<ClinicianDocument[]> {
+    return this.models.clinicians
+      .find({ email, inviteId: { $exists: true } })
+      .sort({ createdTime: -1, _id: -1 })
+      .limit(SHOWN)
+      .lean<ClinicianDocument[]>();
+  }
+
+  noteSending(_id: Types.ObjectId, inviteSentTime: Date): Promise<ClinicianDocument | null> {
+    return this.models.clinicians
+      .findOneAndUpdate(
+        { _id, inviteId: { $exists: true } },
+        { $set: { inviteSentTime, updatedTime: inviteSentTime } },
+        { returnDocument: 'after' },
+      )
+      .lean<ClinicianDocument>();
+  }
+}

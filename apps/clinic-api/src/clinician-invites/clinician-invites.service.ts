@@ -1,0 +1,191 @@
+import { Injectable } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { actingUser, type Caller, callerName } from '@caregate/access';
+import {
+  type ClinicDocument,
+  type ClinicianDocument,
+  type ClinicianRole,
+  type ClinicianWrites,
+  insertClinician,
+  normalEmail,
+  removeClinician,
+  replaceClinician,
+  takeTurn,
+} from '@caregate/clinic-model';
+import { IdentityService, type UserId } from '@caregate/identity';
+import { Forbidden, NotFound } from '@caregate/service';
+import { clinicianView } from '../clinicians/clinician.view.ts';
+import { assertOpen, clinicIdOf, joined, newClinician, noClinician } from '../clinicians/clinician-rules.ts';
+import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
+import { ClinicianInvitesRepository } from './clinician-invites.repository.ts';
+import { confirmationView, isOwnInvite, type OwnInvite } from './confirmation.view.ts';
+import { mayJoin } from './membership-restrictions.ts';
+
+export interface Invitation {
+  readonly email: string;
+  readonly roles: readonly ClinicianRole[];
+}
+
+/**
+ * Invites to become a clinician: clinician documents with a key and an email, and no user yet (behaviour, "Clinicians").
+ * Those made here are mailed by the worker, which sees `inviteSentTime` change. Back-end services make their own with
+ * CreateClinician, and send and answer them themselves.
+ */
+@Injectable()
+export class ClinicianInvitesService {
+  constructor(
+    private readonly clinicians: CliniciansRepository,
+    private readonly invites: ClinicianInvitesRepository,
+    private readonly identity: IdentityService,
+  ) {}
+
+  // by the clinic
+
+  async invite(clinicId: string, { email, roles }: Invitation, caller: Caller) {
+    const invitedBy = actingUser(caller);
+    if (invitedBy === undefined) throw new Forbidden();
+    return this.clinicians.change(async (writes) => {
+      const { _id } = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const now = new Date();
+      const invite = newClinician(
+        _id,
+        { inviteId: drawKey(), invitedBy, inviteSentTime: now, email: normalEmail(email), roles },
+        now,
+      );
+      await insertClinician(writes, invite);
+      return clinicianView(invite);
+    });
+  }
+
+  async get(clinicId: string, inviteId: string) {
+    return this.view(await this.ownInvite(clinicId, inviteId));
+  }
+
+  /** Has the mail sent again. */
+  async resend(clinicId: string, inviteId: string) {
+    const { _id } = await this.ownInvite(clinicId, inviteId);
+    const resent = await this.invites.noteSending(_id, new Date());
+    if (!resent || !isOwnInvite(resent)) throw noInvite();
+    return this.view(resent);
+  }
+
+  async takeBack(clinicId: string, inviteId: string, caller: Caller): Promise<void> {
+    await this.remove(clinicId, inviteId, caller, noInvite);
+  }
+
+  // by back-end services
+
+  async invitedClinician(clinicId: string, inviteId: string) {
+    const invite = await this.clinicians.invite(clinicIdOf(clinicId), inviteId);
+    if (!invite) throw noClinician();
+    return clinicianView(invite);
+  }
+
+  /** @throws {Conflict} when the user is a clinician of the clinic already */
+  async associate(clinicId: string, inviteId: string, userId: UserId) {
+    return this.join(clinicId, inviteId, { userId, name: await this.nameOf(userId) }, noClinician);
+  }
+
+  async removeInvitedClinician(clinicId: string, inviteId: string, caller: Caller): Promise<void> {
+    await this.remove(clinicId, inviteId, caller, noClinician);
+  }
+
+  // by the person invited
+
+  /** The open invites to the user's email. An email that is known to be unverified proves nothing, so its owner needs the key. */
+  async ofUser(userId: UserId) {
+    const user = await this.identity.findUser(userId);
+    if (user?.email === undefined || user.emailVerified === false) return [];
+    const invites = (await this.invites.to(normalEmail(user.email))).filter(isOwnInvite);
+    return Promise.all(invites.map((invite) => this.view(invite)));
+  }
+
+  /** @throws {Forbidden} when the clinic's membership restrictions keep the person out */
+  async accept(userId: UserId, inviteId: string) {
+    const invite = await this.inviteTo(userId, inviteId);
+    const name = await this.nameOf(userId);
+    return this.join(invite.clinicId.toHexString(), inviteId, { userId, name }, noInvite, (clinic) => {
+      const { canAccept, requiredIdp } = mayJoin(clinic, invite.email);
+      if (!canAccept) throw new Forbidden(restricted(requiredIdp));
+    });
+  }
+
+  async dismiss(userId: UserId, inviteId: string, caller: Caller): Promise<void> {
+    const { clinicId } = await this.inviteTo(userId, inviteId);
+    await this.remove(clinicId.toHexString(), inviteId, caller, noInvite);
+  }
+
+  private join(
+    clinicId: string,
+    inviteId: string,
+    user: { userId: UserId; name: string | undefined },
+    missing: () => NotFound,
+    assertMayJoin: (clinic: ClinicDocument) => void = () => {},
+  ) {
+    return this.clinicians.change(async (writes) => {
+      const clinic = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const invite = await this.inviteIn(writes, clinic, inviteId, missing);
+      assertMayJoin(clinic);
+      const member = joined(invite, user, new Date());
+      await replaceClinician(writes, member);
+      return clinicianView(member);
+    });
+  }
+
+  private remove(clinicId: string, inviteId: string, caller: Caller, missing: () => NotFound): Promise<void> {
+    return this.clinicians.change(async (writes) => {
+      const clinic = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      await removeClinician(writes, await this.inviteIn(writes, clinic, inviteId, missing), callerName(caller));
+    });
+  }
+
+  private async inviteIn(
+    { session }: ClinicianWrites,
+    { _id }: ClinicDocument,
+    inviteId: string,
+    missing: () => NotFound,
+  ): Promise<ClinicianDocument> {
+    const invite = await this.clinicians.invite(_id, inviteId, session);
+    if (!invite) throw missing();
+    return invite;
+  }
+
+  private async ownInvite(clinicId: string, inviteId: string): Promise<OwnInvite> {
+    const invite = await this.clinicians.invite(clinicIdOf(clinicId), inviteId);
+    if (!invite || !isOwnInvite(invite)) throw noInvite();
+    return invite;
+  }
+
+  private async inviteTo(userId: UserId, inviteId: string): Promise<OwnInvite> {
+    const user = await this.identity.findUser(userId);
+    const invites = user?.email === undefined ? [] : await this.invites.to(normalEmail(user.email));
+    const invite = invites.filter(isOwnInvite).find((one) => one.inviteId === inviteId);
+    if (!invite) throw noInvite();
+    return invite;
+  }
+
+  private async view(invite: OwnInvite) {
+    const [clinic, inviter] = await Promise.all([
+      this.clinicians.clinic(invite.clinicId.toHexString()),
+      this.clinicians.member(invite.clinicId, invite.invitedBy),
+    ]);
+    if (!clinic) throw noInvite();
+    return confirmationView(invite, clinic, inviter?.name);
+  }
+
+  private async nameOf(userId: UserId): Promise<string | undefined> {
+    const profile = await this.identity.profile(userId);
+    if (!profile && !(await this.identity.findUser(userId))) throw new NotFound('the user has no account: not found');
+    return profile?.fullName;
+  }
+}
+
+/** 32 hex digits, 128 random bits: who has the mail has the key. */
+const drawKey = () => randomBytes(16).toString('hex');
+
+const noInvite = () => new NotFound('there is no such invite, or it was answered or taken back: not found');
+
+const restricted = (requiredIdp: string | undefined) =>
+  requiredIdp === undefined
+    ? 'the clinic takes only members whose email is at one of its own domains; ask its admin'
+    : `the clinic takes members only when they sign in through ${requiredIdp}`;

@@ -1,0 +1,79 @@
+import {
+  type ClinicDocument,
+  type ClinicianDocument,
+  type ClinicianRole,
+  newObjectId,
+  objectId,
+  type RolesUpdate,
+} from '@caregate/clinic-model';
+import type { UserId } from '@caregate/identity';
+import { Conflict, NotFound, Unprocessable } from '@caregate/service';
+import type { Types } from 'mongoose';
+
+/** What may change of a clinician: the email belongs to the user's account and stays (compat, clinicians "promote the member"). */
+export interface ClinicianChange {
+  readonly name?: string;
+  readonly roles: readonly ClinicianRole[];
+}
+
+type Fields = Omit<ClinicianDocument, '_id' | 'clinicId' | 'rolesUpdates' | 'createdTime' | 'updatedTime'>;
+export type ClinicianFields = { readonly [Name in keyof Fields]: Fields[Name] | undefined } & Pick<Fields, 'roles'>;
+
+/** A clinician as they begin; fields that are undefined are not stored. */
+export function newClinician(
+  clinicId: Types.ObjectId,
+  fields: Partial<ClinicianFields> & Pick<Fields, 'roles'>,
+  time: Date,
+): ClinicianDocument {
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields; // only leaves out what is optional
+  return { ...given, _id: newObjectId(), clinicId, rolesUpdates: [], createdTime: time, updatedTime: time };
+}
+
+/** The clinician after a change by `updatedBy`; who changed the roles to what is kept, as the worker mails by it (behaviour, "Clinicians"). */
+export function changed(
+  before: ClinicianDocument,
+  { name, roles }: ClinicianChange,
+  updatedBy: string,
+  time: Date,
+): ClinicianDocument {
+  const { name: _before, ...rest } = before;
+  const update: RolesUpdate = { roles, updatedBy, time };
+  const rolesUpdates = sameRoles(before.roles, roles) ? before.rolesUpdates : [...before.rolesUpdates, update];
+  return { ...rest, ...(name !== undefined && { name }), roles, rolesUpdates, updatedTime: time };
+}
+
+/** The member that an invite becomes. */
+export function joined(
+  invite: ClinicianDocument,
+  user: { userId: UserId; name?: string | undefined },
+  time: Date,
+): ClinicianDocument {
+  const { inviteId: _inviteId, inviteSentTime: _sent, ...rest } = invite;
+  return { ...rest, userId: user.userId, ...(user.name !== undefined && { name: user.name }), updatedTime: time };
+}
+
+/** Says whether two sets of roles are the same, in whatever order. */
+export const sameRoles = (one: readonly ClinicianRole[], other: readonly ClinicianRole[]) =>
+  one.length === other.length && one.every((role) => other.includes(role));
+
+/**
+ * Gives the clinic back when it may get and change clinicians.
+ * @throws {NotFound} when there is none
+ * @throws {Unprocessable} before a legacy clinic has migrated (behaviour, "Clinicians")
+ */
+export function assertOpen(clinic: ClinicDocument | undefined): ClinicDocument {
+  if (!clinic) throw new NotFound('clinic not found');
+  if (!clinic.isMigrated) throw new Unprocessable('constraint violation: clinic is not migrated');
+  return clinic;
+}
+
+/** @throws {NotFound} for a text that can be no clinic's id */
+export function clinicIdOf(text: string): Types.ObjectId {
+  const _id = objectId(text);
+  if (!_id) throw new NotFound('clinic not found');
+  return _id;
+}
+
+export const noClinician = () => new NotFound('clinician not found');
+export const memberAlready = () => new Conflict('duplicate: clinician is already a member of the clinic');
+export const lastAdmin = () => new Unprocessable('constraint violation: the clinic must have at least one admin');

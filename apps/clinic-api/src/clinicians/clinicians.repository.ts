@@ -1,0 +1,116 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  CLINIC_MODELS,
+  type ClinicDocument,
+  type ClinicianDocument,
+  type ClinicianRole,
+  type ClinicModels,
+  normalEmail,
+  objectId,
+} from '@caregate/clinic-model';
+import type { UserId } from '@caregate/identity';
+import { MONGO, inTransaction } from '@caregate/service';
+import type { ClientSession, Connection, QueryFilter, Types } from 'mongoose';
+import { memberAlready } from './clinician-rules.ts';
+
+export interface Page {
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+export interface CliniciansFilter {
+  /** A part of the name or the email, taken literally, without regard to case. */
+  readonly search?: string;
+  readonly email?: string;
+  readonly role?: string;
+}
+
+export interface CreatedBetween {
+  readonly createdTimeStart?: Date;
+  readonly createdTimeEnd?: Date;
+}
+
+const DEFAULT_LIMIT = 10;
+const NEWEST_FIRST = { createdTime: -1, _id: -1 } as const;
+const DUPLICATE_KEY = 11000;
+
+@Injectable()
+export class CliniciansRepository {
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    @Inject(MONGO) private readonly connection: Connection,
+  ) {}
+
+  /** Runs `work` in one transaction; what the unique indexes refuse is told as a clinician that the clinic has already. */
+  async change<T>(work: (writes: { models: ClinicModels; session: ClientSession }) => Promise<T>): Promise<T> {
+    try {
+      return await inTransaction(this.connection, (session) => work({ models: this.models, session }));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === DUPLICATE_KEY) throw memberAlready();
+      throw error;
+    }
+  }
+
+  member(
+    clinicId: Types.ObjectId,
+    userId: UserId,
+    session: ClientSession | null = null,
+  ): Promise<ClinicianDocument | null> {
+    return this.one({ clinicId, userId }, session);
+  }
+
+  invite(
+    clinicId: Types.ObjectId,
+    inviteId: string,
+    session: ClientSession | null = null,
+  ): Promise<ClinicianDocument | null> {
+    return this.one({ clinicId, inviteId }, session);
+  }
+
+  /** Newest first; invites are among them. */
+  ofClinic(clinicId: string, { search, email, role }: CliniciansFilter, page: Page): Promise<ClinicianDocument[]> {
+    const part = search === undefined || search === '' ? undefined : new RegExp(literally(search), 'i');
+    return this.list(
+      {
+        clinicId: objectId(clinicId),
+        ...(part && { $or: [{ name: part }, { email: part }] }),
+        ...(email !== undefined && { email: normalEmail(email) }),
+        ...(role !== undefined && { roles: role as ClinicianRole }), // a text that is no role finds nobody
+      },
+      page,
+    );
+  }
+
+  ofUser(userId: UserId, page: Page): Promise<ClinicianDocument[]> {
+    return this.list({ userId }, page);
+  }
+
+  all({ createdTimeStart, createdTimeEnd }: CreatedBetween, page: Page): Promise<ClinicianDocument[]> {
+    const created = {
+      ...(createdTimeStart && { $gte: createdTimeStart }),
+      ...(createdTimeEnd && { $lt: createdTimeEnd }),
+    };
+    return this.list(Object.keys(created).length > 0 ? { createdTime: created } : {}, page);
+  }
+
+  clinic(clinicId: string): Promise<ClinicDocument | null> {
+    return this.models.clinics.findById(objectId(clinicId)).lean<ClinicDocument>();
+  }
+
+  clinics(ids: readonly Types.ObjectId[]): Promise<ClinicDocument[]> {
+    return this.models.clinics.find({ _id: { $in: ids } }).lean<ClinicDocument[]>();
+  }
+
+  private one(filter: object, session: ClientSession | null): Promise<ClinicianDocument | null> {
+    return this.models.clinicians.findOne(filter).session(session).lean<ClinicianDocument>();
+  }
+
+  private list(
+    filter: QueryFilter<ClinicianDocument>,
+    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+  ): Promise<ClinicianDocument[]> {
+    return this.models.clinicians.find(filter).sort(NEWEST_FIRST).skip(offset).limit(limit).lean<ClinicianDocument[]>();
+  }
+}
+
+const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -1,0 +1,41 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, callerName } from '@caregate/access';
+import {
+  CLINIC_MODELS,
+  type ClinicModels,
+  removeUserFromClinics,
+  updateUserEmail,
+  type UserRecords,
+} from '@caregate/clinic-model';
+import type { UserId } from '@caregate/identity';
+import { MONGO, Unprocessable } from '@caregate/service';
+import type { Connection } from 'mongoose';
+import { DemoPatient } from '../clinics/demo-patient.ts';
+
+/** What happens to a user's account, as it is told here; the worker hears of it by user events and does the same. */
+@Injectable()
+export class UsersService {
+  private readonly records: UserRecords;
+
+  constructor(
+    @Inject(MONGO) connection: Connection,
+    @Inject(CLINIC_MODELS) models: ClinicModels,
+    { isDemo }: DemoPatient,
+  ) {
+    this.records = { connection, models, isDemo };
+  }
+
+  /** Without an email the user has none any more: patients lose it, clinicians keep the last. */
+  async updateEmail(userId: UserId, email: string | undefined, caller: Caller): Promise<void> {
+    const { refusedBy } = await updateUserEmail(this.records, userId, email, callerName(caller));
+    if (refusedBy.length > 0) {
+      throw new Unprocessable(
+        `constraint violation: another clinician has this email in clinic ${refusedBy.join(', ')}; all other records have it now`,
+      );
+    }
+  }
+
+  async removeFromClinics(userId: UserId, caller: Caller): Promise<void> {
+    await removeUserFromClinics(this.records, userId, callerName(caller));
+  }
+}
