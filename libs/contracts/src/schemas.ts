@@ -21,6 +21,7 @@ export class SchemaCompiler {
   private readonly ajv: Ajv;
   private readonly document: OpenApiDocument;
   private readonly direction: Direction;
+  private readonly compiled = new WeakMap<Schema, ValidateFunction>();
 
   constructor(document: OpenApiDocument, direction: Direction) {
     this.document = document;
@@ -37,7 +38,12 @@ export class SchemaCompiler {
   }
 
   compile(schema: Schema): ValidateFunction {
-    return this.ajv.compile(this.plain(schema));
+    let validate = this.compiled.get(schema);
+    if (validate === undefined) {
+      validate = this.ajv.compile(this.plain(schema));
+      this.compiled.set(schema, validate);
+    }
+    return validate;
   }
 
   /** JSON Schema that says the same for this direction. */
