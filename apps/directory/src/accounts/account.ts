@@ -1,0 +1,34 @@
+import type { ShardId, Subdomain } from '@caregate/shard';
+
+/** `placing` until the shard has taken it; `moving` is for moves between shards. */
+export type AccountState = 'placing' | 'active' | 'moving';
+
+/** What the directory knows of an account for good: where it lives. */
+export interface AccountDocument {
+  _id: string;
+  subdomain: Subdomain;
+  region: string;
+  shard: ShardId;
+  state: AccountState;
+  createdTime: Date;
+  updatedTime: Date;
+  /** What the shard is still to be told; gone as soon as it knows, since the directory holds no data of persons. */
+  pending?: Pending;
+  /** Recognises a repeated sign-up for a day; both are keyed hashes, which tell nothing without the secret. */
+  repeat?: { key: string; body: string; until: Date };
+}
+
+export interface Pending {
+  name: string;
+  owner: { email: string; fullName: string; passwordHash: string };
+  /** Until then somebody is at it, or it is left alone before the next attempt. */
+  until: Date;
+  attempts: number;
+}
+
+export interface SignUp {
+  readonly subdomain: string;
+  readonly name: string;
+  readonly region: string;
+  readonly owner: { readonly email: string; readonly fullName: string; readonly password: string };
+}

@@ -1,0 +1,29 @@
+import { Body, Controller, Headers, Ip, Param } from '@nestjs/common';
+import { Operation } from '../contract.ts';
+import type { SignUp } from './account.ts';
+import { AccountsService } from './accounts.service.ts';
+import { SignUpLimit } from './sign-up-limit.ts';
+
+@Controller()
+export class AccountsController {
+  constructor(
+    private readonly accounts: AccountsService,
+    private readonly limit: SignUpLimit,
+  ) {}
+
+  @Operation('SignUp')
+  async signUp(@Body() wanted: SignUp, @Ip() address: string, @Headers('idempotency-key') key: string | undefined) {
+    await this.limit.count(address);
+    return this.accounts.signUp(wanted, key);
+  }
+
+  @Operation('GetSubdomain')
+  availability(@Param('subdomain') subdomain: string) {
+    return this.accounts.availability(subdomain);
+  }
+
+  @Operation('GetAccountLocation')
+  locate(@Param('subdomain') subdomain: string) {
+    return this.accounts.locate(subdomain);
+  }
+}

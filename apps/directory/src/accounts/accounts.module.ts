@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { ShardsModule } from '../shards/shards.module.ts';
+import { AccountsController } from './accounts.controller.ts';
+import { AccountsRepository } from './accounts.repository.ts';
+import { AccountsService } from './accounts.service.ts';
+import { ProvisioningService } from './provisioning.service.ts';
+import { ShardClient } from './shard-client.ts';
+import { SignUpLimit } from './sign-up-limit.ts';
+
+@Module({
+  imports: [ShardsModule],
+  controllers: [AccountsController],
+  providers: [AccountsService, AccountsRepository, ProvisioningService, ShardClient, SignUpLimit],
+  exports: [AccountsService, SignUpLimit],
+})
+export class AccountsModule {}

@@ -1,0 +1,91 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
+import { LOGGER, type Logger, Metrics } from '@caregate/service';
+import type { AccountDocument } from './account.ts';
+import { AccountsRepository } from './accounts.repository.ts';
+import { ShardClient, type Provisioned } from './shard-client.ts';
+
+/** Longer than a shard may take to answer, so that two do not work at one account; if they do, the shard takes it once. */
+export const CLAIM_MS = 6_000;
+const PAUSE_MS = 500;
+const LONGEST_WAIT_MS = 60_000;
+
+/**
+ * Tells the shards of their accounts. A sign-up tries at once; what fails then, or what a crash of either side left undone,
+ * is taken up here until the shard has said yes or no.
+ */
+@Injectable()
+export class ProvisioningService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly outcomes;
+  private readonly stopped = Promise.withResolvers<void>();
+  private running: Promise<void> = Promise.resolve();
+  private leaving = false;
+
+  constructor(
+    private readonly accounts: AccountsRepository,
+    private readonly shard: ShardClient,
+    @Inject(LOGGER) private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.outcomes = metrics.counter('caregate_provisioning_total', 'Attempts to tell a shard of an account', ['outcome']);
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.run();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.leaving = true;
+    this.stopped.resolve();
+    await this.running;
+  }
+
+  /** One attempt for an account that the caller has claimed. */
+  async provision(account: AccountDocument): Promise<Provisioned> {
+    const { _id, shard, pending } = account;
+    if (!pending) return { outcome: 'done' };
+    const result = await this.shard.provision(account, pending);
+    this.outcomes.inc({ outcome: result.outcome });
+    if (result.outcome === 'done') {
+      await this.accounts.activate(_id);
+      this.logger.info({ accountId: _id, shard }, 'the account is active');
+    } else if (result.outcome === 'refused') {
+      await this.accounts.remove(_id);
+      this.logger.error({ accountId: _id, shard, status: result.status }, 'the shard refused the account; it is given up');
+    } else {
+      await this.accounts.postpone(_id, new Date(Date.now() + waitAfter(pending.attempts)));
+      this.logger.warn({ accountId: _id, shard, fault: result.fault }, 'the shard could not be told of the account; trying again later');
+    }
+    return result;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.leaving) {
+      try {
+        while (!this.leaving && (await this.takeUpOne()));
+        await this.accounts.forgetRepeats(new Date());
+      } catch (error) {
+        this.logger.debug({ err: error }, 'pending accounts could not be read; trying again');
+      }
+      await this.pause();
+    }
+  }
+
+  private async takeUpOne(): Promise<boolean> {
+    const now = Date.now();
+    const account = await this.accounts.claimPending(new Date(now), new Date(now + CLAIM_MS));
+    if (account) await this.provision(account);
+    return account !== undefined;
+  }
+
+  private async pause(): Promise<void> {
+    const timer = Promise.withResolvers<void>();
+    const timeout = setTimeout(timer.resolve, PAUSE_MS);
+    await Promise.race([timer.promise, this.stopped.promise]);
+    clearTimeout(timeout);
+  }
+}
+
+/** Doubles from a second, up to a minute, and varies, so that a shard that comes back is not met by all at once. */
+function waitAfter(attempts: number): number {
+  return Math.min(LONGEST_WAIT_MS, 1_000 * 2 ** Math.min(attempts, 10)) * (0.5 + Math.random() / 2);
+}

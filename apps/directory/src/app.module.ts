@@ -1,0 +1,28 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { MongoModule } from '@caregate/service';
+import { AccountsModule } from './accounts/accounts.module.ts';
+import { AccountsRepository } from './accounts/accounts.repository.ts';
+import { SignUpLimit } from './accounts/sign-up-limit.ts';
+import type { DirectoryConfig } from './config.ts';
+import { ShardsModule } from './shards/shards.module.ts';
+
+/** The directory: table of contents. */
+@Module({})
+export class AppModule {
+  static forRoot(config: DirectoryConfig): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        MongoModule.forRoot({
+          uri: config.MONGODB_URI,
+          prepare: async (connection) => {
+            await AccountsRepository.prepare(connection);
+            await SignUpLimit.prepare(connection);
+          },
+        }),
+        ShardsModule,
+        AccountsModule,
+      ],
+    };
+  }
+}

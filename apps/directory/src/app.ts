@@ -1,0 +1,15 @@
+import { type AppDefinition, guardOperations } from '@caregate/service';
+import { AppModule } from './app.module.ts';
+import { settings } from './config.ts';
+import { admit } from './operators.ts';
+import { redirectUnshardedApi } from './unsharded/unsharded-api.ts';
+
+export const directory: AppDefinition<typeof settings.shape> = {
+  name: 'directory',
+  schema: settings,
+  module: (config) => AppModule.forRoot(config),
+  configure: (app, config) => {
+    redirectUnshardedApi(app, config);
+    guardOperations(app, (request, operation) => admit(request, operation, config));
+  },
+};

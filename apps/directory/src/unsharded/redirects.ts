@@ -1,0 +1,40 @@
+import { Unauthorized } from '@caregate/service';
+import { InvalidApiKey, parseApiKey, type ShardId } from '@caregate/shard';
+
+/**
+ * The shard that a request to the unsharded API is meant for: that of its key's suffix, or the default one
+ * (source "Sharding", section "Older API keys").
+ * @throws {Unauthorized} when the key is malformed or names a shard that does not exist
+ */
+export function shardMeant(authorization: string | undefined, shards: readonly ShardId[], defaultShard: ShardId): ShardId {
+  const [, credentials] = /^basic +(.+)$/i.exec(authorization ?? '') ?? [];
+  if (credentials === undefined) return defaultShard;
+  const [key = ''] = Buffer.from(credentials, 'base64').toString('utf8').split(':');
+  try {
+    return parseApiKey(key, shards).shardId ?? defaultShard;
+  } catch (error) {
+    if (error instanceof InvalidApiKey) throw new Unauthorized(error.message);
+    throw error;
+  }
+}
+
+/** 301 says that the address is another for good; where the method must survive, only 308 is understood by all (RFC 9110, 15.4.2 and 15.4.9). */
+export function redirectStatus(method: string): 301 | 308 {
+  return method === 'GET' || method === 'HEAD' ? 301 : 308;
+}
+
+/**
+ * The address of the same path and query on another host. Whatever a client wrote as its request target, the answer begins
+ * with `base`, so nobody is sent to a foreign host.
+ * @param base of ours, without a slash at its end
+ * @param target as it came: a path (`//evil.test/x` is one), or an absolute address, of which only path and query are kept
+ */
+export function sameAt(base: string, target: string): string {
+  const path = target.startsWith('/') ? target : target.replace(/^[^/?#]*(?:\/\/[^/?#]*)?/, '');
+  const [withoutFragment = ''] = path.split('#');
+  const rooted = withoutFragment.startsWith('/') ? withoutFragment : `/${withoutFragment}`;
+  return base + rooted.replace(/[^\x21-\x7e]|["<>\\^`{|}]/g, percentEncoded);
+}
+
+/** Node gives each byte of a request target as one character. */
+const percentEncoded = (byte: string) => `%${(byte.charCodeAt(0) & 0xff).toString(16).toUpperCase().padStart(2, '0')}`;

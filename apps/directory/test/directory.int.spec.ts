@@ -1,0 +1,274 @@
+import { isPasswordHash } from '@caregate/identity';
+import { contracts, operations, responseValidator } from '@caregate/contracts';
+import { eventually } from './directory-process.ts';
+import { newSignUp, OPERATOR_TOKEN, PROVISIONING_SECRET, startWorld, type World } from './world.ts';
+
+let world: World;
+beforeAll(async () => void (world = await startWorld()));
+afterAll(() => world.stop());
+afterEach(() => {
+  world.au1.fault = undefined;
+});
+
+const signUp = (body: unknown, headers = {}) => world.directory.call('POST', '/caregate/v1/accounts', { body, headers });
+const accountOf = (subdomain: string) => world.database.collection('accounts').findOne({ subdomain });
+
+describe('signing up', () => {
+  test('the account is placed in its region, told to its shard, and answered with its addresses', async () => {
+    const wanted = newSignUp({ region: 'uk' });
+    const answer = await signUp(wanted);
+    expect(answer.status).toBe(201);
+    expect(answer.body).toEqual({
+      accountId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      subdomain: wanted.subdomain,
+      region: 'uk',
+      shard: 'uk1',
+      state: 'active',
+      urls: { account: `https://${wanted.subdomain}.uk1.example.test:8443`, api: 'https://api.uk1.example.test:8443' },
+    });
+    expect(responseValidator(contracts.directory).problems('SignUp', { ...answer, contentType: 'application/json' })).toEqual([]);
+    const [told] = world.uk1.toldOf(wanted.subdomain);
+    expect(told).toMatchObject({
+      accountId: answer.body['accountId'],
+      headers: { authorization: `Bearer ${PROVISIONING_SECRET}`, host: 'api.uk1.example.test' },
+      body: { subdomain: wanted.subdomain, name: wanted.name, owner: { email: wanted.owner.email, fullName: wanted.owner.fullName } },
+    });
+    expect(isPasswordHash(told?.body.owner.passwordHash ?? '')).toBe(true);
+    expect(JSON.stringify(told?.body)).not.toContain(wanted.owner.password);
+  });
+
+  test('of many who want one subdomain at once, one gets it and the others 409', async () => {
+    const { subdomain } = newSignUp();
+    const answers = await Promise.all(Array.from({ length: 12 }, () => signUp(newSignUp({ subdomain }))));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 11 }, () => 409)]);
+    const winner = answers.find(({ status }) => status === 201)?.body['accountId'];
+    expect(new Set(world.au1.toldOf(subdomain).map(({ accountId }) => accountId))).toEqual(new Set([winner]));
+  });
+
+  test('a subdomain is taken over all regions', async () => {
+    const { subdomain } = newSignUp();
+    expect((await signUp(newSignUp({ subdomain, region: 'au' }))).status).toBe(201);
+    expect((await signUp(newSignUp({ subdomain, region: 'uk' }))).status).toBe(409);
+  });
+
+  test('a shard that is full gets nobody, however much it weighs', async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => signUp(newSignUp())));
+    expect(new Set(answers.map(({ body }) => body['shard']))).toEqual(new Set(['au1']));
+  });
+
+  test('the same request with the same Idempotency-Key answers the same account again', async () => {
+    const wanted = newSignUp();
+    const first = await signUp(wanted, { 'idempotency-key': 'k1' });
+    const again = await signUp(wanted, { 'idempotency-key': 'k1' });
+    expect([again.status, again.body]).toEqual([201, first.body]);
+    expect((await signUp(wanted)).status).toBe(409);
+    expect((await signUp(wanted, { 'idempotency-key': 'k2' })).status).toBe(409);
+    expect((await signUp({ ...wanted, name: 'Other' }, { 'idempotency-key': 'k1' })).status).toBe(422);
+    expect(world.au1.toldOf(wanted.subdomain)).toHaveLength(1);
+  });
+
+  const good = newSignUp();
+  test.each([
+    ['a reserved subdomain', { ...good, subdomain: 'api' }, /\/subdomain: .*reserved/],
+    ['a shard id as subdomain', { ...good, subdomain: 'au1' }, /\/subdomain: .*reserved/],
+    ['a subdomain with a dot', { ...good, subdomain: 'a.b' }, /subdomain/],
+    ['a subdomain that is an operator', { ...good, subdomain: { $gt: '' } }, /subdomain/],
+    ['an unknown region', { ...good, region: 'nz' }, /region must be one of au, uk/],
+    ['no owner', { ...good, owner: undefined }, /owner/],
+    ['an email that is none', { ...good, owner: { ...good.owner, email: 'nobody' } }, /email/],
+    ['a short password', { ...good, owner: { ...good.owner, password: 'short' } }, /password/],
+    ['a very long password', { ...good, owner: { ...good.owner, password: 'x'.repeat(1_000) } }, /password/],
+    ['broken JSON', '{"subdomain":', /JSON/],
+    ['a list', [], /body/],
+    ['nothing', undefined, /body/],
+  ])('%s is refused with the place of the fault', async (_name, body, message) => {
+    const answer = await signUp(body);
+    expect(answer.status).toBe(400);
+    expect(answer.body['message']).toMatch(message);
+    expect(await accountOf(good.subdomain)).toBeNull();
+  });
+});
+
+describe('a subdomain', () => {
+  test.each([
+    ['a-free-one', true, undefined],
+    ['www', false, /reserved/],
+    ['xn--80ak6aa92e', false, /hyphens/],
+  ])('%s: available %s', async (subdomain, available, reason) => {
+    const { status, body } = await world.directory.call('GET', `/caregate/v1/subdomains/${subdomain}`);
+    expect([status, body['available']]).toEqual([200, available]);
+    if (reason) expect(body['reason']).toMatch(reason);
+  });
+
+  test('is not available once somebody has it', async () => {
+    const { subdomain } = newSignUp();
+    await signUp(newSignUp({ subdomain }));
+    const { body } = await world.directory.call('GET', `/caregate/v1/subdomains/${subdomain}`);
+    expect(body).toEqual({ subdomain, available: false, reason: 'this subdomain is taken' });
+  });
+});
+
+describe('when a shard', () => {
+  test('is away, the account waits for it and becomes active by itself', async () => {
+    const wanted = newSignUp();
+    await world.au1.stop();
+    const answer = await signUp(wanted);
+    expect([answer.status, answer.body['state']]).toEqual([201, 'placing']);
+    await world.au1.start();
+    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+    expect(world.au1.toldOf(wanted.subdomain).at(-1)?.accountId).toBe(answer.body['accountId']);
+  });
+
+  test('dies after it took the account and before it said so, it is told again of the same account', async () => {
+    const wanted = newSignUp();
+    world.au1.fault = (response) => response.destroy();
+    const answer = await signUp(wanted);
+    expect([answer.status, answer.body['state']]).toEqual([201, 'placing']);
+    world.au1.fault = undefined;
+    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+    const told = world.au1.toldOf(wanted.subdomain);
+    expect(told.length).toBeGreaterThan(1);
+    expect(new Set(told.map((call) => JSON.stringify([call.accountId, call.body]))).size).toBe(1);
+  });
+
+  test('does not accept the secret, the account waits until that is put right', async () => {
+    const wanted = newSignUp();
+    world.au1.fault = (response) => response.writeHead(401).end('{"message":"wrong"}');
+    expect((await signUp(wanted)).body['state']).toBe('placing');
+    world.au1.fault = undefined;
+    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+  });
+
+  test('refuses the account, so is the sign-up, and nothing is left of it', async () => {
+    const wanted = newSignUp();
+    world.au1.fault = (response) => response.writeHead(409).end('{"message":"the subdomain belongs to another account of this shard"}');
+    const answer = await signUp(wanted);
+    expect([answer.status, answer.body['message']]).toEqual([409, 'the subdomain belongs to another account of this shard']);
+    expect(await accountOf(wanted.subdomain)).toBeNull();
+    world.au1.fault = undefined;
+    expect((await signUp(wanted)).status).toBe(201);
+  });
+});
+
+test('when the directory is killed while a shard is told, the account is taken up after its start', async () => {
+  const wanted = newSignUp();
+  world.au1.fault = () => undefined; // it never answers
+  const answer = signUp(wanted).catch(() => 'lost');
+  await eventually(() => world.au1.toldOf(wanted.subdomain).length > 0);
+  await world.directory.end('SIGKILL');
+  expect(await answer).toBe('lost');
+  world.au1.fault = undefined;
+  await (await world.directory.start()).ready();
+  await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+  expect((await accountOf(wanted.subdomain))?.['pending']).toBeUndefined();
+}, 60_000);
+
+test('regions are listed with a plain line on where the data lives', async () => {
+  const answer = await world.directory.call('GET', '/caregate/v1/regions');
+  expect(Object.values(answer.body)).toEqual([
+    { id: 'au', name: 'Australia', dataLocation: 'Your data is stored in Sydney and does not leave Australia.', shards: ['au1'] },
+    { id: 'uk', name: 'United Kingdom', dataLocation: 'Your data is stored in London.', shards: ['uk1'] },
+  ]);
+});
+
+test('the file of shards is read again when it changes, and a wrong one is refused loudly', async () => {
+  const names = async () => Object.values((await world.directory.call('GET', '/caregate/v1/regions')).body).map((region) => Object(region).name);
+  await world.writeShards(world.shardsText.replace('name: Australia', 'name: New Holland'));
+  await eventually(async () => (await names()).includes('New Holland'));
+  await world.writeShards(world.shardsText.replace('region: uk, state: open', 'region: uk, state: closed'));
+  await eventually(() => world.directory.lines().some(({ level, msg }) => level === 50 && /refused.*region uk has no open shard/.test(String(msg))));
+  expect(await names()).toEqual(['New Holland', 'United Kingdom']);
+  await world.writeShards(world.shardsText);
+  await eventually(async () => (await names()).includes('Australia'));
+});
+
+describe('operators', () => {
+  test('find where an account is', async () => {
+    const wanted = newSignUp();
+    const { body } = await signUp(wanted);
+    const found = await world.directory.call('GET', `/caregate/v1/accounts/${wanted.subdomain}`, { headers: { authorization: `Bearer ${OPERATOR_TOKEN}` } });
+    expect([found.status, found.body]).toEqual([200, body]);
+    const unknown = await world.directory.call('GET', '/caregate/v1/accounts/nobody-here', { headers: { authorization: `Bearer ${OPERATOR_TOKEN}` } });
+    expect(unknown.status).toBe(404);
+  });
+
+  test.each([undefined, 'Bearer wrong', 'Bearer', `Basic ${OPERATOR_TOKEN}`])('are nobody else: %s', async (authorization) => {
+    const answer = await world.directory.call('GET', '/caregate/v1/accounts/somebody', { headers: authorization ? { authorization } : {} });
+    expect(answer.status).toBe(401);
+  });
+});
+
+describe('the unsharded address', () => {
+  const at = (host: string, method: 'GET' | 'HEAD' | 'POST', path: string, key?: string) =>
+    world.directory.call(method, path, {
+      headers: { host, ...(key !== undefined && { authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}` }) },
+      ...(method === 'POST' && { body: { name: 'x' } }),
+    });
+
+  test.each([
+    ['GET', 'MS0xLWl4SzYY-uk1', 301, 'https://api.uk1.example.test:8443/v1/clinics?limit=2&q=%20'],
+    ['HEAD', 'MS0xLWl4SzYY-uk1', 301, 'https://api.uk1.example.test:8443/v1/clinics?limit=2&q=%20'],
+    ['POST', 'MS0xLWl4SzYY-uk1', 308, 'https://api.uk1.example.test:8443/v1/clinics?limit=2&q=%20'],
+    ['GET', 'MS0xLWl4SzYY', 301, 'https://api.au1.example.test/v1/clinics?limit=2&q=%20'],
+    ['GET', undefined, 301, 'https://api.au1.example.test/v1/clinics?limit=2&q=%20'],
+  ] as const)('%s with the key %s is redirected to its shard', async (method, key, status, location) => {
+    const answer = await at('api.example.test', method, '/v1/clinics?limit=2&q=%20', key);
+    expect([answer.status, answer.headers['location']]).toEqual([status, location]);
+  });
+
+  test('a key of a shard that does not exist is refused', async () => {
+    const answer = await at('api.example.test', 'GET', '/v1/clinics', 'MS0xLWl4SzYY-nz1');
+    expect([answer.status, answer.headers['location']]).toEqual([401, undefined]);
+    expect(answer.body['message']).toMatch(/names shard nz1, which does not exist/);
+  });
+
+  test('redirects to our own hosts only', async () => {
+    for (const path of ['//evil.test/v1', '/\\evil.test', '/@evil.test', '/v1?to=https://evil.test']) {
+      const { headers } = await at('API.example.test.:80', 'GET', path);
+      expect(new URL(String(headers['location'])).host).toBe('api.au1.example.test');
+    }
+  });
+
+  test('keeps what is the directory’s own', async () => {
+    expect((await at('api.example.test', 'GET', '/caregate/v1/regions')).status).toBe(200);
+    expect((await at('api.example.test', 'GET', '/ready')).status).toBe(200);
+  });
+
+  test.each(['example.test', 'evil.test', 'api.evil.test', '127.0.0.1', 'good.au1.example.test'])('is not %s', async (host) => {
+    const answer = await at(host, 'GET', '/v1/clinics');
+    expect([answer.status, answer.headers['location']]).toEqual([404, undefined]);
+  });
+});
+
+test('the directory keeps no data of persons, neither in its database nor in its logs', async () => {
+  const planted = ['planted-email@example.test', 'Planted Fullname', 'planted password', 'Planted Clinic Name'];
+  const [email = '', fullName = '', password = '', name = ''] = planted;
+  const body = { ...newSignUp(), name, owner: { email, fullName, password } };
+  world.au1.fault = (response) => response.writeHead(500).end(JSON.stringify(body)); // what a shard echoes must not be logged either
+  expect((await signUp(body, { 'idempotency-key': 'planted key' })).body['state']).toBe('placing');
+  expect((await signUp({ ...body, subdomain: 'api' })).status).toBe(400);
+  expect((await signUp({ ...body, owner: { ...body.owner, fullName: 7 } })).status).toBe(400);
+  expect((await signUp(body)).status).toBe(409);
+  world.au1.fault = undefined;
+  await eventually(async () => (await accountOf(body.subdomain))?.['state'] === 'active');
+  const collections = await world.database.listCollections();
+  const kept = await Promise.all(collections.map(({ name }) => world.database.collection(name).find().toArray()));
+  const places = { database: JSON.stringify(kept), logs: world.directory.output };
+  for (const [place, text] of Object.entries(places)) {
+    for (const value of [...planted, 'planted key', 'argon2']) expect(text.includes(value) && `${value} in ${place}`).toBe(false);
+  }
+  expect(places.database).toContain(body.subdomain);
+});
+
+test('every operation of the contract has its route', async () => {
+  for (const { method, path } of operations(contracts.directory)) {
+    // The contract's methods in lower case are those that `call` takes in upper case.
+    const answer = await world.directory.call(method.toUpperCase() as 'GET' | 'POST', path.replace('{subdomain}', 'somebody'));
+    expect({ path, message: answer.body['message'] ?? 'fine' }).not.toEqual({ path, message: 'no matching operation was found' });
+  }
+});
+
+test('metrics count what shards were told', async () => {
+  const { body } = await world.directory.call('GET', '/metrics');
+  expect(body['text']).toMatch(/caregate_provisioning_total\{outcome="done"\} [1-9]/);
+});

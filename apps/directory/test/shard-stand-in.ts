@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Told {
+  accountId: string;
+  headers: IncomingHttpHeaders;
+  body: { subdomain: string; name: string; owner: { email: string; fullName: string; passwordHash: string } };
+}
+
+/** Does what a shard's API does when it is told of an account, and on request what goes wrong. */
+export class ShardStandIn {
+  readonly told: Told[] = [];
+  /** What it does in place of taking the account. */
+  fault: ((response: ServerResponse) => void) | undefined;
+  private server: http.Server | undefined;
+  port = 0;
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<this> {
+    this.server = http.createServer((request, response) => void this.answer(request, response));
+    this.server.listen(this.port, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.port = (this.server.address() as AddressInfo).port; // a listening TCP server has an address with a port
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.server?.closeAllConnections();
+    await new Promise((resolve) => (this.server ? this.server.close(resolve) : resolve(undefined)));
+  }
+
+  toldOf(subdomain: string): Told[] {
+    return this.told.filter(({ body }) => body.subdomain === subdomain);
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = (await request.setEncoding('utf8').toArray()).join('');
+    const [, accountId] = /^\/caregate\/v1\/accounts\/([0-9a-f-]{36})$/.exec(request.url ?? '') ?? [];
+    if (request.method !== 'PUT' || accountId === undefined) return void response.writeHead(404).end();
+    this.told.push({ accountId, headers: request.headers, body: JSON.parse(text) });
+    if (this.fault) return this.fault(response);
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ id: accountId }));
+  }
+}
