@@ -1,0 +1,101 @@
+import { Injectable } from '@nestjs/common';
+import type { Permissions, UserId } from '@caregate/identity';
+import type { Connection, mongo } from 'mongoose';
+import { InjectGatekeeper } from '../gatekeeper-database.ts';
+
+interface SharingRow {
+  readonly sharerId: string;
+  readonly userId: string;
+  readonly permissions: Permissions;
+}
+
+interface PatientRow {
+  readonly _id: mongo.ObjectId;
+  readonly userId: string;
+  readonly clinicId: mongo.ObjectId;
+  readonly permissions: Permissions;
+}
+
+interface ClinicianRow {
+  readonly _id: mongo.ObjectId;
+  readonly userId?: string;
+  readonly clinicId: mongo.ObjectId;
+}
+
+/** Rows of the gatekeeper database. Clinic ids are texts outside of here. Indexes: `gatekeeper-database.ts`. */
+@Injectable()
+export class AccessRepository {
+  constructor(@InjectGatekeeper() private readonly connection: Connection) {}
+
+  /** What one user shares directly with another: one set or none. Index `pair`. */
+  async shared(userId: UserId, granteeId: UserId): Promise<Permissions[]> {
+    const row = await this.sharing.findOne({ sharerId: userId, userId: granteeId });
+    return row ? [row.permissions] : [];
+  }
+
+  /** What each clinic has that the patient shares with and the grantee works in. Indexes `by_patient`, `by_clinician`. */
+  async throughClinics(userId: UserId, granteeId: UserId): Promise<Permissions[]> {
+    const rows = await this.patients.find({ userId }).toArray();
+    if (rows.length === 0) return [];
+    const clinicIds = rows.map(({ clinicId }) => clinicId);
+    const workplaces = await this.clinicians.find({ userId: granteeId, clinicId: { $in: clinicIds } }).toArray();
+    const worksIn = new Set(workplaces.map(({ clinicId }) => clinicId.toHexString()));
+    return rows.filter(({ clinicId }) => worksIn.has(clinicId.toHexString())).map(({ permissions }) => permissions ?? {});
+  }
+
+  /** With whom the user shares directly. Index `pair`. */
+  async sharedBy(userId: UserId): Promise<{ userId: string; permissions: Permissions }[]> {
+    return this.sharing.find({ sharerId: userId }).toArray();
+  }
+
+  /** Who shares directly with the user. Index `by_grantee`. */
+  async sharedWith(userId: UserId): Promise<{ userId: string; permissions: Permissions }[]> {
+    const rows = await this.sharing.find({ userId }).toArray();
+    return rows.map(({ sharerId, permissions }) => ({ userId: sharerId, permissions }));
+  }
+
+  /** Clinics that the patient shares with, and what they may do. Index `by_patient`. */
+  async clinicsOfPatient(userId: UserId): Promise<Map<string, Permissions>> {
+    const rows = await this.patients.find({ userId }).toArray();
+    return new Map(rows.map(({ clinicId, permissions }) => [clinicId.toHexString(), permissions ?? {}]));
+  }
+
+  /** Index `by_clinician`. */
+  async clinicsOfClinician(userId: UserId): Promise<mongo.ObjectId[]> {
+    const rows = await this.clinicians.find({ userId }).toArray();
+    return rows.map(({ clinicId }) => clinicId);
+  }
+
+  /** Clinicians of clinics; invites are none yet. Index `by_clinic`. */
+  async cliniciansOf(clinicIds: readonly string[]): Promise<{ userId: string; clinicId: string }[]> {
+    if (clinicIds.length === 0) return [];
+    const ids = clinicIds.map((id) => new this.connection.base.mongo.ObjectId(id));
+    const rows = await this.clinicians.find({ clinicId: { $in: ids }, userId: { $type: 'string' } }).toArray();
+    return rows.flatMap(({ userId, clinicId }) => (userId === undefined ? [] : [{ userId, clinicId: clinicId.toHexString() }]));
+  }
+
+  /** Index `by_clinic`. */
+  async patientsOf(clinicIds: readonly mongo.ObjectId[]): Promise<{ userId: string; permissions: Permissions }[]> {
+    if (clinicIds.length === 0) return [];
+    const rows = await this.patients.find({ clinicId: { $in: [...clinicIds] } }).toArray();
+    return rows.map(({ userId, permissions }) => ({ userId, permissions: permissions ?? {} }));
+  }
+
+  /** Index `pair`: setting the same pair twice at once leaves one row. */
+  async setShared(sharerId: UserId, userId: UserId, permissions: Permissions): Promise<void> {
+    if (Object.keys(permissions).length === 0) await this.sharing.deleteOne({ sharerId, userId });
+    else await this.sharing.replaceOne({ sharerId, userId }, { sharerId, userId, permissions }, { upsert: true });
+  }
+
+  private get sharing() {
+    return this.connection.collection<SharingRow>('perms');
+  }
+
+  private get patients() {
+    return this.connection.collection<PatientRow>('patient_permissions');
+  }
+
+  private get clinicians() {
+    return this.connection.collection<ClinicianRow>('clinician_permissions');
+  }
+}

@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import type { Permissions, UserId } from '@caregate/identity';
+import { BadRequest, NotFound } from '@caregate/service';
+import { AccessRepository } from './access.repository.ts';
+import { isEmpty, OWN, united } from './permissions.ts';
+
+/** Who may see whose data: by direct sharing, and through every clinic that the patient shares with and the other works in. */
+@Injectable()
+export class AccessService {
+  constructor(private readonly rows: AccessRepository) {}
+
+  /** @throws {NotFound} when the grantee has no permission */
+  async permissionsOf(userId: UserId, granteeId: UserId): Promise<Permissions> {
+    const permissions = await this.grantedTo(granteeId, userId);
+    if (isEmpty(permissions)) throw new NotFound(`user ${granteeId} has no permissions for the data of user ${userId}`);
+    return permissions;
+  }
+
+  /** The same, with an empty set for nothing. */
+  async grantedTo(granteeId: UserId, userId: UserId): Promise<Permissions> {
+    if (granteeId === userId) return OWN;
+    const [direct, throughClinics] = await Promise.all([this.rows.shared(userId, granteeId), this.rows.throughClinics(userId, granteeId)]);
+    return united([...direct, ...throughClinics]);
+  }
+
+  /** Everyone who may see the user's data, the user included. */
+  async whoMaySee(userId: UserId): Promise<Record<string, Permissions>> {
+    const [direct, clinics] = await Promise.all([this.rows.sharedBy(userId), this.rows.clinicsOfPatient(userId)]);
+    const clinicians = await this.rows.cliniciansOf([...clinics.keys()]);
+    const throughClinics = clinicians.map(({ userId: grantee, clinicId }) => ({ userId: grantee, permissions: clinics.get(clinicId) ?? {} }));
+    return byUser(userId, [...direct, ...throughClinics]);
+  }
+
+  /** Everyone whose data the user may see, the user included. */
+  async whomMaySee(userId: UserId): Promise<Record<string, Permissions>> {
+    const [direct, clinics] = await Promise.all([this.rows.sharedWith(userId), this.rows.clinicsOfClinician(userId)]);
+    return byUser(userId, [...direct, ...(await this.rows.patientsOf(clinics))]);
+  }
+
+  /**
+   * Shares the user's data with somebody in place of what was shared before; an empty set ends it.
+   * @throws {BadRequest} for what can not be shared
+   */
+  async share(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<Permissions> {
+    if ('root' in permissions) throw new BadRequest('request body has an error: root can not be shared; leave it out');
+    if (userId === granteeId) throw new BadRequest('a user can not share with themselves; name another user');
+    await this.rows.setShared(userId, granteeId, permissions);
+    return permissions;
+  }
+}
+
+interface Granted {
+  readonly userId: string;
+  readonly permissions: Permissions;
+}
+
+function byUser(self: UserId, granted: readonly Granted[]): Record<string, Permissions> {
+  const answer = new Map<string, Permissions>();
+  for (const { userId, permissions } of granted) {
+    if (!isEmpty(permissions)) answer.set(userId, united([answer.get(userId) ?? {}, permissions]));
+  }
+  answer.set(self, OWN);
+  return Object.fromEntries(answer);
+}

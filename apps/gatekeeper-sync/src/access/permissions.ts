@@ -1,0 +1,14 @@
+import type { Permissions } from '@caregate/identity';
+
+/** What somebody may do who has got permissions in several ways: everything that any of the ways gives. */
+export function united(sets: readonly Permissions[]): Permissions {
+  return Object.assign({}, ...sets) as Permissions; // of permission sets only
+}
+
+export const isEmpty = (permissions: Permissions) => Object.keys(permissions).length === 0;
+
+/** What a user may do with their own data. */
+export const OWN: Permissions = { root: {} };
+
+/** Whoever may do this with a user's data may also read who else may. */
+export const letsReadOthersRows = (permissions: Permissions) => 'admin' in permissions || 'custodian' in permissions;

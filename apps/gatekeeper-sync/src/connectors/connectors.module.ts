@@ -1,0 +1,31 @@
+import { Module } from '@nestjs/common';
+import { CONFIG } from '@caregate/service';
+import { ConnectClient } from '@caregate/change-events';
+import kafkajs from 'kafkajs';
+import { type GatekeeperSyncConfig, topicPrefix } from '../config.ts';
+import { ConnectorsService } from './connectors.service.ts';
+import { Lease } from './lease.ts';
+import { PrepareSourcesService } from './prepare-sources.service.ts';
+import { KAFKA } from './kafka.ts';
+
+@Module({
+  providers: [
+    { provide: ConnectClient, inject: [CONFIG], useFactory: (config: GatekeeperSyncConfig) => new ConnectClient(config.CONNECT_URL) },
+    { provide: KAFKA, inject: [CONFIG], useFactory: kafkaOf },
+    Lease,
+    PrepareSourcesService,
+    ConnectorsService,
+  ],
+  exports: [Lease, ConnectorsService, KAFKA],
+})
+export class ConnectorsModule {}
+
+function kafkaOf(config: GatekeeperSyncConfig) {
+  return new kafkajs.Kafka({
+    clientId: `${topicPrefix(config)}.gatekeeper-sync`,
+    brokers: config.KAFKA_BROKERS.split(','),
+    logLevel: kafkajs.logLevel.NOTHING, // what goes wrong is thrown to the caller, who says it
+    connectionTimeout: 2_000,
+    retry: { retries: 1, initialRetryTime: 200 },
+  });
+}

@@ -1,0 +1,172 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  ConnectClient,
+  type ConnectorDefinition,
+  ConnectorReconciler,
+  ensureTopics,
+  permissionConnectors,
+  type ReconcileReport,
+  topicDefinitions,
+  workerConnectors,
+} from '@caregate/change-events';
+import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics } from '@caregate/service';
+import type { Kafka } from 'kafkajs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type GatekeeperSyncConfig, topicPrefix } from '../config.ts';
+import { KAFKA } from './kafka.ts';
+import { Lease } from './lease.ts';
+import { PrepareSourcesService } from './prepare-sources.service.ts';
+
+const LEASE = 'connectors';
+const SOON_MS = 500;
+
+/** Keeps topics and connectors of the shard as they are defined, for as long as the app runs. */
+@Injectable()
+export class ConnectorsService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly prefix: string;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private reconciler: ConnectorReconciler;
+  private topicsReady = false;
+  /** What was wrong in the last round; after a fault the topics are looked at again, for a broker that comes back may have lost them. */
+  private lastFault = '';
+
+  constructor(
+    @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(KAFKA) private readonly kafka: Kafka,
+    private readonly connect: ConnectClient,
+    private readonly sources: PrepareSourcesService,
+    private readonly lease: Lease,
+    private readonly health: HealthChecks,
+    metrics: Metrics,
+  ) {
+    this.prefix = topicPrefix(config);
+    this.up = metrics.gauge('caregate_connector_up', 'Whether the connector and all its tasks run', ['connector']);
+    this.acts = metrics.counter('caregate_connector_acts_total', 'What was done to keep connectors as defined', ['act']);
+    this.reconciler = new ConnectorReconciler({
+      client: connect,
+      prefix: this.prefix,
+      newBeginning: (definition) => this.newBeginning(definition),
+    });
+  }
+
+  private readonly up;
+  private readonly acts;
+
+  onApplicationBootstrap(): void {
+    this.health.register('kafka', () => this.assertKafka());
+    this.health.register('kafka connect', () => this.assertAllRunning());
+    this.running = this.keep();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async keep(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      const fine = await this.look();
+      const until = fine ? this.config.RECONCILE_SECONDS * 1000 : Math.min(SOON_MS, this.config.RECONCILE_SECONDS * 1000);
+      await pause(until, undefined, { signal: this.stopping.signal }).catch(() => undefined); // aborted: the app stops
+    }
+    await this.lease.release(LEASE).catch(() => undefined); // it runs out by itself
+  }
+
+  /** One round; true when everything runs. Whatever is away is waited for. */
+  private async look(): Promise<boolean> {
+    try {
+      if (await this.lease.hold(LEASE, 3 * this.config.RECONCILE_SECONDS + 10)) await this.reconcile();
+      const faults = await this.faults();
+      this.sayOnce(faults.join('; '));
+      return faults.length === 0;
+    } catch (error) {
+      this.sayOnce(error instanceof Error ? error.message : String(error));
+      return false;
+    }
+  }
+
+  private async reconcile(): Promise<void> {
+    await this.sources.keepPreImages();
+    if (this.lastFault !== '' || !this.topicsReady) await this.prepareTopics();
+    this.say(await this.reconciler.reconcile(await this.definitions()));
+  }
+
+  private async definitions(): Promise<ConnectorDefinition[]> {
+    return [...permissionConnectors(this.place), ...workerConnectors(this.place, await this.sources.beginning())];
+  }
+
+  private async prepareTopics(): Promise<void> {
+    const report = await ensureTopics(this.kafka, topicDefinitions(this.prefix, this.config.TOPIC_PARTITIONS));
+    if (report.created.length > 0) this.logger.info({ topics: report.created }, 'topics created');
+    if (report.adjusted.length > 0) this.logger.info({ topics: report.adjusted }, 'settings of topics put right');
+    if (report.otherPartitions.length > 0) this.logger.warn({ topics: report.otherPartitions }, 'topics keep their partition counts');
+    this.topicsReady = true;
+  }
+
+  private async newBeginning(definition: ConnectorDefinition): Promise<ConnectorDefinition> {
+    if (definition.afterLoss === 'snapshot') return definition;
+    const earliest = await this.sources.earliest();
+    const place = workerConnectors(this.place, earliest).find(({ name }) => name === definition.name);
+    return place ?? definition;
+  }
+
+  private say({ created, changed, removed, restarted, begunAnew, failing }: ReconcileReport): void {
+    const done = { created, changed, removed, restarted };
+    for (const [act, names] of Object.entries(done)) this.acts.inc({ act }, names.length);
+    this.acts.inc({ act: 'begun anew' }, begunAnew.length);
+    if (Object.values(done).some((names) => names.length > 0)) this.logger.info({ ...done, failing }, 'connectors put right');
+    for (const { name, afterLoss } of begunAnew) {
+      const how = afterLoss === 'snapshot' ? 'it copies everything anew' : 'reactions to what happened in between will not run';
+      this.logger.error({ connector: name }, `the connector's place in the oplog was lost: ${how}. Give the database a longer oplog`);
+    }
+  }
+
+  /** What is not as it should be, from Connect itself, whichever copy of the app holds the lease. */
+  private async faults(): Promise<string[]> {
+    const found = new Map((await this.connect.connectors()).map((state) => [state.name, state]));
+    const faults: string[] = [];
+    for (const { name } of await this.definitions()) {
+      const state = found.get(name);
+      const parts = state ? [state.state, ...state.tasks.map((task) => task.state)] : [];
+      const runs = parts.length > 1 && parts.every((part) => part === 'RUNNING');
+      this.up.set({ connector: name }, runs ? 1 : 0);
+      if (!runs) faults.push(`${name} is ${parts.find((part) => part !== 'RUNNING') ?? 'not there'}`);
+    }
+    return faults;
+  }
+
+  private async assertAllRunning(): Promise<void> {
+    const faults = await this.faults();
+    if (faults.length > 0) throw new Error(faults.join(', '));
+  }
+
+  private async assertKafka(): Promise<void> {
+    const admin = this.kafka.admin();
+    try {
+      await admin.connect();
+      await admin.describeCluster();
+    } catch (error) {
+      throw new Error('no broker answers', { cause: error });
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  }
+
+  private sayOnce(fault: string): void {
+    if (fault === this.lastFault) return;
+    this.lastFault = fault;
+    if (fault === '') this.logger.info('all connectors run');
+    else this.logger.warn({ fault }, 'not all connectors run; trying on');
+  }
+
+  private get place() {
+    return {
+      prefix: this.prefix,
+      clinicUri: this.config.MONGODB_URI,
+      gatekeeperUri: this.config.GATEKEEPER_MONGODB_URI,
+      sinkTasks: this.config.SINK_TASKS,
+    };
+  }
+}
