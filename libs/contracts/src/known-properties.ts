@@ -60,10 +60,16 @@ function arrayCopy(copy: Copy): Copy {
   return (value) => (Array.isArray(value) ? value.map(copy) : value);
 }
 
-// The names have passed validation, so they are plain; a name such as `constructor` is plain too, hence no assignment.
+/** Names that callers choose end up as field names in a database; others, such as `$where` or `a.b`, are ignored. */
+const PLAIN_NAME = /^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$/;
+
+// `constructor` is a plain name, hence no assignment to an object that has one.
 function mapCopy(copy: Copy): Copy {
-  return (value) =>
-    isObject(value) ? Object.fromEntries(Object.entries(value).map(([name, item]) => [name, copy(item)])) : value;
+  return (value) => {
+    if (!isObject(value)) return value;
+    const plain = Object.entries(value).filter(([name]) => PLAIN_NAME.test(name));
+    return Object.fromEntries(plain.map(([name, item]) => [name, copy(item)]));
+  };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -11,6 +11,8 @@ export interface RawRequest {
   readonly params?: unknown;
   /** Query parameters, decoded: strings, or lists of strings where a name occurs more than once. */
   readonly query?: unknown;
+  /** Headers by their name in lower case; those of the contract are checked when this is given. */
+  readonly headers?: unknown;
   /** The parsed body; undefined when there is none. */
   readonly body?: unknown;
   /** The `content-type` header. */
@@ -21,6 +23,8 @@ export interface RawRequest {
 export interface ValidRequest {
   readonly params: Readonly<Record<string, unknown>>;
   readonly query: Readonly<Record<string, unknown>>;
+  /** Those of the contract, by their name in lower case. */
+  readonly headers: Readonly<Record<string, unknown>>;
   readonly body: unknown;
 }
 
@@ -91,17 +95,19 @@ class ContractRequestValidator implements RequestValidator {
     if (operation === undefined) throw new Error(`the contract has no operation ${operationId}`);
     const params = this.parametersCheck('path', operation.pathParameters);
     const query = this.parametersCheck('query', operation.queryParameters);
+    const headers = this.parametersCheck('header', operation.headerParameters.map(inLowerCase));
     const body = this.bodyCheck(operation);
     const check: Check = (request) => ({
       params: params(request.params),
       query: query(request.query),
+      headers: request.headers === undefined ? {} : headers(request.headers),
       body: body(request.body, request.contentType),
     });
     this.checks.set(operationId, check);
     return check;
   }
 
-  private parametersCheck(place: 'path' | 'query', parameters: readonly Parameter[]) {
+  private parametersCheck(place: Parameter['in'], parameters: readonly Parameter[]) {
     const readers = parameters.map((parameter) => parameterReader(this.document, parameter));
     const isValid = this.compiler.compile({
       type: 'object',
@@ -133,6 +139,11 @@ class ContractRequestValidator implements RequestValidator {
   private mediaCheck(type: string, schema: Schema = {}): MediaCheck {
     return { type, isValid: this.compiler.compile(schema), copy: this.known.copier(schema) };
   }
+}
+
+/** As Node names the headers of a request. */
+function inLowerCase(parameter: Parameter): Parameter {
+  return { ...parameter, name: parameter.name.toLowerCase() };
 }
 
 interface MediaCheck {

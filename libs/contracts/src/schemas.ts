@@ -13,9 +13,6 @@ export type Direction = 'request' | 'response';
 /** Keywords that say something to a person, or that are dealt with here. */
 const NOT_FOR_THE_VALIDATOR = new Set(['example', 'description', 'readOnly', 'writeOnly', 'default', 'properties']);
 
-/** Names that callers choose (keys of maps) end up as field names in a database, so they are kept plain. */
-const MAP_KEY = { type: 'string', pattern: '^[A-Za-z0-9_-]+$', maxLength: 64 };
-
 /** Validators for the schemas of one contract and one direction, compiled when first asked for. */
 export class SchemaCompiler {
   private readonly ajv: Ajv;
@@ -79,8 +76,7 @@ export class SchemaCompiler {
 
   private additional(schema: Schema, isRecord: boolean): object {
     if (typeof schema.additionalProperties === 'object') {
-      const values = { additionalProperties: this.plain(schema.additionalProperties) };
-      return this.direction === 'request' ? { ...values, propertyNames: MAP_KEY } : values;
+      return { additionalProperties: this.plain(schema.additionalProperties) };
     }
     const open = this.direction === 'request' ? schema.additionalProperties !== false : !isRecord;
     return open ? {} : { additionalProperties: false };
@@ -118,8 +114,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 const SHORT_LIST = 12;
 
 function reasonOf(error: ErrorObject): string {
-  const { keyword, params, message, propertyName } = error;
-  if (propertyName !== undefined) return 'has a property whose name is not allowed';
+  const { keyword, params, message } = error;
   if (keyword === 'enum' && params['allowedValues'].length <= SHORT_LIST) {
     return `must be one of ${params['allowedValues'].filter((value: unknown) => value !== '').join(', ')}`;
   }
