@@ -1,0 +1,179 @@
+import { answered, type Harness, newClinic, startHarness, statusOf, type TestUser } from '../../test/harness.ts';
+import { newUserId } from '../../test/identity-server.ts';
+
+const INVITES = '/v1/clinics/{clinicId}/invites/clinicians';
+const INVITE = '/v1/clinics/{clinicId}/invites/clinicians/{inviteId}';
+const INVITED = '/v1/clinics/{clinicId}/invites/clinicians/{inviteId}/clinician';
+const MINE = '/v1/clinicians/{userId}/invites';
+const MY_INVITE = '/v1/clinicians/{userId}/invites/{inviteId}';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await startHarness();
+});
+afterAll(() => harness.close());
+
+async function clinicWithInvite(invited: Partial<TestUser> = {}) {
+  const admin = harness.newUser({ profile: { fullName: 'Dana Admin' } });
+  const mia = harness.newUser({ profile: { fullName: 'Mia Member' }, ...invited });
+  const { id: clinicId } = await newClinic(admin.api);
+  const body = { email: (mia.email ?? '').toUpperCase(), roles: ['CLINIC_MEMBER' as const] };
+  const clinician = answered(await admin.api.POST(INVITES, { params: { path: { clinicId } }, body }));
+  return { admin, mia, clinicId, inviteId: clinician.inviteId ?? '', clinician };
+}
+
+const accept = ({ api, userId }: Awaited<ReturnType<typeof clinicWithInvite>>['mia'], inviteId: string) =>
+  api.PUT(MY_INVITE, { params: { path: { userId, inviteId } } });
+const restrict = async (clinicId: string, restrictions: { emailDomain: string; requiredIdp?: string }[]) =>
+  answered(
+    await harness
+      .asService()
+      .PUT('/v1/clinics/{clinicId}/membership_restrictions', {
+        params: { path: { clinicId } },
+        body: { restrictions },
+      }),
+  );
+
+test('an invite is seen by the clinic and by who has the email, and makes them a member', async () => {
+  const { admin, mia, clinicId, inviteId, clinician } = await clinicWithInvite();
+  expect(clinician).toEqual({
+    inviteId: expect.stringMatching(/^[0-9a-f]{32}$/),
+    email: mia.email,
+    roles: ['CLINIC_MEMBER'],
+    createdTime: expect.any(String),
+    updatedTime: expect.any(String),
+  });
+  const path = { clinicId, inviteId };
+  const invite = answered(await admin.api.GET(INVITE, { params: { path } }));
+  expect(invite).toEqual({
+    key: inviteId,
+    type: 'clinician_invitation',
+    status: 'pending',
+    email: mia.email,
+    clinicId,
+    creatorId: admin.userId,
+    creator: { userid: admin.userId, profile: { fullName: 'Dana Admin', patient: {} } },
+    created: expect.any(String),
+    modified: expect.any(String),
+    restrictions: { canAccept: true },
+  });
+  expect(answered(await mia.api.GET(MINE, { params: { path: { userId: mia.userId } } }))).toEqual([invite]);
+  expect(answered(await accept(mia, inviteId))).toMatchObject({ id: mia.userId, name: 'Mia Member', email: mia.email });
+  expect(answered(await mia.api.GET(MINE, { params: { path: { userId: mia.userId } } }))).toEqual([]);
+  expect(statusOf(await admin.api.GET(INVITE, { params: { path } }))).toBe(404);
+  expect(statusOf(await mia.api.GET('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId } } }))).toBe(
+    200,
+  );
+});
+
+test('of many answers at once, one counts', async () => {
+  const { mia, clinicId, inviteId } = await clinicWithInvite();
+  const path = { clinicId, inviteId };
+  const associate = () => harness.asService().PATCH(INVITED, { params: { path }, body: { userId: mia.userId } });
+  const answers = await Promise.all([accept(mia, inviteId), accept(mia, inviteId), associate(), associate()]);
+  expect(answers.map(statusOf).sort()).toEqual([200, 404, 404, 404]);
+  expect(await harness.models.clinicians.countDocuments({ userId: mia.userId })).toBe(1);
+});
+
+test('of accepting and taking back at once, one happens', async () => {
+  for (let round = 0; round < 5; round++) {
+    const { admin, mia, clinicId, inviteId } = await clinicWithInvite();
+    const [accepted, takenBack] = await Promise.all([
+      accept(mia, inviteId),
+      admin.api.DELETE(INVITE, { params: { path: { clinicId, inviteId } } }),
+    ]);
+    expect([statusOf(accepted), statusOf(takenBack)].sort()).toEqual([200, 404]);
+    expect(await harness.models.clinicians.countDocuments({ userId: mia.userId })).toBe(
+      statusOf(accepted) === 200 ? 1 : 0,
+    );
+  }
+});
+
+test('one email has one open invite of a clinic, however many ask at once', async () => {
+  const { admin, clinicId, mia } = await clinicWithInvite();
+  const invite = (email = '') =>
+    admin.api.POST(INVITES, { params: { path: { clinicId } }, body: { email, roles: ['CLINIC_MEMBER'] } });
+  expect(statusOf(await invite(mia.email))).toBe(409);
+  const answers = await Promise.all([1, 2, 3].map(() => invite('new@example.test')));
+  expect(answers.map(statusOf).sort()).toEqual([200, 409, 409]);
+});
+
+test('an invite is nobody else’s', async () => {
+  const { inviteId, mia } = await clinicWithInvite();
+  const eve = harness.newUser();
+  expect(statusOf(await accept(eve, inviteId))).toBe(404);
+  expect(statusOf(await eve.api.DELETE(MY_INVITE, { params: { path: { userId: eve.userId, inviteId } } }))).toBe(404);
+  expect(statusOf(await eve.api.PUT(MY_INVITE, { params: { path: { userId: mia.userId, inviteId } } }))).toBe(403);
+  answered(await accept(mia, inviteId));
+});
+
+test('an email that is not verified shows no invites; the key from the mail accepts one', async () => {
+  const { mia, inviteId } = await clinicWithInvite({ emailVerified: false });
+  expect(answered(await mia.api.GET(MINE, { params: { path: { userId: mia.userId } } }))).toEqual([]);
+  answered(await accept(mia, inviteId));
+});
+
+test('a dismissed invite is gone for the clinic too', async () => {
+  const { admin, mia, clinicId, inviteId } = await clinicWithInvite();
+  answered(await mia.api.DELETE(MY_INVITE, { params: { path: { userId: mia.userId, inviteId } } }));
+  expect(
+    answered(await admin.api.GET('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId } } })),
+  ).toHaveLength(1);
+  expect(statusOf(await accept(mia, inviteId))).toBe(404);
+  expect(
+    await harness.models.clinicianTombstones.countDocuments({ 'document.inviteId': inviteId, deletedBy: mia.userId }),
+  ).toBe(1);
+});
+
+test('resending is noted for the worker, which mails', async () => {
+  const { admin, clinicId, inviteId } = await clinicWithInvite();
+  const sent = async () =>
+    (await harness.models.clinicians.findOne({ inviteId }).lean())?.inviteSentTime?.getTime() ?? 0;
+  const before = await sent();
+  answered(await admin.api.PATCH(INVITE, { params: { path: { clinicId, inviteId } } }));
+  expect(await sent()).toBeGreaterThan(before);
+});
+
+test('a clinic’s restrictions are looked at when the invite is accepted', async () => {
+  const { mia, clinicId, inviteId } = await clinicWithInvite();
+  const canAccept = async () =>
+    answered(await mia.api.GET(MINE, { params: { path: { userId: mia.userId } } }))[0]?.restrictions;
+  await restrict(clinicId, [{ emailDomain: 'harbour.example' }]);
+  expect(await canAccept()).toEqual({ canAccept: false });
+  expect(statusOf(await accept(mia, inviteId))).toBe(403);
+  await restrict(clinicId, [{ emailDomain: 'example.test', requiredIdp: 'harbour-sso' }]);
+  expect(await canAccept()).toEqual({ canAccept: false, requiredIdp: 'harbour-sso' });
+  expect(statusOf(await accept(mia, inviteId))).toBe(403);
+  await restrict(clinicId, [{ emailDomain: 'example.test' }]);
+  answered(await accept(mia, inviteId));
+});
+
+test('an invite that a service made is the service’s to answer, and the clinic’s to take back', async () => {
+  const { admin, mia, clinicId } = await clinicWithInvite();
+  const inviteId = 'made-by-a-service';
+  const path = { clinicId, inviteId };
+  const body = { inviteId, email: 'other@example.test', roles: ['CLINIC_MEMBER' as const] };
+  answered(
+    await harness.asService().POST('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId } }, body }),
+  );
+  expect(statusOf(await admin.api.GET(INVITE, { params: { path } }))).toBe(404);
+  expect(statusOf(await admin.api.PATCH(INVITE, { params: { path } }))).toBe(404);
+  expect(answered(await harness.asService().GET(INVITED, { params: { path } }))).toMatchObject({ inviteId });
+  expect(statusOf(await harness.asService().PATCH(INVITED, { params: { path }, body: { userId: newUserId() } }))).toBe(
+    404,
+  );
+  answered(await admin.api.DELETE(INVITE, { params: { path } }));
+  expect(statusOf(await harness.asService().PATCH(INVITED, { params: { path }, body: { userId: mia.userId } }))).toBe(
+    404,
+  );
+});
+
+test('a member is not made a member a second time by an invite to another address', async () => {
+  const { admin, clinicId } = await clinicWithInvite();
+  const body = { email: 'dana.private@example.test', roles: ['CLINIC_MEMBER' as const] };
+  const { inviteId = '' } = answered(await admin.api.POST(INVITES, { params: { path: { clinicId } }, body }));
+  const path = { clinicId, inviteId };
+  expect(statusOf(await harness.asService().PATCH(INVITED, { params: { path }, body: { userId: admin.userId } }))).toBe(
+    409,
+  );
+});
