@@ -20,7 +20,7 @@ export class AppModule {
             await SignUpLimit.prepare(connection);
           },
         }),
-        ShardsModule,
+        ShardsModule.forRoot(config),
         AccountsModule,
       ],
     };

@@ -1,4 +1,4 @@
-import { type AppDefinition, guardOperations } from '@caregate/service';
+import { type AppDefinition, guardOperations, serveDocs } from '@caregate/service';
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
 import { admit } from './operators.ts';
@@ -10,6 +10,7 @@ export const directory: AppDefinition<typeof settings.shape> = {
   module: (config) => AppModule.forRoot(config),
   configure: (app, config) => {
     redirectUnshardedApi(app, config);
+    serveDocs(app, ['directory']);
     guardOperations(app, (request, operation) => admit(request, operation, config));
   },
 };

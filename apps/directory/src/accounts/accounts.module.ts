@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { ShardsModule } from '../shards/shards.module.ts';
 import { AccountsController } from './accounts.controller.ts';
 import { AccountsRepository } from './accounts.repository.ts';
 import { AccountsService } from './accounts.service.ts';
@@ -8,7 +7,6 @@ import { ShardClient } from './shard-client.ts';
 import { SignUpLimit } from './sign-up-limit.ts';
 
 @Module({
-  imports: [ShardsModule],
   controllers: [AccountsController],
   providers: [AccountsService, AccountsRepository, ProvisioningService, ShardClient, SignUpLimit],
   exports: [AccountsService, SignUpLimit],

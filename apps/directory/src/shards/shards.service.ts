@@ -1,10 +1,13 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { CONFIG, ConfigError, LOGGER, type Logger } from '@caregate/service';
+import { CONFIG, LOGGER, type Logger } from '@caregate/service';
 import { accountUrl, type Address, apiUrl, isShardId, type ShardId } from '@caregate/shard';
 import type { DirectoryConfig } from '../config.ts';
 import { parseShardsFile, type Region, type Shard, type Shards } from './shards-file.ts';
+
+/** Injection token of the regions and shards as they were at start. */
+export const SHARDS = Symbol('SHARDS');
 
 /** A file is looked at this often; the look is one `stat`, which also sees files that are replaced or mounted anew. */
 const LOOK_MS = 500;
@@ -12,14 +15,13 @@ const LOOK_MS = 500;
 /** The regions and shards as the file tells them now. A file that cannot be used is refused, and the one before stays. */
 @Injectable()
 export class ShardsService implements OnApplicationShutdown {
-  private current: Shards;
   private readonly reload = () => void this.readAgain();
 
   constructor(
+    @Inject(SHARDS) private current: Shards,
     @Inject(CONFIG) private readonly config: DirectoryConfig,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.current = firstShards(config);
     watchFile(config.SHARDS_FILE, { interval: LOOK_MS, persistent: false }, this.reload);
   }
 
@@ -71,13 +73,5 @@ export class ShardsService implements OnApplicationShutdown {
       const fault = error instanceof Error ? error.message : String(error);
       this.logger.error(`the changed file of shards is refused and the one before stays: ${fault}`);
     }
-  }
-}
-
-function firstShards({ SHARDS_FILE, DEFAULT_SHARD }: DirectoryConfig): Shards {
-  try {
-    return parseShardsFile(readFileSync(SHARDS_FILE, 'utf8'), DEFAULT_SHARD);
-  } catch (error) {
-    throw new ConfigError(`SHARDS_FILE cannot be used: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
