@@ -61,20 +61,15 @@ class MongoLink implements OnModuleInit, OnApplicationShutdown {
 }
 
 const CONNECT_OPTIONS = {
+  // Commands fail at once while it is not open, instead of waiting. (`connection.set` would not reach what asks for these.)
+  bufferCommands: false,
+  autoIndex: false,
   serverSelectionTimeoutMS: 3_000,
   writeConcern: { w: 'majority', journal: true },
   readConcernLevel: 'majority',
   ignoreUndefined: true,
   maxPoolSize: 50,
 } as const;
-
-/** Commands fail at once while it is not open, instead of waiting. */
-function unopened(): Connection {
-  const connection = createConnection();
-  connection.set('bufferCommands', false);
-  connection.set('autoIndex', false);
-  return connection;
-}
 
 @Module({})
 export class MongoModule {
@@ -86,7 +81,7 @@ export class MongoModule {
       global: true,
       providers: [
         { provide: OPTIONS, useValue: options },
-        { provide: token, useFactory: unopened },
+        { provide: token, useFactory: () => createConnection() },
         {
           provide: link,
           inject: [token, LOGGER, HealthChecks],
