@@ -21,6 +21,7 @@ export interface ServedOperation {
 export interface RawRequest {
   readonly params: unknown;
   readonly query: unknown;
+  readonly headers: unknown;
   readonly body: unknown;
   readonly contentType?: string | undefined;
 }
@@ -81,10 +82,11 @@ export function guardOperations(
   fastify.addHook('preHandler', async (request) => {
     const config = configOf(request);
     if (!config) return;
-    const { params, query, body } = request;
+    const { params, query, headers, body } = request;
     const valid = config.contract.validate(config.operation.operationId, {
       params,
       query,
+      headers,
       body,
       contentType: request.headers['content-type'],
     });
