@@ -99,3 +99,6 @@ export class Deliveries {
 function isDuplicate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 11000;
 }
+
+/** Creates the indexes of the deliveries; can be repeated. */
+export const prepareMail = (connection: Connection): Promise<void> => new Deliveries(connection, 0).prepare();

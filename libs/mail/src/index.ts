@@ -1,4 +1,4 @@
-export { MAIL_DELIVERIES, type MailDelivery } from './deliveries.ts';
+export { MAIL_DELIVERIES, type MailDelivery, prepareMail } from './deliveries.ts';
 export * from './mail.module.ts';
 export * from './mail.ts';
 export * from './preview.ts';

@@ -61,11 +61,6 @@ export class Mail {
     this.up = settings.metrics.gauge('caregate_smtp_up', 'Whether the SMTP server answered last time');
   }
 
-  /** Creates the indexes of the deliveries. */
-  prepare(): Promise<void> {
-    return this.deliveries.prepare();
-  }
-
   /**
    * Sends a letter unless it has been sent.
    * @throws {ServiceUnavailable} while the SMTP server is away, or another worker is just sending this letter

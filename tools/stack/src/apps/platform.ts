@@ -116,7 +116,7 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     const shard = shardNames(servers, id, prefix);
     shards.push(shard);
     const identity = { IDENTITY: 'local', IDENTITY_SECRET: secret() };
-    const streams = { KAFKA_BROKERS: servers.env.KAFKA_BROKERS ?? '', TOPIC_PREFIX: shard.topicPrefix };
+    const streams = { KAFKA_BROKERS: servers.env.KAFKA_BROKERS ?? '', TOPIC_PREFIX: shard.topicPrefix, USER_EVENTS_TOPIC: `${shard.topicPrefix}.user-events` };
     const base = { ...common(id), MONGODB_URI: shard.mongodbUri };
     const settings: Record<ShardAppName, Record<string, string>> = {
       'clinic-api': { ...base, ...identity },
@@ -126,9 +126,11 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
         ...streams,
         SMTP_URL: servers.env.SMTP_URL ?? '',
         MAIL_FROM: `Caregate <no-reply@${id}.${domain}>`,
+        GATEKEEPER_MONGODB_URI: shard.gatekeeperMongodbUri, // for direct sharing of deleted users
       },
       'gatekeeper-sync': {
         ...base,
+        ...identity,
         ...streams,
         CONNECT_URL: servers.env.CONNECT_URL ?? '',
         GATEKEEPER_MONGODB_URI: shard.gatekeeperMongodbUri,
@@ -138,7 +140,7 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
       const port = String(await freePort(ports(name, id)));
       plans.push({ name, label: `${name}-${id}`, env: { ...settings[name], PORT: port, ...extra(name, id) } });
       if (name === 'clinic-api') {
-        entries.push({ id, region: regionOf(id), state: 'open', weight: 1, apiUrl: `http://${host}:${port}` });
+        entries.push({ id, region: regionOf(id), state: 'open', weight: 1, apiUrl: `http://${host}:${port}`, publicPort: Number(port) });
       }
     }
   }

@@ -1,0 +1,26 @@
+import { IdentityService, isUserId } from '@caregate/identity';
+import type { Recipient } from '@caregate/mail';
+import { Injectable } from '@nestjs/common';
+
+/** Finds the address and the name of people. Names and addresses are asked for when an email is due, and kept nowhere. */
+@Injectable()
+export class Addressees {
+  constructor(private readonly identity: IdentityService) {}
+
+  /** Undefined for a user who is gone or has no email. */
+  async find(userId: string): Promise<Recipient | undefined> {
+    const [address, name] = await Promise.all([this.addressOf(userId), this.nameOf(userId)]);
+    if (address === undefined) return undefined;
+    return { address, ...(name !== undefined && { name }) };
+  }
+
+  /** Undefined for a user who is gone or told no name, and for services. */
+  async nameOf(userId: string): Promise<string | undefined> {
+    if (!isUserId(userId)) return undefined;
+    return (await this.identity.profile(userId))?.fullName || undefined;
+  }
+
+  private async addressOf(userId: string): Promise<string | undefined> {
+    return (await this.identity.findUser(userId))?.email || undefined;
+  }
+}

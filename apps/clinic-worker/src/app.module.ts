@@ -1,0 +1,39 @@
+import { CLINIC_MODELS, clinicModels } from '@caregate/clinic-model';
+import { IdentityModule, prepareLocalIdentity } from '@caregate/identity';
+import { MailModule, prepareMail } from '@caregate/mail';
+import { MONGO, MongoModule } from '@caregate/service';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Addressees } from './addressees.service.ts';
+import type { ClinicWorkerConfig } from './config.ts';
+import { databaseOfGatekeeper } from './gatekeeper.ts';
+import { Links } from './links.ts';
+import { appUrl } from './config.ts';
+import { reactions } from './reactions/index.ts';
+
+/** What happens on a shard because something changed: table of contents. */
+@Module({})
+export class AppModule {
+  static forRoot(config: ClinicWorkerConfig): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        MongoModule.forRoot({
+          uri: config.MONGODB_URI,
+          prepare: async (connection) => {
+            if (config.IDENTITY === 'local') await prepareLocalIdentity(connection);
+            await prepareMail(connection);
+          },
+        }),
+        databaseOfGatekeeper(config.GATEKEEPER_MONGODB_URI),
+        IdentityModule.forRoot(config),
+        MailModule.forRoot({ url: config.SMTP_URL, from: config.MAIL_FROM, connections: config.MAIL_CONNECTIONS }),
+      ],
+      controllers: [...reactions],
+      providers: [
+        { provide: CLINIC_MODELS, inject: [MONGO], useFactory: clinicModels },
+        { provide: Links, useValue: new Links(appUrl(config)) },
+        Addressees,
+      ],
+    };
+  }
+}

@@ -1,0 +1,35 @@
+import { ChangeEventServer, topicDefinitions } from '@caregate/change-events';
+import { type AppDefinition, HealthChecks, Metrics, MONGO } from '@caregate/service';
+import { AppModule } from './app.module.ts';
+import { settings, topicPrefix } from './config.ts';
+import { changeStreams } from './streams/change-streams.ts';
+import { userEvents } from './streams/user-events.ts';
+
+/** A microservice that listens to change events, beside the HTTP of every app: /ready and /metrics. */
+export const clinicWorker: AppDefinition<typeof settings.shape> = {
+  name: 'clinic-worker',
+  schema: settings,
+  module: (config) => AppModule.forRoot(config),
+  configure: async (app, config, logger) => {
+    const prefix = topicPrefix(config);
+    app.connectMicroservice({
+      strategy: new ChangeEventServer({
+        brokers: config.KAFKA_BROKERS.split(','),
+        topicPrefix: prefix,
+        streams: [...changeStreams(prefix), userEvents(config.USER_EVENTS_TOPIC)],
+        // The user platform owns its topic: it is created where it is missing, and its settings are left alone.
+        topics: [
+          ...topicDefinitions(prefix, config.TOPIC_PARTITIONS),
+          { name: config.USER_EVENTS_TOPIC, partitions: config.TOPIC_PARTITIONS, settings: {} },
+        ],
+        connection: app.get(MONGO),
+        metrics: app.get(Metrics),
+        health: app.get(HealthChecks),
+        logger,
+        concurrency: config.CONCURRENCY,
+        lease: config.LEASE_SECONDS * 1_000,
+      }),
+    });
+    await app.startAllMicroservices();
+  },
+};

@@ -1,0 +1,42 @@
+import { type ChangedClinic, type ChangeEvent, Reaction } from '@caregate/change-events';
+import { clinicCreated, Mail } from '@caregate/mail';
+import { Controller } from '@nestjs/common';
+import { Addressees } from '../addressees.service.ts';
+import { Links } from '../links.ts';
+import { MAIL_RETRIES } from './mail-retries.ts';
+
+/** A clinic was inserted with a name and admins: its first admin is welcomed. */
+@Controller()
+export class ClinicCreated {
+  constructor(
+    private readonly addressees: Addressees,
+    private readonly mail: Mail,
+    private readonly links: Links,
+  ) {}
+
+  @Reaction<ChangeEvent<ChangedClinic>>({
+    name: 'clinic_created',
+    stream: 'clinics',
+    when: ({ operationType, fullDocument }) =>
+      operationType === 'insert' && Boolean(fullDocument?.name && fullDocument.admins?.[0]),
+    retries: MAIL_RETRIES,
+  })
+  async welcomeFirstAdmin({ fullDocument: clinic }: ChangeEvent<ChangedClinic>): Promise<string> {
+    const firstAdmin = clinic?.admins[0];
+    const to = firstAdmin && (await this.addressees.find(firstAdmin));
+    if (!clinic || !to) return 'the first admin has no email';
+    const clinicId = clinic._id.toHexString();
+    return this.mail.deliver({
+      deliveryId: `clinic_created:${clinicId}`,
+      template: clinicCreated,
+      to,
+      data: {
+        clinicName: clinic.name,
+        ...(to.name !== undefined && { recipientName: to.name }),
+        clinicLink: this.links.clinic(clinicId),
+      },
+      userId: firstAdmin,
+      clinicId,
+    });
+  }
+}

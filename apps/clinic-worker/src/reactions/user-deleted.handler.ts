@@ -1,0 +1,76 @@
+import { Reaction } from '@caregate/change-events';
+import { CLINIC_MODELS, type ClinicModels, removeUserFromClinics } from '@caregate/clinic-model';
+import { IdentityService } from '@caregate/identity';
+import { CONFIG, type Counter, LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
+import { Controller, Inject } from '@nestjs/common';
+import type { Connection, Types } from 'mongoose';
+import type { ClinicWorkerConfig } from '../config.ts';
+import { GATEKEEPER } from '../gatekeeper.ts';
+import type { UserEvent } from '../streams/user-events.ts';
+
+const DELETED_BY = 'clinic-worker';
+const deleted = (event: UserEvent) => event.type === 'deleted';
+
+/** A user was deleted: their patient and clinician records go from every clinic of the shard, and all permissions with them. */
+@Controller()
+export class UserDeleted {
+  private readonly orphaned: Counter;
+
+  constructor(
+    @Inject(MONGO) private readonly connection: Connection,
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    @Inject(GATEKEEPER) private readonly gatekeeper: Connection | undefined,
+    @Inject(CONFIG) private readonly config: ClinicWorkerConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly identity: IdentityService,
+    metrics: Metrics,
+  ) {
+    this.orphaned = metrics.counter(
+      'caregate_clinics_without_admin_total',
+      'Clinics that lost their last admin because the user was deleted',
+    );
+  }
+
+  @Reaction<UserEvent>({ name: 'forget_user_records', stream: 'users', when: deleted, deadline: 30 * 60_000 })
+  async removeFromClinics(event: UserEvent): Promise<string | undefined> {
+    if (event.type !== 'deleted') return undefined;
+    const { connection, models } = this;
+    const administered = await models.clinicians.distinct('clinicId', {
+      userId: event.userId,
+      roles: { $in: ['CLINIC_ADMIN'] },
+    });
+    const removed = await removeUserFromClinics(
+      { connection, models, isDemo: (userId) => userId === this.config.DEMO_PATIENT_USER_ID },
+      event.userId,
+      DELETED_BY,
+    );
+    for (const clinicId of administered) await this.reportIfOrphaned(clinicId);
+    return `${removed.patients} patients, ${removed.clinicians} clinicians`;
+  }
+
+  /** Clinics' permissions vanish from the gatekeeper with their documents, by change data capture; direct sharing is only there. */
+  @Reaction<UserEvent>({ name: 'forget_user_sharing', stream: 'users', when: deleted })
+  async removeSharing(event: UserEvent): Promise<string | undefined> {
+    if (event.type !== 'deleted') return undefined;
+    if (!this.gatekeeper) return 'no gatekeeper database here';
+    const { deletedCount } = await this.gatekeeper
+      .collection('perms')
+      .deleteMany({ $or: [{ sharerId: event.userId }, { userId: event.userId }] });
+    return `${deletedCount} permissions`;
+  }
+
+  @Reaction<UserEvent>({ name: 'forget_user_account', stream: 'users', when: deleted })
+  async forgetAccount(event: UserEvent): Promise<void> {
+    if (event.type === 'deleted') await this.identity.forgetUser(event.userId);
+  }
+
+  private async reportIfOrphaned(clinicId: Types.ObjectId): Promise<void> {
+    const clinic = await this.models.clinics.findOne({ _id: clinicId }, { admins: 1 }).lean();
+    if (!clinic || clinic.admins.length > 0) return;
+    this.logger.error(
+      { clinicId: clinicId.toHexString() },
+      'a clinic has lost its last admin: the user was deleted; name another',
+    );
+    this.orphaned.inc();
+  }
+}

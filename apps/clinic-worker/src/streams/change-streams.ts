@@ -1,0 +1,17 @@
+import { type ChangeEvent, type EventStream, parseChangeEvent, topicsOf } from '@caregate/change-events';
+
+/** The collections whose changes the worker reacts to. */
+const COLLECTIONS = ['clinics', 'clinicians', 'patients', 'migrations', 'patientInvites'] as const;
+
+/** One stream a collection, named like it; a document's events keep their order. */
+export function changeStreams(prefix: string): EventStream<ChangeEvent>[] {
+  const topics = topicsOf(prefix);
+  return COLLECTIONS.map((name) => ({
+    name,
+    topic: topics[name],
+    decode: ({ value, time }) => {
+      const event = parseChangeEvent(value);
+      return { id: event._id, key: String(event.documentKey._id), time: event.clusterTime?.time ?? time, data: event };
+    },
+  }));
+}
