@@ -1,4 +1,4 @@
-import { guardOperations, type AppDefinition } from '@caregate/service';
+import { type AppDefinition, guardOperations, serveDocs } from '@caregate/service';
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
 import { Gate } from './gate/gate.service.ts';
@@ -9,6 +9,7 @@ export const clinicApi: AppDefinition<typeof settings.shape> = {
   module: (config) => AppModule.forRoot(config),
   configure: (app) => {
     const gate = app.get(Gate);
+    serveDocs(app, ['clinic', 'account']);
     guardOperations(app, (request, operation) => gate.admit(request, operation));
   },
 };

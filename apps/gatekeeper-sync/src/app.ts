@@ -1,4 +1,4 @@
-import { type AppDefinition, guardOperations } from '@caregate/service';
+import { type AppDefinition, guardOperations, serveDocs } from '@caregate/service';
 import { AccessGate } from './access/access-gate.service.ts';
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
@@ -9,6 +9,7 @@ export const gatekeeperSync: AppDefinition<typeof settings.shape> = {
   module: (config) => AppModule.forRoot(config),
   configure: (app) => {
     const gate = app.get(AccessGate);
+    serveDocs(app, ['gatekeeper']);
     guardOperations(app, (request, operation) => gate.admit(request, operation));
   },
 };

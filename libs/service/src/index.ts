@@ -1,4 +1,5 @@
 export * from './config.ts';
+export * from './docs.ts';
 export * from './error-filter.ts';
 export * from './errors.ts';
 export * from './health.ts';

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { type commonSettings, CONFIG, ConfigError, loadConfig } from './config.ts';
@@ -48,10 +49,22 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   );
   const fastify = app.getHttpAdapter().getInstance();
   acceptJson(fastify);
+  closeConnectionsWhenLeaving(fastify);
   app.useGlobalFilters(new ErrorFilter(logger));
   await definition.configure?.(app, config, logger);
   await app.listen(common.PORT, common.HOST);
   return { app, logger, url: await app.getUrl() };
+}
+
+/** A connection whose request was running when the app was told to stop would otherwise stay open, waiting for the next, and hold up the stop. */
+function closeConnectionsWhenLeaving(fastify: FastifyInstance): void {
+  let leaving = false;
+  fastify.addHook('preClose', async () => {
+    leaving = true;
+  });
+  fastify.addHook('onSend', async (_request, reply) => {
+    if (leaving) void reply.header('connection', 'close');
+  });
 }
 
 const SERVER_OPTIONS = {

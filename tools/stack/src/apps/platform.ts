@@ -116,7 +116,11 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     const shard = shardNames(servers, id, prefix);
     shards.push(shard);
     const identity = { IDENTITY: 'local', IDENTITY_SECRET: secret() };
-    const streams = { KAFKA_BROKERS: servers.env.KAFKA_BROKERS ?? '', TOPIC_PREFIX: shard.topicPrefix, USER_EVENTS_TOPIC: `${shard.topicPrefix}.user-events` };
+    const streams = {
+      KAFKA_BROKERS: servers.env.KAFKA_BROKERS ?? '',
+      TOPIC_PREFIX: shard.topicPrefix,
+      USER_EVENTS_TOPIC: `${shard.topicPrefix}.user-events`,
+    };
     const base = { ...common(id), MONGODB_URI: shard.mongodbUri };
     const settings: Record<ShardAppName, Record<string, string>> = {
       'clinic-api': { ...base, ...identity },
@@ -140,7 +144,14 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
       const port = String(await freePort(ports(name, id)));
       plans.push({ name, label: `${name}-${id}`, env: { ...settings[name], PORT: port, ...extra(name, id) } });
       if (name === 'clinic-api') {
-        entries.push({ id, region: regionOf(id), state: 'open', weight: 1, apiUrl: `http://${host}:${port}`, publicPort: Number(port) });
+        entries.push({
+          id,
+          region: regionOf(id),
+          state: 'open',
+          weight: 1,
+          apiUrl: `http://${host}:${port}`,
+          publicPort: Number(port),
+        });
       }
     }
   }

@@ -9,7 +9,10 @@ export interface ShardEntry {
   region: string;
   state: 'open' | 'full' | 'draining' | 'closed';
   weight: number;
+  /** Where the directory reaches the shard. */
   apiUrl: string;
+  /** The port in the addresses that people use. */
+  publicPort?: number;
 }
 
 export interface ShardsFile {
