@@ -10,9 +10,13 @@ import { CliniciansModule } from './clinicians/clinicians.module.ts';
 import { MigrationsModule } from './migrations/migrations.module.ts';
 import { UsersModule } from './users/users.module.ts';
 import type { ClinicApiConfig } from './config.ts';
+import { CountsModule } from './counts/counts.module.ts';
 import { GateModule } from './gate/gate.module.ts';
 import { ModelsModule } from './models.module.ts';
 import { SessionsController } from './sessions/sessions.controller.ts';
+import { SettingsModule } from './settings/settings.module.ts';
+import { SitesModule } from './sites/sites.module.ts';
+import { TagsModule } from './tags/tags.module.ts';
 
 /** The clinic API of one shard: table of contents. */
 @Module({})
@@ -28,6 +32,10 @@ export class AppModule {
         AccountsModule,
         ApiKeysModule,
         ClinicsModule,
+        SettingsModule,
+        CountsModule,
+        TagsModule,
+        SitesModule,
         ClinicianInvitesModule,
         CliniciansModule,
         MigrationsModule,

@@ -1,8 +1,9 @@
-import type { ClientSession } from 'mongoose';
+import type { ClientSession, Types } from 'mongoose';
 import { addToCounts, countsDelta } from './counts.ts';
 import type { PatientDocument } from './documents.ts';
 import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
+import { searchFields } from './search-text.ts';
 
 /** How to change patients so that counts stay true: each of these runs in the caller's transaction. */
 export interface PatientWrites {
@@ -10,6 +11,10 @@ export interface PatientWrites {
   readonly session: ClientSession;
   readonly isDemo: (userId: string) => boolean;
 }
+
+/** New values for some fields of a patient; a field that is undefined is taken away. Search fields follow by themselves. */
+export type PatientChange = Partial<Omit<PatientDocument, '_id' | 'clinicId' | 'userId' | DerivedField>>;
+type DerivedField = 'sortName' | 'searchText' | 'searchGrams';
 
 /** Adds a patient and counts it. A second one of the same user in the clinic breaks the unique index `patient`. */
 export async function insertPatient({ models, session, isDemo }: PatientWrites, patient: PatientDocument): Promise<void> {
@@ -24,12 +29,41 @@ export async function replacePatient(
   after: PatientDocument,
 ): Promise<void> {
   await models.patients.collection.replaceOne({ _id: before._id }, after, { session });
-  await addToCounts(models, session, before.clinicId, {
-    ...countsDelta(before, after, isDemo),
-    // So that it meets `holdPatientWrites` of who turns the uniqueness of MRNs on or off at this moment.
-    ...(before.mrn !== after.mrn && { turn: 1 }),
-  });
+  await addToCounts(models, session, before.clinicId, countsDelta(before, after, isDemo));
 }
+
+/**
+ * Changes some fields of a patient, counts the difference, and gives the patient as it is then.
+ * `before` must have been read in the same transaction: MongoDB then lets no other change come between.
+ */
+export async function changePatient(
+  { models, session, isDemo }: PatientWrites,
+  before: PatientDocument,
+  change: PatientChange,
+): Promise<PatientDocument> {
+  const { $set, $unset } = updateOf(before, change);
+  const after = { ...before, ...change, ...$set };
+  await models.patients.collection.updateOne(
+    { _id: before._id },
+    { ...(Object.keys($set).length > 0 && { $set }), ...(Object.keys($unset).length > 0 && { $unset }) },
+    { session },
+  );
+  await addToCounts(models, session, before.clinicId, countsDelta(before, after, isDemo));
+  return after;
+}
+
+function updateOf(before: PatientDocument, change: PatientChange) {
+  const $set: Record<string, unknown> = {};
+  const $unset: Record<string, ''> = {};
+  for (const [field, value] of Object.entries(change)) {
+    if (value === undefined) $unset[field] = '';
+    else $set[field] = value;
+  }
+  if (SEARCHED.some((field) => field in change)) Object.assign($set, searchFields({ ...before, ...change }));
+  return { $set, $unset };
+}
+
+const SEARCHED = ['fullName', 'email', 'mrn', 'birthDate'] as const;
 
 /** Takes a patient away, counts it out, and leaves its tombstone. */
 export async function removePatient(
@@ -44,4 +78,23 @@ export async function removePatient(
     { session },
   );
   await addToCounts(models, session, patient.clinicId, countsDelta(patient, undefined, isDemo));
+}
+
+/** Reads one patient of a clinic, whole, so that it can be changed or removed in the same transaction. */
+export async function findPatient(
+  models: Pick<ClinicModels, 'patients'>,
+  clinicId: Types.ObjectId,
+  userId: string,
+  session: ClientSession,
+): Promise<PatientDocument | undefined> {
+  // Not through mongoose: a patient can be large, and nothing of it needs casting.
+  const found = await models.patients.collection.findOne({ clinicId, userId }, { session });
+  return (found as PatientDocument | null) ?? undefined; // what the collection holds
+}
+
+/** Which rule of patients a write broke: the user is a patient of the clinic already, or the MRN is another's. */
+export function brokenPatientRule(error: unknown): 'samePatient' | 'sameMrn' | undefined {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 11000) return undefined;
+  if (/ index: patient /.test(error.message)) return 'samePatient';
+  return / index: unique_mrn /.test(error.message) ? 'sameMrn' : undefined;
 }

@@ -1,21 +1,26 @@
 /** Folds a text for comparing without regard to case. */
 export const fold = (text: string) => text.normalize('NFC').toLowerCase();
 
-const GRAM = 3;
-const SEPARATOR = '\n'; // no client can search across two fields
+/** How long the pieces are by which a search finds its candidates. */
+export const GRAM = 3;
+/** Between the searched fields; it is taken out of the fields themselves. */
+export const SEARCH_SEPARATOR = '\n';
 
 /** What a search looks through: name, email, MRN and birth date, folded (behaviour, "Patients", List). */
 export function searchTextOf(patient: { fullName: string; email?: string; mrn?: string; birthDate: string }): string {
   return [patient.fullName, patient.email, patient.mrn, patient.birthDate]
     .filter((part) => part !== undefined && part !== '')
-    .map((part) => fold(part as string)) // the filter above leaves only texts
-    .join(SEPARATOR);
+    .map((part) => fold(part as string).replaceAll(SEARCH_SEPARATOR, ' ')) // the filter above leaves only texts
+    .join(SEARCH_SEPARATOR);
 }
+
+/** A name as it is sorted: without regard to case and accents, so that Émile stands among the names with E. */
+export const sortNameOf = (fullName: string) => fold(fullName).normalize('NFD').replace(/\p{M}+/gu, '');
 
 /** The distinct trigrams of a text, within its fields. */
 export function gramsOf(text: string): string[] {
   const grams = new Set<string>();
-  for (const field of text.split(SEPARATOR)) {
+  for (const field of text.split(SEARCH_SEPARATOR)) {
     const letters = [...field];
     for (let i = 0; i + GRAM <= letters.length; i++) grams.add(letters.slice(i, i + GRAM).join(''));
   }
@@ -25,5 +30,5 @@ export function gramsOf(text: string): string[] {
 /** The fields that a patient document derives from what people see. */
 export function searchFields(patient: { fullName: string; email?: string; mrn?: string; birthDate: string }) {
   const searchText = searchTextOf(patient);
-  return { sortName: fold(patient.fullName), searchText, searchGrams: gramsOf(searchText) };
+  return { sortName: sortNameOf(patient.fullName), searchText, searchGrams: gramsOf(searchText) };
 }

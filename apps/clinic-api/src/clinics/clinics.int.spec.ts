@@ -126,8 +126,8 @@ describe('deletion', () => {
     const { models } = harness;
     const clinicId = (await models.clinicTombstones.findOne({ deletedBy: ann.userId }).lean())?.document._id;
     expect(clinicId?.toHexString()).toBe(id);
-    expect(await models.clinicianTombstones.countDocuments({ 'document.clinicId': clinicId, deletedBy: ann.userId })).toBe(1);
-    expect(await models.patientTombstones.countDocuments({ 'document.clinicId': clinicId, 'document.userId': demo })).toBe(1);
+    expect(await models.clinicianTombstones.collection.countDocuments({ 'document.clinicId': clinicId, deletedBy: ann.userId })).toBe(1);
+    expect(await models.patientTombstones.collection.countDocuments({ 'document.clinicId': clinicId, 'document.userId': demo })).toBe(1);
     for (const left of [models.clinicians, models.patients, models.clinicCounts]) {
       expect(await left.collection.countDocuments({ clinicId })).toBe(0);
     }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, objectId } from '@caregate/clinic-model';
-import { NotFound } from '@caregate/service';
-import type { ClientSession, Types, UpdateQuery } from 'mongoose';
+import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, objectId, takeTurn } from '@caregate/clinic-model';
+import { inTransaction, MONGO, NotFound } from '@caregate/service';
+import type { ClientSession, Connection, Types, UpdateQuery } from 'mongoose';
 
 export interface ClinicFilter {
   readonly shareCode?: string;
@@ -20,7 +20,21 @@ const DEFAULT_LIMIT = 10;
 
 @Injectable()
 export class ClinicsRepository {
-  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    @Inject(MONGO) private readonly connection: Connection,
+  ) {}
+
+  /**
+   * Runs `work` in a transaction in which nobody else has the clinic's turn: what it sees of the clinic is what is true when it is done.
+   * @throws {NotFound} when there is no such clinic
+   */
+  inTurn<T>(clinicId: string, work: (clinic: ClinicDocument, session: ClientSession) => Promise<T>): Promise<T> {
+    return inTransaction(this.connection, async (session) => {
+      const clinic = await takeTurn({ models: this.models, session }, idOf(clinicId));
+      return work(clinic ?? noClinic(), session);
+    });
+  }
 
   /** @throws {NotFound} when there is no such clinic */
   async get(clinicId: string, session: ClientSession | null = null): Promise<ClinicDocument> {

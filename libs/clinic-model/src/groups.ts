@@ -1,0 +1,89 @@
+import type { ClientSession, mongo, Types } from 'mongoose';
+import { addToCounts } from './counts.ts';
+import type { Site } from './documents.ts';
+import type { ClinicModels } from './models.ts';
+
+/**
+ * Tags and sites on many patients at once, with the counts that follow: each runs in the caller's transaction and gives how many
+ * patients it changed. What takes a group away for good also needs `holdPatientWrites`, or a patient could come into it meanwhile.
+ */
+export interface GroupWrites {
+  readonly models: Pick<ClinicModels, 'patients' | 'clinicCounts'>;
+  readonly session: ClientSession;
+  readonly clinicId: Types.ObjectId;
+}
+
+/** Puts a tag on these patients, or on all of the clinic; those that carry it already are left as they are. */
+export async function assignTag(writes: GroupWrites, tag: Types.ObjectId, userIds?: readonly string[]): Promise<number> {
+  const tagged = await updatePatients(writes, { ...among(userIds), tags: { $ne: tag } }, { $push: { tags: tag } });
+  await count(writes, { [`tags.${tag.toHexString()}`]: tagged });
+  return tagged;
+}
+
+/** Takes a tag from these patients, or from all of the clinic, also when the clinic itself has it no longer. */
+export async function removeTag(writes: GroupWrites, tag: Types.ObjectId, userIds?: readonly string[]): Promise<number> {
+  const removed = await updatePatients(writes, { ...among(userIds), tags: tag }, { $pull: { tags: tag } });
+  await count(writes, { [`tags.${tag.toHexString()}`]: -removed });
+  return removed;
+}
+
+/** Puts the patients that carry a tag into a site instead. The site is new: nobody is in it yet. */
+export async function turnTagIntoSite(writes: GroupWrites, tag: Types.ObjectId, site: Site): Promise<number> {
+  const moved = await updatePatients(writes, { tags: tag }, { $pull: { tags: tag }, $push: { sites: site } });
+  await count(writes, { [`tags.${tag.toHexString()}`]: -moved, [`sites.${site._id.toHexString()}`]: moved });
+  return moved;
+}
+
+/** Gives a site its new name on every patient of it. */
+export function renameSite(writes: GroupWrites, { _id, name }: Site): Promise<number> {
+  return updatePatients(writes, { 'sites._id': _id }, { $set: { 'sites.$[site].name': name } }, [{ 'site._id': _id }]);
+}
+
+/** Takes a site from every patient of it. */
+export async function removeSite(writes: GroupWrites, siteId: Types.ObjectId): Promise<number> {
+  const removed = await updatePatients(writes, { 'sites._id': siteId }, { $pull: { sites: { _id: siteId } } });
+  await count(writes, { [`sites.${siteId.toHexString()}`]: -removed });
+  return removed;
+}
+
+/** Moves every patient of a site to another; those of both stay there once. */
+export async function moveSite(writes: GroupWrites, from: Types.ObjectId, to: Site): Promise<number> {
+  const inFromOnly = { $and: [{ 'sites._id': from }, { 'sites._id': { $ne: to._id } }] };
+  const moved = await updatePatients(writes, inFromOnly, { $set: { 'sites.$[site]': to } }, [{ 'site._id': from }]);
+  const left = await updatePatients(writes, { 'sites._id': from }, { $pull: { sites: { _id: from } } });
+  await count(writes, { [`sites.${from.toHexString()}`]: -(moved + left), [`sites.${to._id.toHexString()}`]: moved });
+  return moved + left;
+}
+
+/**
+ * Drops the counts of groups that no patient is in any more, in every stripe. Under `holdPatientWrites`, which has the stripes anyway;
+ * otherwise the parts of a sum of nothing would pile up as groups come and go.
+ */
+export async function forgetCounts({ models, session, clinicId }: GroupWrites, paths: readonly string[]): Promise<void> {
+  await models.clinicCounts.collection.updateMany(
+    { clinicId },
+    { $unset: Object.fromEntries(paths.map((path) => [path, 1])) },
+    { session },
+  );
+}
+
+const among = (userIds: readonly string[] | undefined) => (userIds ? { userId: { $in: [...userIds] } } : {});
+
+async function updatePatients(
+  { models, session, clinicId }: GroupWrites,
+  which: object,
+  change: Partial<Record<'$push' | '$pull' | '$set', Record<string, unknown>>>,
+  arrayFilters?: mongo.Document[],
+): Promise<number> {
+  const { modifiedCount } = await models.patients.collection.updateMany(
+    { clinicId, ...which },
+    // The driver's type for native collections knows no fields, so it takes none for an array.
+    { ...change, $set: { ...change.$set, updatedTime: new Date() } } as mongo.UpdateFilter<mongo.Document>,
+    { session, ...(arrayFilters && { arrayFilters }) },
+  );
+  return modifiedCount;
+}
+
+function count({ models, session, clinicId }: GroupWrites, delta: Record<string, number>): Promise<void> {
+  return addToCounts(models, session, clinicId, Object.fromEntries(Object.entries(delta).filter(([, by]) => by !== 0)));
+}
