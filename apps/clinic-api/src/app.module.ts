@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { prepareClinicDatabase } from '@caregate/clinic-model';
-import { IdentityModule } from '@caregate/identity';
+import { IdentityModule, prepareLocalIdentity } from '@caregate/identity';
 import { MongoModule } from '@caregate/service';
 import { AccountsModule } from './accounts/accounts.module.ts';
 import { ApiKeysModule } from './api-keys/api-keys.module.ts';
@@ -25,7 +25,13 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        MongoModule.forRoot({ uri: config.MONGODB_URI, prepare: prepareClinicDatabase }),
+        MongoModule.forRoot({
+          uri: config.MONGODB_URI,
+          prepare: async (connection) => {
+            await prepareClinicDatabase(connection);
+            if (config.IDENTITY === 'local') await prepareLocalIdentity(connection);
+          },
+        }),
         ModelsModule,
         IdentityModule.forRoot(config),
         GateModule,
