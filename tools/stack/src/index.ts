@@ -3,6 +3,8 @@ export { startShards, type AppName, type Platform, type Shard, type StartShardsO
 export { type Region, type ShardEntry, type ShardsFile } from './apps/shards-file.ts';
 export { StackError } from './errors.ts';
 export type { Log } from './log.ts';
+export { endAllKept as killAllStarted } from './process/keeper.ts';
+export { exitCodeOf, onInterruption } from './process/interruption.ts';
 export { freePort } from './process/ports.ts';
 export { type Server, type ServerName } from './servers/server.ts';
 export { startServers, type Servers, type StartServersOptions } from './servers/start-servers.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateFolder } from './places.ts';
-import { removeAtEnd } from './process/keeper.ts';
+import { forgetFolder, removeAtEnd } from './process/keeper.ts';
 
 const logsKept = 10;
 
@@ -20,18 +20,29 @@ export async function createRunFolder(): Promise<RunFolder> {
   await mkdir(runs, { recursive: true });
   await removeOldRuns(runs);
   const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(3).toString('hex')}`;
-  const data = join(runs, id, 'data');
-  const logs = join(runs, id, 'logs');
-  await mkdir(data, { recursive: true });
-  await mkdir(logs);
-  await writeFile(join(runs, id, 'owner'), String(process.pid));
+  const folder = join(runs, id);
+  // Made aside: another program that cleans up must never see it without its owner.
+  const draft = join(runs, `.${id}`);
+  await mkdir(join(draft, 'data'), { recursive: true });
+  await mkdir(join(draft, 'logs'));
+  await writeFile(join(draft, 'owner'), String(process.pid));
+  const data = join(folder, 'data');
   removeAtEnd(data);
-  return { id, data, logs, clear: () => rm(data, { recursive: true, force: true, maxRetries: 3 }) };
+  await rename(draft, folder);
+  return {
+    id,
+    data,
+    logs: join(folder, 'logs'),
+    async clear() {
+      await rm(data, { recursive: true, force: true, maxRetries: 3 });
+      forgetFolder(data);
+    },
+  };
 }
 
 async function removeOldRuns(runs: string): Promise<void> {
   // The name begins with the time, so the order of names is the order of runs.
-  const names = (await readdir(runs)).sort();
+  const names = (await readdir(runs)).filter((name) => !name.startsWith('.')).sort();
   const ended = await Promise.all(names.map(async (name) => ((await isInUse(join(runs, name))) ? [] : [name])));
   for (const name of ended.flat().slice(0, -logsKept)) await rm(join(runs, name), { recursive: true, force: true });
   // Data of a run that has ended is of no use; it is left only when keeper and program were killed together.

@@ -8,7 +8,7 @@ import type { DaemonPlan } from '../process/daemon.ts';
 import { answersOk } from '../process/probe.ts';
 import { freePort, host } from '../process/ports.ts';
 import { startDaemon, startOnFreePorts } from '../process/start-on-free-ports.ts';
-import { createRunFolder, type RunFolder } from '../run-folder.ts';
+import { createRunFolder } from '../run-folder.ts';
 
 export interface StartAppOptions {
   /** A folder of dist/apps, e.g. "clinic-api". */
@@ -51,7 +51,7 @@ export interface App {
 export async function startApp(options: StartAppOptions): Promise<App> {
   const { name, label = name, env, log = silent, withinMs = 60_000 } = options;
   const program = builtProgram(name, options.dist);
-  const logFile = join(options.logs ?? (await ownRunFolder()).logs, `${label}.log`);
+  const logFile = join(options.logs ?? (await logsOfThisProgram()), `${label}.log`);
 
   const planOn = (port: number): DaemonPlan => {
     const settings = settingsOn(port, env);
@@ -111,8 +111,12 @@ function urlOf({ HOST, PORT }: { HOST: string; PORT: string }): string {
   return `http://${HOST === '0.0.0.0' || HOST === '::' ? host : HOST}:${PORT}`;
 }
 
-let runFolder: Promise<RunFolder> | undefined;
-function ownRunFolder(): Promise<RunFolder> {
-  runFolder ??= createRunFolder();
-  return runFolder;
+let ownLogs: Promise<string> | undefined;
+/** For apps that are started without servers: one folder for all of this program. */
+function logsOfThisProgram(): Promise<string> {
+  ownLogs ??= createRunFolder().then(async (run) => {
+    await run.clear(); // there is no data, only logs
+    return run.logs;
+  });
+  return ownLogs;
 }

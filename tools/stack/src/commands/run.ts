@@ -4,7 +4,7 @@ import { endAllKept } from '../process/keeper.ts';
 import { startServers } from '../servers/start-servers.ts';
 import { UsageError, type CliCommand } from './command.ts';
 import { parse } from './arguments.ts';
-import { exitCodeOf, onInterruption } from './interruption.ts';
+import { exitCodeOf, onInterruption } from '../process/interruption.ts';
 import { serverNames, type ServerName } from '../servers/server.ts';
 
 export const runCommand: CliCommand = {

@@ -22,6 +22,7 @@ function artifact(fetch?: (into: string, attempt: number) => Promise<void>): Art
     title: 'thing 1.0',
     effort: 'downloading 1 MB',
     folder: join(cache, 'thing-1.0'),
+    attempts: 3,
     async fetch(into, attempt) {
       fetched++;
       if (fetch) return fetch(into, attempt);

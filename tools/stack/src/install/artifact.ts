@@ -5,7 +5,6 @@ import { StackError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { withLock } from '../process/lock.ts';
 
-const attempts = 3;
 const stampName = '.complete.json';
 
 /** Something that is fetched once and kept in the cache as one folder. */
@@ -15,6 +14,8 @@ export interface Artifact {
   /** What fetching it means, e.g. "downloading 42 MB from PyPI". */
   effort: string;
   folder: string;
+  /** How often to try. */
+  attempts: number;
   /** Fills the empty folder. From the second attempt on it must not trust what a package tool has cached. */
   fetch(into: string, attempt: number): Promise<void>;
   /** Names what is wrong with the content, file by file; empty when all is well. */
@@ -74,8 +75,8 @@ async function fetchRepeatedly(artifact: Artifact, log: Log): Promise<void> {
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
-    if (attempt === attempts)
-      throw new StackError(`${artifact.title}: not installed after ${attempts} attempts: ${problem}`);
+    if (attempt === artifact.attempts)
+      throw new StackError(`${artifact.title}: not installed after ${attempt} attempts: ${problem}`);
     log(`${artifact.title}: ${problem}; trying again`);
   }
 }

@@ -20,6 +20,7 @@ export function classArchivesArtifact(installation: KafkaInstallation): Artifact
     effort: 'preparing quick starts, once for this Java',
     // Within Kafka's folder: new jars, new archives.
     folder: join(installation.folder, `classes-${edition}`),
+    attempts: 1,
     async fetch(into) {
       const work = join(into, 'work');
       await mkdir(join(work, 'logs'), { recursive: true });

@@ -25,6 +25,7 @@ export function kafkaArtifact(cache = cacheFolder()): Artifact {
     title: `Kafka ${versions.kafka} with MongoDB connector ${versions.mongoConnector}`,
     effort: 'downloading 60 MB from Maven Central',
     folder: join(cache, `kafka-${versions.kafka}-${edition}`),
+    attempts: 3,
     async fetch(into, attempt) {
       const java = await findJava();
       await downloadJars(into, attempt);

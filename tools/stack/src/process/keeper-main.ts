@@ -28,6 +28,9 @@ process.on('message', (message: ToKeeper) => {
     case 'remove-at-end':
       removeAtEnd.add(message.folder);
       return;
+    case 'forget':
+      removeAtEnd.delete(message.folder);
+      return;
   }
 });
 process.on('disconnect', () => void end());

@@ -10,7 +10,7 @@ export type ToKeeper =
       logFile: string;
     }
   | { type: 'signal'; id: number; signal: NodeJS.Signals }
-  | { type: 'remove-at-end'; folder: string };
+  | { type: 'remove-at-end' | 'forget'; folder: string };
 
 export type FromKeeper =
   | { type: 'started'; id: number; pid: number }

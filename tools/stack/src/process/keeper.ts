@@ -38,7 +38,12 @@ export function keep(command: Command): Promise<KeptProcess> {
 /** The folder is removed when this program ends, in whatever way. */
 export function removeAtEnd(folder: string): void {
   keeper ??= new Keeper();
-  keeper.send({ type: 'remove-at-end', folder });
+  keeper.removeAtEnd(folder);
+}
+
+/** The folder has been removed. */
+export function forgetFolder(folder: string): void {
+  keeper?.forgetFolder(folder);
 }
 
 /** Ends the keeper when it has nothing left to keep, so that nothing of ours is seen after a stop. */
@@ -63,6 +68,7 @@ interface Entry {
 class Keeper {
   private readonly child: ChildProcess;
   private readonly entries = new Map<number, Entry>();
+  private readonly folders = new Set<string>();
   private readonly gone: Promise<void>;
   private nextId = 1;
   private waiting = 0;
@@ -85,10 +91,20 @@ class Keeper {
   }
 
   get idle(): boolean {
-    return this.entries.size === 0;
+    return this.entries.size === 0 && this.folders.size === 0;
   }
 
-  send(message: ToKeeper): void {
+  removeAtEnd(folder: string): void {
+    this.folders.add(folder);
+    this.send({ type: 'remove-at-end', folder });
+  }
+
+  forgetFolder(folder: string): void {
+    this.folders.delete(folder);
+    this.send({ type: 'forget', folder });
+  }
+
+  private send(message: ToKeeper): void {
     if (this.child.connected) this.child.send(message, () => {});
   }
 

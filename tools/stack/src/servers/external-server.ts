@@ -33,7 +33,7 @@ export async function checkReachable(
     reason = error instanceof Error ? error.message : String(error);
   }
   throw new StackError(
-    `${variable} is set to ${withoutPassword(address)}, so no ${name} is started; but it cannot be reached: ${reason}`,
+    `${variable} is set to ${withoutPassword(address)}, so no ${name} is started; but it cannot be used: ${reason}`,
   );
 }
 

@@ -56,12 +56,12 @@ test.each([
   [
     'kafka',
     { KAFKA_BROKERS: '127.0.0.1:PORT' },
-    /^KAFKA_BROKERS is set to .*, so no kafka is started; but it cannot be reached/,
+    /^KAFKA_BROKERS is set to .*, so no kafka is started; but it cannot be used/,
   ],
   [
     'maildev',
     { SMTP_URL: 'smtp://127.0.0.1:PORT' },
-    /^SMTP_URL is set to .*, so no maildev is started; but it cannot be reached/,
+    /^SMTP_URL is set to .*, so no maildev is started; but it cannot be used/,
   ],
   ['kafka', { KAFKA_BROKERS: 'localhost' }, /^KAFKA_BROKERS is "localhost", but must be host:port/],
   ['maildev', { SMTP_URL: 'localhost:25' }, /^SMTP_URL is "localhost:25", but must look like smtp:\/\/host:port/],

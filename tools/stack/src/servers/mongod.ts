@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MongoClient, MongoServerError } from 'mongodb';
+import { StackError } from '../errors.ts';
+import { poll } from '../poll.ts';
 import { baseEnvironment } from '../process/base-environment.ts';
 import type { DaemonPlan } from '../process/daemon.ts';
 import { accepts } from '../process/probe.ts';
@@ -44,12 +46,10 @@ async function becomePrimary(port: number): Promise<boolean> {
   const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, {
     serverSelectionTimeoutMS: 2_000,
   });
+  const hello = () => client.db('admin').command({ hello: 1 });
   try {
-    const admin = client.db('admin');
-    const hello = await admin.command({ hello: 1 });
-    if (hello.isWritablePrimary) return true;
-    if (!hello.setName) await initiate(client, port);
-    return false;
+    if (!(await hello()).setName) await initiate(client, port);
+    return await poll(async () => (await hello()).isWritablePrimary, { everyMs: 20, withinMs: 5_000 });
   } finally {
     await client.close();
   }
@@ -65,12 +65,15 @@ async function initiate(client: MongoClient, port: number): Promise<void> {
   }
 }
 
-/** Whether a MongoDB answers there. */
+/** Whether a MongoDB answers there that has transactions and change streams. */
 export async function mongodbAnswers(uri: string, withinMs = 5_000): Promise<boolean> {
   const client = new MongoClient(uri, { serverSelectionTimeoutMS: withinMs });
   try {
-    await client.db('admin').command({ ping: 1 });
-    return true;
+    const { setName, msg } = await client.db('admin').command({ hello: 1 });
+    if (setName || msg === 'isdbgrid') return true;
+    throw new StackError(
+      'it is neither a replica set nor a sharded cluster, which transactions and change streams need',
+    );
   } finally {
     await client.close();
   }
