@@ -1,5 +1,6 @@
 export * from './clients.ts';
 export * from './contracts.ts';
+export * from './examples.ts';
 export * from './openapi.ts';
 export * from './operations.ts';
 export * from './request-validation.ts';

@@ -24,8 +24,8 @@ export function parameterReader(document: OpenApiDocument, parameter: Parameter)
       if (texts.length !== 1 && !isList) return { fault: 'must be given once' };
       const text = texts.join(',');
       if (text.includes('\0')) return { fault: 'must not contain a NUL character' };
-      // A parameter without a value is one that is not there, as forms send it.
-      return text === '' ? { value: undefined } : readText(text);
+      // A query parameter without a value is one that is not there, as forms send it and as the public service takes it.
+      return text === '' && parameter.in === 'query' ? { value: undefined } : readText(text);
     },
   };
 }
