@@ -4,7 +4,9 @@ import { MongoModule } from '@caregate/service';
 import { AccessModule } from './access/access.module.ts';
 import type { GatekeeperSyncConfig } from './config.ts';
 import { ConnectorsModule } from './connectors/connectors.module.ts';
+import { DriftModule } from './drift/drift.module.ts';
 import { GATEKEEPER, prepareGatekeeperDatabase } from './gatekeeper-database.ts';
+import { ReplicationModule } from './replication/replication.module.ts';
 
 /** Keeps the gatekeeper database of one shard and answers from it: table of contents. */
 @Module({})
@@ -23,6 +25,8 @@ export class AppModule {
         IdentityModule.forRoot(config),
         AccessModule,
         ConnectorsModule,
+        ReplicationModule,
+        DriftModule,
       ],
     };
   }

@@ -24,6 +24,12 @@ export const settings = z
     SINK_TASKS: z.coerce.number().int().min(1).max(200).default(2),
     /** Seconds between two looks at the connectors. */
     RECONCILE_SECONDS: z.coerce.number().min(0.1).max(3_600).default(5),
+    /** Seconds between two measurements of how far the replicas are behind. */
+    LAG_SECONDS: z.coerce.number().min(0.1).max(3_600).default(5),
+    /** Further behind than this, and the app is not ready. */
+    LAG_LIMIT_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
+    /** Seconds between two comparisons of the replicas with their sources. */
+    DRIFT_CHECK_SECONDS: z.coerce.number().min(1).max(86_400).default(300),
   });
 
 export type GatekeeperSyncConfig = z.output<typeof settings>;

@@ -24,11 +24,11 @@ export interface TopicDefinition {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const PREFIX = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const PREFIX = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
 
 /**
  * Names from a prefix. The prefix holds no dot, so that what begins with `<prefix>.` belongs to this prefix only.
- * @throws {RangeError} when the prefix is not made of lower-case letters, digits and inner hyphens
+ * @throws {RangeError} when the prefix is not made of lower-case letters, digits and inner hyphens or underscores
  */
 export function topicsOf(prefix: string): Topics {
   assertPrefix(prefix);
@@ -49,7 +49,7 @@ export function topicsOf(prefix: string): Topics {
 /** @throws {RangeError} see {@link topicsOf} */
 export function assertPrefix(prefix: string): void {
   if (!PREFIX.test(prefix)) {
-    throw new RangeError('a topic prefix is lower-case letters, digits and inner hyphens, such as au1');
+    throw new RangeError('a topic prefix is lower-case letters, digits and inner hyphens or underscores, such as au1');
   }
 }
 
@@ -120,13 +120,16 @@ async function createMissing(admin: Admin, definitions: readonly TopicDefinition
   const existing = new Set(await admin.listTopics());
   const missing = definitions.filter(({ name }) => !existing.has(name));
   if (missing.length === 0) return [];
-  // createTopics answers false, without an error, when another process was first with one of them: create one by one.
-  for (const { name, partitions, settings } of missing) {
-    await admin.createTopics({
-      topics: [{ topic: name, numPartitions: partitions, replicationFactor: -1, configEntries: entries(settings) }],
-      waitForLeaders: true,
-    });
-  }
+  // Where another process is first with some of them, the others are created all the same.
+  await admin.createTopics({
+    topics: missing.map(({ name, partitions, settings }) => ({
+      topic: name,
+      numPartitions: partitions,
+      replicationFactor: -1,
+      configEntries: entries(settings),
+    })),
+    waitForLeaders: true,
+  });
   return missing.map(({ name }) => name);
 }
 

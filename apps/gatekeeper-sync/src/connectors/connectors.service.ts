@@ -26,10 +26,10 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   private readonly prefix: string;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
-  private reconciler: ConnectorReconciler;
-  private topicsReady = false;
-  /** What was wrong in the last round; after a fault the topics are looked at again, for a broker that comes back may have lost them. */
-  private lastFault = '';
+  private readonly reconciler: ConnectorReconciler;
+  /** What was wrong in the last round. Readiness answers from it, so that asking costs Kafka and Connect nothing. */
+  private kafkaFault = 'not asked yet';
+  private connectFault = 'not asked yet';
 
   constructor(
     @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
@@ -55,8 +55,8 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   private readonly acts;
 
   onApplicationBootstrap(): void {
-    this.health.register('kafka', () => this.assertKafka());
-    this.health.register('kafka connect', () => this.assertAllRunning());
+    this.health.register('kafka', () => assertNone(this.kafkaFault));
+    this.health.register('kafka connect', () => assertNone(this.connectFault));
     this.running = this.keep();
   }
 
@@ -76,20 +76,25 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
 
   /** One round; true when everything runs. Whatever is away is waited for. */
   private async look(): Promise<boolean> {
-    try {
-      if (await this.lease.hold(LEASE, 3 * this.config.RECONCILE_SECONDS + 10)) await this.reconcile();
-      const faults = await this.faults();
-      this.sayOnce(faults.join('; '));
-      return faults.length === 0;
-    } catch (error) {
-      this.sayOnce(error instanceof Error ? error.message : String(error));
-      return false;
-    }
+    const before = `${this.kafkaFault} ${this.connectFault}`;
+    this.kafkaFault = await faultOf(() => this.askKafka());
+    this.connectFault = await faultOf(() => this.keepConnectors());
+    const fault = `${this.kafkaFault} ${this.connectFault}`.trim();
+    if (fault !== before.trim() && fault === '') this.logger.info('all connectors run');
+    if (fault !== before.trim() && fault !== '') this.logger.warn({ fault }, 'not all connectors run; trying on');
+    return fault === '';
+  }
+
+  private async keepConnectors(): Promise<void> {
+    if (await this.lease.hold(LEASE, 3 * this.config.RECONCILE_SECONDS + 10)) await this.reconcile();
+    const faults = await this.faults();
+    if (faults.length > 0) throw new Error(faults.join(', '));
   }
 
   private async reconcile(): Promise<void> {
     await this.sources.keepPreImages();
-    if (this.lastFault !== '' || !this.topicsReady) await this.prepareTopics();
+    // After a fault the topics are looked at again: a broker that comes back may have lost them.
+    if (this.connectFault !== '') await this.prepareTopics();
     this.say(await this.reconciler.reconcile(await this.definitions()));
   }
 
@@ -102,7 +107,6 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     if (report.created.length > 0) this.logger.info({ topics: report.created }, 'topics created');
     if (report.adjusted.length > 0) this.logger.info({ topics: report.adjusted }, 'settings of topics put right');
     if (report.otherPartitions.length > 0) this.logger.warn({ topics: report.otherPartitions }, 'topics keep their partition counts');
-    this.topicsReady = true;
   }
 
   private async newBeginning(definition: ConnectorDefinition): Promise<ConnectorDefinition> {
@@ -137,12 +141,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     return faults;
   }
 
-  private async assertAllRunning(): Promise<void> {
-    const faults = await this.faults();
-    if (faults.length > 0) throw new Error(faults.join(', '));
-  }
-
-  private async assertKafka(): Promise<void> {
+  private async askKafka(): Promise<void> {
     const admin = this.kafka.admin();
     try {
       await admin.connect();
@@ -154,13 +153,6 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     }
   }
 
-  private sayOnce(fault: string): void {
-    if (fault === this.lastFault) return;
-    this.lastFault = fault;
-    if (fault === '') this.logger.info('all connectors run');
-    else this.logger.warn({ fault }, 'not all connectors run; trying on');
-  }
-
   private get place() {
     return {
       prefix: this.prefix,
@@ -168,5 +160,18 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
       gatekeeperUri: this.config.GATEKEEPER_MONGODB_URI,
       sinkTasks: this.config.SINK_TASKS,
     };
+  }
+}
+
+async function assertNone(fault: string): Promise<void> {
+  if (fault !== '') throw new Error(fault);
+}
+
+async function faultOf(work: () => Promise<void>): Promise<string> {
+  try {
+    await work();
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

@@ -47,7 +47,7 @@ export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition
       uri: place.clinicUri,
       collections: [collection, canaries],
       topic: topics[topic],
-      pipeline: replicaPipeline({ fields: [...fields, 'writtenTime'] }, { [collection]: replica, [canaries]: CANARIES }),
+      pipeline: replicaPipeline({ fields: [...fields, 'sent'] }, { [collection]: replica, [canaries]: CANARIES }),
       heartbeats: topics.heartbeats,
       beforeChange: false,
       start: { mode: 'copy_existing' },

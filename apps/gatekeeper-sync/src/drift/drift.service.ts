@@ -1,0 +1,161 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type PermissionReplica, permissionReplicas } from '@caregate/change-events';
+import { CONFIG, LOGGER, type Logger, Metrics } from '@caregate/service';
+import pLimit from 'p-limit';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { GatekeeperSyncConfig } from '../config.ts';
+import { Lease } from '../connectors/lease.ts';
+import { CanaryService } from '../replication/canary.service.ts';
+import { DriftRepository, type Id, type Range, type Row, sameRow } from './drift.repository.ts';
+
+export type DriftKind = 'missing' | 'extra' | 'different';
+
+/** What a check of one replica found. Rows that only lag behind are none of it. */
+export interface DriftReport {
+  readonly replica: string;
+  readonly rows: number;
+  readonly drift: Readonly<Record<DriftKind, number>>;
+  readonly repaired: number;
+}
+
+interface Difference {
+  readonly id: Id;
+  readonly source: Row | undefined;
+  readonly replica: Row | undefined;
+}
+
+const LEASE = 'drift';
+const RANGE = 5_000;
+const REPAIR_ATTEMPTS = 5;
+const REPAIRS_AT_ONCE = 8;
+
+/** Compares each replica with its source, again and again, and repairs what differs (design, decision 8). */
+@Injectable()
+export class DriftService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private readonly found;
+  private readonly checked;
+  private readonly lastCheck;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly rows: DriftRepository,
+    private readonly canary: CanaryService,
+    private readonly lease: Lease,
+    metrics: Metrics,
+  ) {
+    this.found = metrics.counter('caregate_drift_rows_total', 'Rows of a replica that differed from their source and were repaired', ['replica', 'kind']);
+    this.checked = metrics.counter('caregate_drift_checked_rows_total', 'Rows compared with their source', ['replica']);
+    this.lastCheck = metrics.gauge('caregate_drift_last_check_seconds', 'When the last whole check ended, in seconds since 1970', ['replica']);
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.keepChecking();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async keepChecking(): Promise<void> {
+    const { signal } = this.stopping;
+    const everyMs = this.config.DRIFT_CHECK_SECONDS * 1000;
+    while (!signal.aborted) {
+      await pause(everyMs, undefined, { signal }).catch(() => undefined); // aborted: the app stops
+      if (!signal.aborted) await this.checkInTurn();
+    }
+    await this.lease.release(LEASE).catch(() => undefined); // it runs out by itself
+  }
+
+  private async checkInTurn(): Promise<void> {
+    try {
+      if (await this.lease.hold(LEASE, 2 * this.config.DRIFT_CHECK_SECONDS)) await this.checkAll();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the replicas could not be checked; trying again at the next turn');
+    }
+  }
+
+  async checkAll(): Promise<DriftReport[]> {
+    const reports: DriftReport[] = [];
+    for (const replica of permissionReplicas) reports.push(await this.check(replica));
+    return reports;
+  }
+
+  /**
+   * Compares by ranges: counts and hashes first, rows only where those differ.
+   * @throws {ServiceUnavailable} when the replica is so far behind that lag can not be told from drift
+   */
+  async check(replica: PermissionReplica): Promise<DriftReport> {
+    const drift = { missing: 0, extra: 0, different: 0 };
+    let [rows, repaired] = [0, 0];
+    for await (const range of this.rows.ranges(replica, RANGE)) {
+      const { count, differences } = await this.differencesIn(replica, range);
+      rows += count;
+      for (const difference of differences) drift[kindOf(difference)]++;
+      const outcomes = await pLimit(REPAIRS_AT_ONCE).map(differences, (difference) => this.repair(replica, difference));
+      repaired += outcomes.filter(Boolean).length;
+      if (this.stopping.signal.aborted) break;
+    }
+    const report = { replica: replica.replica, rows, drift, repaired };
+    this.note(report);
+    return report;
+  }
+
+  private async differencesIn(replica: PermissionReplica, range: Range): Promise<{ count: number; differences: Difference[] }> {
+    const [source, target] = await Promise.all([this.rows.digest(replica, 'source', range), this.rows.digest(replica, 'replica', range)]);
+    if (source.count === target.count && source.sum === target.sum) return { count: source.count, differences: [] };
+    const suspects = await this.compare(replica, range);
+    return { count: source.count, differences: suspects.length > 0 ? await this.lasting(replica, suspects) : [] };
+  }
+
+  private async compare(replica: PermissionReplica, range: Range): Promise<Difference[]> {
+    return differencesOf(await Promise.all([this.rows.rows(replica, 'source', range), this.rows.rows(replica, 'replica', range)]));
+  }
+
+  private async look(replica: PermissionReplica, ids: readonly Id[]): Promise<Difference[]> {
+    return differencesOf(await Promise.all([this.rows.rowsOf(replica, 'source', ids), this.rows.rowsOf(replica, 'replica', ids)]));
+  }
+
+  /** Whatever was on its way when the range was compared has arrived once a canary has passed. What still differs then is drift. */
+  private async lasting(replica: PermissionReplica, suspects: readonly Difference[]): Promise<Difference[]> {
+    await this.canary.pass(replica, this.config.LAG_LIMIT_SECONDS * 1000);
+    const before = new Map(suspects.map((suspect) => [String(suspect.id), suspect.source]));
+    const still = await this.look(replica, suspects.map(({ id }) => id));
+    return still.filter(({ id, source }) => sameRow(source, before.get(String(id))));
+  }
+
+  /** Gives the replica's row what its source has, and looks again: a change of the source meanwhile is written, too. */
+  private async repair(replica: PermissionReplica, difference: Difference): Promise<boolean> {
+    let differing: Difference | undefined = difference;
+    for (let attempt = 0; differing && attempt < REPAIR_ATTEMPTS; attempt++) {
+      await this.rows.setRow(replica, differing.replica, differing.source);
+      [differing] = await this.look(replica, [difference.id]);
+    }
+    return !differing; // otherwise it changes all the time, and the next check sees how it ended
+  }
+
+  private note({ replica, rows, drift, repaired }: DriftReport): void {
+    for (const [kind, count] of Object.entries(drift)) this.found.inc({ replica, kind }, count);
+    this.checked.inc({ replica }, rows);
+    this.lastCheck.set({ replica }, Date.now() / 1000);
+    const differed = Object.values(drift).some((count) => count > 0);
+    if (differed) this.logger.error({ replica, rows, drift, repaired }, 'the replica had drifted from its source and was repaired');
+    else this.logger.debug({ replica, rows }, 'the replica equals its source');
+  }
+}
+
+function kindOf({ source, replica }: Difference): DriftKind {
+  if (!replica) return 'missing';
+  return source ? 'different' : 'extra';
+}
+
+function differencesOf([source, replica]: readonly [readonly Row[], readonly Row[]]): Difference[] {
+  const wanted = new Map(source.map((row) => [String(row._id), row]));
+  const found = new Map(replica.map((row) => [String(row._id), row]));
+  return [...new Map([...wanted, ...found])]
+    .map(([key, { _id }]) => ({ id: _id, source: wanted.get(key), replica: found.get(key) }))
+    .filter((each) => !sameRow(each.source, each.replica));
+}

@@ -1,0 +1,68 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type PermissionReplica, permissionReplicas } from '@caregate/change-events';
+import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics } from '@caregate/service';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { GatekeeperSyncConfig } from '../config.ts';
+import { CanaryService } from './canary.service.ts';
+
+/** Measures from end to end how far each replica is behind, for as long as the app runs. */
+@Injectable()
+export class LagService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly stopping = new AbortController();
+  private running: Promise<unknown> = Promise.resolve();
+  /** When each replica was last known to be up to date. */
+  private readonly freshAt = new Map<string, number>();
+  private readonly lag;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly canary: CanaryService,
+    private readonly health: HealthChecks,
+    metrics: Metrics,
+  ) {
+    this.lag = metrics.gauge('caregate_replication_lag_seconds', 'From a commit in the clinic database to the gatekeeper database', ['replica']);
+  }
+
+  onApplicationBootstrap(): void {
+    const begin = performance.now();
+    for (const { replica } of permissionReplicas) this.freshAt.set(replica, begin);
+    this.health.register('replication', () => this.assertFresh());
+    this.running = Promise.all(permissionReplicas.map((replica) => this.measure(replica)));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async measure(replica: PermissionReplica): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.measureOnce(replica);
+      await pause(this.config.LAG_SECONDS * 1000, undefined, { signal }).catch(() => undefined); // aborted: the app stops
+    }
+  }
+
+  private async measureOnce(replica: PermissionReplica): Promise<void> {
+    const begin = performance.now();
+    try {
+      const took = await this.canary.pass(replica, this.config.LAG_LIMIT_SECONDS * 1000);
+      this.freshAt.set(replica.replica, begin);
+      this.lag.set({ replica: replica.replica }, took / 1000);
+    } catch (error) {
+      this.lag.set({ replica: replica.replica }, this.secondsBehind(replica.replica));
+      this.logger.debug({ err: error, replica: replica.replica }, 'the canary did not arrive');
+    }
+  }
+
+  private secondsBehind(replica: string): number {
+    return (performance.now() - (this.freshAt.get(replica) ?? 0)) / 1000;
+  }
+
+  private async assertFresh(): Promise<void> {
+    const limit = this.config.LAG_LIMIT_SECONDS + this.config.LAG_SECONDS;
+    const behind = permissionReplicas.map(({ replica }) => replica).filter((replica) => this.secondsBehind(replica) > limit);
+    if (behind.length > 0) throw new Error(`${behind.join(' and ')} more than ${this.config.LAG_LIMIT_SECONDS} s behind`);
+  }
+}
