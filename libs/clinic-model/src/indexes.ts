@@ -19,14 +19,16 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   ],
   patients: [
     { name: 'patient', key: { clinicId: 1, userId: 1 }, unique: true }, // one patient of a clinic
-    { name: 'by_name', key: { clinicId: 1, sortName: 1, _id: 1 } }, // the list in name order
-    { name: 'by_birth_date', key: { clinicId: 1, birthDate: 1, _id: 1 } },
+    { name: 'by_name', key: { clinicId: 1, sortName: 1, _id: 1, searchText: 1 } }, // the list in name order; a search by short or common text, decided in the index
+    { name: 'by_birth_date', key: { clinicId: 1, birthDate: 1, _id: 1 } }, // the list in order of birth date; find over clinics
     { name: 'search', key: { clinicId: 1, searchGrams: 1 } }, // search by part of name, email, MRN, birth date
-    { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1 } },
-    { name: 'by_site', key: { clinicId: 1, 'sites._id': 1, sortName: 1 } },
-    { name: 'by_mrn', key: { mrn: 1, clinicId: 1 }, partialFilterExpression: { mrn: { $exists: true } } }, // find over clinics
+    { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1, _id: 1 } }, // the list of a tag, in name order; TIDE report
+    { name: 'by_site', key: { clinicId: 1, 'sites._id': 1, sortName: 1, _id: 1 } }, // the list of a site, in name order
+    { name: 'by_mrn', key: { mrn: 1, clinicId: 1 }, partialFilterExpression: { mrn: { $exists: true } } }, // find over clinics; another patient with this MRN
     { name: 'unique_mrn', key: { clinicId: 1, uniqueMrn: 1 }, unique: true, partialFilterExpression: { uniqueMrn: { $exists: true } } },
     { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // clinics of a patient
+    { name: 'by_cgm_summary', key: { 'summary.cgmStats.id': 1 }, partialFilterExpression: { 'summary.cgmStats.id': { $exists: true } } }, // delete a summary
+    { name: 'by_bgm_summary', key: { 'summary.bgmStats.id': 1 }, partialFilterExpression: { 'summary.bgmStats.id': { $exists: true } } },
   ],
   migrations: [
     { name: 'one_of_account', key: { userId: 1 }, unique: true }, // a legacy account migrates once
@@ -48,4 +50,9 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling
     { name: 'by_account', key: { accountId: 1, createdTime: 1 } },
   ],
+  audit_entries: [
+    { name: 'of_clinic', key: { clinicId: 1, time: -1, _id: -1 } }, // who did what in a clinic, newest first
+    { name: 'of_patient', key: { patientId: 1, time: -1, _id: -1 }, partialFilterExpression: { patientId: { $exists: true } } }, // the same for one patient
+  ],
+  idempotency_records: [{ name: 'expiry', key: { expiresTime: 1 }, expireAfterSeconds: 0 }], // gone after a day
 };

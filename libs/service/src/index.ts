@@ -1,3 +1,4 @@
+export { accompanied, type Companion } from './companion.ts';
 export * from './config.ts';
 export * from './docs.ts';
 export * from './error-filter.ts';

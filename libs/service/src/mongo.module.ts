@@ -1,5 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { createConnection, type ClientSession, type Connection } from 'mongoose';
+import { letCompanionWrite } from './companion.ts';
 import { HealthChecks } from './health.ts';
 import { LOGGER, type Logger } from './log.ts';
 
@@ -103,7 +104,12 @@ export const InjectMongo = () => Inject(MONGO);
 export async function inTransaction<T>(connection: Connection, work: (session: ClientSession) => Promise<T>): Promise<T> {
   const session = await connection.startSession();
   try {
-    return await session.withTransaction(() => work(session), {
+    const withCompanion = async () => {
+      const result = await work(session);
+      await letCompanionWrite(session);
+      return result;
+    };
+    return await session.withTransaction(withCompanion, {
       readConcern: { level: 'snapshot' },
       writeConcern: { w: 'majority', journal: true },
     });
