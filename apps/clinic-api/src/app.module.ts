@@ -13,6 +13,7 @@ import type { ClinicApiConfig } from './config.ts';
 import { CountsModule } from './counts/counts.module.ts';
 import { GateModule } from './gate/gate.module.ts';
 import { ModelsModule } from './models.module.ts';
+import { PatientsModule } from './patients/patients.module.ts';
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { SettingsModule } from './settings/settings.module.ts';
 import { SitesModule } from './sites/sites.module.ts';
@@ -46,6 +47,7 @@ export class AppModule {
         CliniciansModule,
         MigrationsModule,
         UsersModule,
+        PatientsModule,
       ],
       controllers: [SessionsController],
     };
