@@ -41,6 +41,7 @@ export class ErrorFilter implements ExceptionFilter {
 /** Reads the errors of Fastify, Nest and the MongoDB driver as ours. */
 export function toCaregateError(thrown: unknown): CaregateError {
   if (thrown instanceof CaregateError) return thrown;
+  if (thrown instanceof HttpException && thrown.cause instanceof Error) return toCaregateError(thrown.cause); // Nest wraps Fastify's
   if (thrown instanceof HttpException && thrown.getStatus() === 404) return new NotFound('no matching operation was found');
   if (!(thrown instanceof Error)) return new CaregateError('unknown');
   const code = 'code' in thrown ? thrown.code : undefined;
