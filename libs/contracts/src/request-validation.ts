@@ -68,12 +68,15 @@ export function requestValidator(document: OpenApiDocument): RequestValidator {
 
 type Check = (request: RawRequest) => ValidRequest;
 
+type ParametersCheck = (raw: unknown) => Record<string, unknown>;
+
 class ContractRequestValidator implements RequestValidator {
   private readonly document: OpenApiDocument;
   private readonly compiler: SchemaCompiler;
   private readonly known: KnownProperties;
   private readonly byId: ReadonlyMap<string, Operation>;
   private readonly checks = new Map<string, Check>();
+  private readonly parametersChecks = new Map<string, ParametersCheck>();
 
   constructor(document: OpenApiDocument) {
     this.document = document;
@@ -107,14 +110,25 @@ class ContractRequestValidator implements RequestValidator {
     return check;
   }
 
-  private parametersCheck(place: Parameter['in'], parameters: readonly Parameter[]) {
+  /** Most operations have the parameters of others (`clinicId`), so these checks are shared. */
+  private parametersCheck(place: Parameter['in'], parameters: readonly Parameter[]): ParametersCheck {
+    const key = JSON.stringify([place, parameters]);
+    let check = this.parametersChecks.get(key);
+    if (check === undefined) {
+      check = parameters.length === 0 ? () => ({}) : this.compileParameters(place, parameters);
+      this.parametersChecks.set(key, check);
+    }
+    return check;
+  }
+
+  private compileParameters(place: Parameter['in'], parameters: readonly Parameter[]): ParametersCheck {
     const readers = parameters.map((parameter) => parameterReader(this.document, parameter));
     const isValid = this.compiler.compile({
       type: 'object',
       properties: Object.fromEntries(parameters.map(({ name, schema }) => [name, schema])),
       required: parameters.filter(({ required }) => required).map(({ name }) => name),
     });
-    return (raw: unknown) => {
+    return (raw) => {
       const values = readAll(place, readers, raw);
       if (!isValid(values)) throw parameterViolation(place, isValid);
       return values;
