@@ -192,6 +192,14 @@ export interface PatientInviteDocument {
   readonly expiresTime?: Date;
 }
 
+/** A user account that a clinic made for a patient who could not be written then; the next attempt with the email takes it. */
+export interface UnusedAccountDocument {
+  readonly _id: UserId;
+  readonly clinicId: ObjectId;
+  readonly email: string;
+  readonly createdTime: Date;
+}
+
 /** One of a clinic's stripes of counts; the sum over its stripes is the figure (design, decision 3). */
 export interface ClinicCountsDocument {
   /** `<clinicId>:<stripe>` */
@@ -199,6 +207,8 @@ export interface ClinicCountsDocument {
   readonly clinicId: ObjectId;
   /** Raised to meet other transactions that write patients of the clinic. */
   readonly turn?: number;
+  /** Transactions that write patients of the clinic give way until then. */
+  readonly waitUntil?: Date;
   readonly total?: number;
   readonly demo?: number;
   readonly plan?: number;

@@ -9,6 +9,7 @@ import type {
   PatientDocument,
   PatientInviteDocument,
   Tombstone,
+  UnusedAccountDocument,
 } from './documents.ts';
 import { INDEXES } from './indexes.ts';
 
@@ -25,6 +26,7 @@ export interface ClinicModels {
   readonly patientTombstones: Model<Tombstone<PatientDocument>>;
   readonly accounts: Model<AccountDocument>;
   readonly apiKeys: Model<ApiKeyDocument>;
+  readonly unusedAccounts: Model<UnusedAccountDocument>;
 }
 
 /** Injection token of the shard's `ClinicModels`. */
@@ -130,6 +132,7 @@ const counts: SchemaDefinition = {
   _id: String,
   clinicId: ObjectId,
   turn: Number,
+  waitUntil: Date,
   total: Number,
   demo: Number,
   plan: Number,
@@ -161,6 +164,8 @@ const apiKey: SchemaDefinition = {
   revokedTime: Date,
 };
 
+const unusedAccount: SchemaDefinition = { _id: String, clinicId: ObjectId, email: String, createdTime: Date };
+
 /** Gives the shard's collections as mongoose models of one connection. */
 export function clinicModels(connection: Connection): ClinicModels {
   const model = <T>(collection: string, definition: SchemaDefinition): Model<T> =>
@@ -178,6 +183,7 @@ export function clinicModels(connection: Connection): ClinicModels {
     patientTombstones: model('patients_deletions', tombstone),
     accounts: model('accounts', account),
     apiKeys: model('api_keys', apiKey),
+    unusedAccounts: model('unused_accounts', unusedAccount),
   };
 }
 

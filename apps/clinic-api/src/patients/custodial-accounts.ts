@@ -1,0 +1,50 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLINIC_MODELS, type ClinicModels, type PatientWrites, type UserId } from '@caregate/clinic-model';
+import { IdentityService } from '@caregate/identity';
+import { Conflict } from '@caregate/service';
+import type { Types } from 'mongoose';
+
+/**
+ * User accounts that clinics make for their patients.
+ *
+ * The account is at the identity service and the patient in our database, and no transaction spans both: when the patient can not be
+ * written after all, the account is there without one. An account without an email harms nobody. One with an email would make every
+ * further attempt fail, since the email is taken; so such an account is noted until its patient is written, and the next attempt of the
+ * same clinic with that email takes the noted account.
+ */
+@Injectable()
+export class CustodialAccounts {
+  constructor(
+    private readonly identity: IdentityService,
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+  ) {}
+
+  /** @throws {Conflict} when the email belongs to somebody else */
+  async create(clinicId: Types.ObjectId, { email, fullName }: { email?: string; fullName: string }): Promise<UserId> {
+    try {
+      const { userId } = await this.identity.createCustodialUser(clinicId.toHexString(), { ...(email !== undefined && { email }), fullName });
+      if (email !== undefined) await this.models.unusedAccounts.create([{ _id: userId, clinicId, email, createdTime: new Date() }]);
+      return userId;
+    } catch (error) {
+      if (!(error instanceof Conflict) || email === undefined) throw error;
+      const unused = await this.models.unusedAccounts.findOne({ clinicId, email }).lean<{ _id: UserId }>();
+      if (!unused) throw new Conflict('duplicate: email address is already taken');
+      return unused._id;
+    }
+  }
+
+  /** In the transaction that writes the patient: from now on the account is in use. */
+  async use({ session }: PatientWrites, userId: UserId): Promise<void> {
+    await this.models.unusedAccounts.deleteOne({ _id: userId }, { session });
+  }
+
+  /** @throws {Conflict} when the email belongs to somebody else */
+  async setEmail(userId: UserId, email: string): Promise<void> {
+    try {
+      await this.identity.updateUser(userId, { email });
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+      throw new Conflict('unable to update custodial user: duplicate: email address is already taken');
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  brokenPatientRule,
+  CLINIC_MODELS,
+  type ClinicDocument,
+  type ClinicModels,
+  insertPatient,
+  newObjectId,
+  type PatientDocument,
+  type PatientWrites,
+  readCounts,
+  searchFields,
+} from '@caregate/clinic-model';
+import { BadRequest, CONFIG, Conflict } from '@caregate/service';
+import type { ClientSession, Types } from 'mongoose';
+import type { ClinicApiConfig } from '../config.ts';
+import { assertRoom, hardLimitAt } from '../counts/hard-limit.ts';
+import { PlanLimit } from '../counts/plan-limit.ts';
+import { isCustodial } from './patient-details.ts';
+import { type ClinicRules, PatientsRepository } from './patients.repository.ts';
+
+/** A patient before the clinic has taken them in. */
+export type NewPatient = Omit<PatientDocument, '_id' | 'clinicId' | 'createdTime' | 'updatedTime' | 'sortName' | 'searchText' | 'searchGrams' | 'uniqueMrn'>;
+
+/** The rules by which a clinic takes a patient in, and keeps an MRN (behaviour, "Patients"). */
+@Injectable()
+export class PatientAdmission {
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    @Inject(CONFIG) private readonly config: ClinicApiConfig,
+    private readonly patients: PatientsRepository,
+    private readonly planLimit: PlanLimit,
+  ) {}
+
+  /**
+   * Says early what would be refused later, before anything is made outside the database.
+   * @throws {BadRequest} when the MRN is missing or taken
+   * @throws {PaymentRequired} when the clinic's limit is reached
+   */
+  async assertPossible(clinic: ClinicRules, patient: Pick<NewPatient, 'mrn' | 'permissions'>, userId?: string): Promise<void> {
+    await this.assertMrn(clinic, patient.mrn, userId);
+    const limit = hardLimitAt(new Date(), clinic, this.config.FREE_TIER_PATIENT_LIMIT);
+    if (limit === undefined || !isCustodial(patient)) return;
+    assertRoom((await readCounts(this.models, clinic._id)).plan, limit);
+  }
+
+  /** @throws {BadRequest} when the MRN is missing or taken */
+  async assertMrn(clinic: ClinicRules, mrn: string | undefined, userId: string | undefined, session?: ClientSession): Promise<void> {
+    if (clinic.mrnSettings?.required && (mrn ?? '') === '') throw new BadRequest('bad request: mrn is required');
+    if (!clinic.mrnSettings?.unique || mrn === undefined) return;
+    if (await this.patients.hasMrn(clinic._id, mrn, userId, session)) throw mrnTaken();
+  }
+
+  /** In the transaction that counts: of two that race for a place or an MRN, one gets it. Gives the patient as written. */
+  async admit(writes: PatientWrites, clinic: ClinicRules, patient: NewPatient): Promise<PatientDocument> {
+    // The limit looks only at what the rules hold.
+    if (isCustodial(patient)) await this.planLimit.claimPlace(clinic as ClinicDocument, writes.session);
+    await this.assertMrn(clinic, patient.mrn, patient.userId, writes.session);
+    const admitted = this.draft(clinic._id, { ...patient, ...uniqueMrn(clinic, patient.mrn) });
+    await insertPatient(writes, admitted);
+    return admitted;
+  }
+
+  private draft(clinicId: Types.ObjectId, patient: NewPatient & { uniqueMrn?: string }): PatientDocument {
+    const now = new Date();
+    return { _id: newObjectId(), clinicId, ...patient, ...searchFields(patient), createdTime: now, updatedTime: now };
+  }
+}
+
+/** What makes the database refuse a second patient with this MRN, where the clinic wants that. */
+export const uniqueMrn = ({ mrnSettings }: ClinicRules, mrn: string | undefined): { uniqueMrn?: string } =>
+  mrnSettings?.unique && mrn !== undefined ? { uniqueMrn: mrn } : {};
+
+/** Says in the words of the domain which rule a write broke. */
+export async function inWords<T>(write: Promise<T>): Promise<T> {
+  try {
+    return await write;
+  } catch (error) {
+    const rule = brokenPatientRule(error);
+    if (rule === 'sameMrn') throw mrnTaken();
+    if (rule === 'samePatient') throw alreadyMember();
+    throw error;
+  }
+}
+
+export const alreadyMember = () => new Conflict('duplicate: patient is already a member of the clinic');
+const mrnTaken = () => new BadRequest('bad request: mrn must be unique');

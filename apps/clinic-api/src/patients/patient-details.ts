@@ -1,0 +1,87 @@
+import {
+  type DataSource,
+  normalEmail,
+  objectId,
+  type PatientChange,
+  type PatientPermissions,
+  type PatientSite,
+  type Permission,
+  type Site,
+} from '@caregate/clinic-model';
+import type { ClinicInputs } from '@caregate/contracts';
+import type { Types } from 'mongoose';
+
+export type PatientInput = ClinicInputs['Patient'];
+export type PatientFromUserInput = ClinicInputs['PatientFromUser'];
+
+const PERMISSIONS = ['custodian', 'view', 'upload', 'note'] as const satisfies readonly Permission[];
+
+/** What a clinic may do with the data of a patient whose account it keeps (behaviour, "Patients"). */
+export const CUSTODIAL: PatientPermissions = { custodian: {}, view: {}, upload: {}, note: {} };
+
+/** A permission is given when it is there, whatever it holds. */
+export function permissionsFrom(given: Readonly<Partial<Record<Permission, unknown>>> = {}): PatientPermissions {
+  return Object.fromEntries(PERMISSIONS.filter((permission) => given[permission] !== undefined).map((permission) => [permission, {}]));
+}
+
+/** What a patient grants: `custodian` is not theirs to give (behaviour, "Patients"). */
+export function permissionsFromPatient({ custodian: _custodian, ...given }: Readonly<Partial<Record<Permission, unknown>>>): PatientPermissions {
+  return permissionsFrom(given);
+}
+
+export const isCustodial = ({ permissions }: { readonly permissions: PatientPermissions }) => permissions.custodian !== undefined;
+
+/**
+ * What an update of a patient says. Email, MRN and devices that are not sent are taken away; tags, sites, data sources, ranges and
+ * diagnosis that are not sent stay, for clients that do not know them (as the public service does).
+ */
+export function detailsOf(input: PatientInput, sites: readonly Site[]): PatientChange {
+  return {
+    fullName: input.fullName,
+    birthDate: input.birthDate,
+    email: input.email === undefined ? undefined : normalEmail(input.email),
+    mrn: input.mrn,
+    targetDevices: input.targetDevices,
+    ...(input.dataSources && { dataSources: input.dataSources.length > 0 ? dataSourcesFrom(input.dataSources) : undefined }),
+    ...labelsOf(input, sites),
+  };
+}
+
+type Labels = Pick<PatientInput, 'tags' | 'sites' | 'glycemicRanges' | 'diagnosisType'>;
+
+/** What a clinic says about a patient rather than the patient about themselves. */
+export function labelsOf({ tags, sites: given, glycemicRanges, diagnosisType }: Labels, sites: readonly Site[]): PatientChange {
+  return {
+    ...(tags && { tags: idsFrom(tags) }),
+    ...(given && { sites: sitesFrom(given, sites) }),
+    ...(glycemicRanges && { glycemicRanges }),
+    ...(diagnosisType !== undefined && { diagnosisType }),
+  };
+}
+
+export function dataSourcesFrom(sources: readonly ClinicInputs['DataSource'][]): DataSource[] {
+  return sources.map(({ state, providerName, dataSourceId = '', modifiedTime, expirationTime, latestDataTime }) => ({
+    ...present('dataSourceId', objectId(dataSourceId)),
+    providerName,
+    state,
+    ...present('modifiedTime', dateFrom(modifiedTime)),
+    ...present('expirationTime', dateFrom(expirationTime)),
+    ...present('latestDataTime', dateFrom(latestDataTime)),
+  }));
+}
+
+/** The name of a site is the clinic's to say; a site that the clinic does not have (any more) is taken as it was sent. Each once. */
+function sitesFrom(given: readonly { id: string; name: string }[], sites: readonly Site[]): PatientSite[] {
+  const names = new Map(sites.map(({ _id, name }) => [_id.toHexString(), name]));
+  const byId = new Map(given.map(({ id, name }) => [id, names.get(id) ?? name]));
+  return [...byId].flatMap(([id, name]) => {
+    const _id = objectId(id);
+    return _id ? [{ _id, name }] : [];
+  });
+}
+
+export const idsFrom = (texts: readonly string[]): Types.ObjectId[] => texts.flatMap((text) => objectId(text) ?? []);
+
+const dateFrom = (text: string | undefined) => (text === undefined ? undefined : new Date(text));
+const present = <K extends string, T>(key: K, value: T | undefined): { [key in K]?: T } =>
+  (value === undefined ? {} : { [key]: value }) as { [key in K]?: T }; // a computed key is a text to TypeScript

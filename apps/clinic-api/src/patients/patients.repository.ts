@@ -1,0 +1,118 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  CLINIC_MODELS,
+  type ClinicDocument,
+  type ClinicModels,
+  findPatient,
+  type PatientDocument,
+  type PatientReview,
+  type PatientWrites,
+  type UserId,
+} from '@caregate/clinic-model';
+import { inTransaction, MONGO } from '@caregate/service';
+import type { ClientSession, Connection, Types } from 'mongoose';
+import { DemoPatient } from '../clinics/demo-patient.ts';
+import { WITHOUT_SEARCH_FIELDS } from './patient-lists.repository.ts';
+import type { StoredStats } from './summaries.ts';
+
+type ObjectId = Types.ObjectId;
+
+/** What a clinic decides about its patients. */
+export type ClinicRules = Pick<ClinicDocument, '_id' | 'country' | 'tier' | 'mrnSettings' | 'patientCountSettings' | 'sites'>;
+const RULES = { country: 1, tier: 1, mrnSettings: 1, patientCountSettings: 1, sites: 1 } as const;
+
+const KEPT_REVIEWS = 2;
+
+@Injectable()
+export class PatientsRepository {
+  constructor(
+    @Inject(MONGO) private readonly connection: Connection,
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly demoPatient: DemoPatient,
+  ) {}
+
+  async get(clinicId: ObjectId, userId: string): Promise<PatientDocument | undefined> {
+    const found = await this.patients.findOne({ clinicId, userId }, { projection: WITHOUT_SEARCH_FIELDS });
+    return (found as PatientDocument | null) ?? undefined; // without fields that no reader of one patient uses
+  }
+
+  async rulesOf(clinicId: ObjectId): Promise<ClinicRules | undefined> {
+    const found = await this.models.clinics.collection.findOne({ _id: clinicId }, { projection: RULES });
+    return (found as ClinicRules | null) ?? undefined; // what the projection takes of the clinic
+  }
+
+  /** Runs changes of patients that come about together or not at all, and counts with them. */
+  change<T>(work: (writes: PatientWrites) => Promise<T>): Promise<T> {
+    return inTransaction(this.connection, (session) =>
+      work({ models: this.models, session, isDemo: this.demoPatient.isDemo }),
+    );
+  }
+
+  /** As `change`, for one patient as it is now; undefined when there is none. */
+  changeOne<T>(clinicId: ObjectId, userId: string, work: (patient: PatientDocument, writes: PatientWrites) => Promise<T>): Promise<T | undefined> {
+    return this.change(async (writes) => {
+      const patient = await findPatient(this.models, clinicId, userId, writes.session);
+      return patient && work(patient, writes);
+    });
+  }
+
+  /** Whether another patient of the clinic has this MRN. */
+  async hasMrn(clinicId: ObjectId, mrn: string, exceptUserId: string | undefined, session?: ClientSession): Promise<boolean> {
+    const found = await this.patients.findOne(
+      { clinicId, mrn, ...(exceptUserId !== undefined && { userId: { $ne: exceptUserId } }) },
+      { projection: { _id: 1 }, hint: 'by_mrn', ...(session && { session }) },
+    );
+    return found !== null;
+  }
+
+  /** Clinics in which a user is a patient, by their records. */
+  recordsOf(userId: UserId): Promise<readonly { readonly clinicId: ObjectId }[]> {
+    return this.models.patients.find({ userId }, { _id: 0, clinicId: 1 }).lean<{ clinicId: ObjectId }[]>();
+  }
+
+  // What follows changes nothing that is counted, so that one atomic update is enough.
+
+  /** Newest first, and no more than are kept. Gives the reviews as they are then; undefined when there is no such patient. */
+  async addReview(clinicId: ObjectId, userId: string, review: PatientReview): Promise<readonly PatientReview[] | undefined> {
+    const $push = { reviews: { $each: [review], $position: 0, $slice: KEPT_REVIEWS } };
+    return this.reviewsAfter({ clinicId, userId }, { $push });
+  }
+
+  /** Undefined when the newest review is not this clinician's, or there is no such patient. */
+  async takeBackReview(clinicId: ObjectId, userId: string, clinicianId: string): Promise<readonly PatientReview[] | undefined> {
+    return this.reviewsAfter({ clinicId, userId, 'reviews.0.clinicianId': clinicianId }, { $pop: { reviews: -1 } });
+  }
+
+  async noteUploadReminder(clinicId: ObjectId, userId: string, moment: Date): Promise<PatientDocument | undefined> {
+    const found = await this.patients.findOneAndUpdate(
+      { clinicId, userId },
+      { $set: { lastUploadReminderTime: moment, updatedTime: moment } },
+      { returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS },
+    );
+    return (found as PatientDocument | null) ?? undefined; // as in `get`
+  }
+
+  /** Sets a user's summary in all clinics; says whether that changed anything. */
+  async setSummary(userId: UserId, $set: Readonly<Record<string, StoredStats>>): Promise<boolean> {
+    const { modifiedCount } = await this.patients.updateMany({ userId }, { $set });
+    return modifiedCount > 0;
+  }
+
+  /** Takes a summary away wherever it is; says whether it was anywhere. Of which kind it is, its id does not tell. */
+  async removeSummary(summaryId: string): Promise<boolean> {
+    const removals = ['summary.cgmStats', 'summary.bgmStats'].map((stats) =>
+      this.patients.updateMany({ [`${stats}.id`]: summaryId }, { $unset: { [stats]: '' } }),
+    );
+    const results = await Promise.all(removals);
+    return results.some(({ modifiedCount }) => modifiedCount > 0);
+  }
+
+  private async reviewsAfter(filter: Record<string, unknown>, update: Record<string, unknown>) {
+    const found = await this.patients.findOneAndUpdate(filter, update, { returnDocument: 'after', projection: { reviews: 1 } });
+    return (found as Pick<PatientDocument, 'reviews'> | null)?.reviews; // what the projection takes
+  }
+
+  private get patients() {
+    return this.models.patients.collection;
+  }
+}

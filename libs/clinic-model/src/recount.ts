@@ -1,0 +1,85 @@
+import { inTransaction } from '@caregate/service';
+import type { Connection, Types } from 'mongoose';
+import { type ClinicCounts, countsDelta, readCounts, sumCounts } from './counts.ts';
+import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
+import type { ClinicModels } from './models.ts';
+
+export interface Recounting {
+  readonly connection: Connection;
+  readonly models: ClinicModels;
+  readonly isDemo: (userId: string) => boolean;
+}
+
+/** A figure that is kept wrongly, by its path (`total`, `tags.<id>`, `providers.dexcom.states.connected`). */
+export interface Drift {
+  readonly figure: string;
+  readonly kept: number;
+  readonly counted: number;
+}
+
+/** Counts a clinic's patients and says which kept figures differ; both are seen at one moment, however many write meanwhile. */
+export function checkCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
+  return recount(recounting, clinicId, false);
+}
+
+/**
+ * As `checkCounts`, and then keeps what was counted. A writer who comes in between is not lost:
+ * both touch the same documents, so one of the two is repeated.
+ */
+export function repairCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
+  return recount(recounting, clinicId, true);
+}
+
+function recount({ connection, models, isDemo }: Recounting, clinicId: Types.ObjectId, repair: boolean): Promise<readonly Drift[]> {
+  return inTransaction(connection, async (session) => {
+    const counted: Record<string, number> = {};
+    const patients = models.patients.collection
+      .find({ clinicId }, { session, projection: { _id: 0, userId: 1, tags: 1, 'sites._id': 1, 'dataSources.providerName': 1, 'dataSources.state': 1 } })
+      .batchSize(5_000);
+    // The projection holds what is counted.
+    for await (const patient of patients as unknown as AsyncIterable<PatientDocument>) {
+      for (const [path, by] of Object.entries(countsDelta(undefined, patient, isDemo))) counted[path] = (counted[path] ?? 0) + by;
+    }
+    const drift = differences(await readCounts(models, clinicId, session), sumCounts([stripeOf(clinicId, counted)]));
+    if (repair) {
+      const { _id, ...figures } = stripeOf(clinicId, counted);
+      await models.clinicCounts.deleteMany({ clinicId, _id: { $ne: _id } }, { session });
+      await models.clinicCounts.replaceOne({ _id }, figures, { session, upsert: true });
+    }
+    return drift;
+  });
+}
+
+/** One stripe that holds the whole count. */
+function stripeOf(clinicId: Types.ObjectId, counted: Readonly<Record<string, number>>): ClinicCountsDocument {
+  const stripe: Record<string, unknown> = {};
+  for (const [path, figure] of Object.entries(counted)) {
+    const segments = path.split('.');
+    const last = segments.pop() ?? path;
+    let at = stripe;
+    for (const segment of segments) at = (at[segment] ??= {}) as Record<string, unknown>; // only this loop makes what it holds
+    at[last] = figure;
+  }
+  return { _id: `${clinicId.toHexString()}:0`, clinicId, ...stripe };
+}
+
+function differences(kept: ClinicCounts, counted: ClinicCounts): Drift[] {
+  const [a, b] = [figuresOf(kept), figuresOf(counted)];
+  return [...new Set([...a.keys(), ...b.keys()])]
+    .map((figure) => ({ figure, kept: a.get(figure) ?? 0, counted: b.get(figure) ?? 0 }))
+    .filter((each) => each.kept !== each.counted);
+}
+
+function figuresOf({ total, demo, plan, tags, sites, providers }: ClinicCounts): Map<string, number> {
+  return new Map([
+    ['total', total],
+    ['demo', demo],
+    ['plan', plan],
+    ...Object.entries(tags).map(([tag, count]) => [`tags.${tag}`, count] as const),
+    ...Object.entries(sites).map(([site, count]) => [`sites.${site}`, count] as const),
+    ...Object.entries(providers).flatMap(([name, provider]) => [
+      [`providers.${name}.total`, provider.total] as const,
+      ...Object.entries(provider.states).map(([state, count]) => [`providers.${name}.states.${state}`, count] as const),
+    ]),
+  ]);
+}
