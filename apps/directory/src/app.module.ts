@@ -5,6 +5,7 @@ import { AccountsRepository } from './accounts/accounts.repository.ts';
 import { SignUpLimit } from './accounts/sign-up-limit.ts';
 import type { DirectoryConfig } from './config.ts';
 import { ShardsModule } from './shards/shards.module.ts';
+import { SignUpModule } from './sign-up/sign-up.module.ts';
 
 /** The directory: table of contents. */
 @Module({})
@@ -22,6 +23,7 @@ export class AppModule {
         }),
         ShardsModule.forRoot(config),
         AccountsModule,
+        SignUpModule,
       ],
     };
   }

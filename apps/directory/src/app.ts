@@ -2,6 +2,7 @@ import { type AppDefinition, guardOperations, serveDocs } from '@caregate/servic
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
 import { admit } from './operators.ts';
+import { acceptForms } from './sign-up/sign-up.module.ts';
 import { redirectUnshardedApi } from './unsharded/unsharded-api.ts';
 
 export const directory: AppDefinition<typeof settings.shape> = {
@@ -9,6 +10,7 @@ export const directory: AppDefinition<typeof settings.shape> = {
   schema: settings,
   module: (config) => AppModule.forRoot(config),
   configure: (app, config) => {
+    acceptForms(app);
     redirectUnshardedApi(app, config);
     serveDocs(app, ['directory']);
     guardOperations(app, (request, operation) => admit(request, operation, config));
