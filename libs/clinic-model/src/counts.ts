@@ -1,4 +1,4 @@
-import type { ClientSession, Types } from 'mongoose';
+import { type ClientSession, mongo, type Types } from 'mongoose';
 import { randomInt } from 'node:crypto';
 import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
@@ -67,19 +67,20 @@ export async function addToCounts(
   delta: Record<string, number>,
 ): Promise<void> {
   if (Object.keys(delta).length === 0) return;
-  const _id = stripeId(clinicId, randomInt(STRIPES));
-  await models.clinicCounts.collection.updateOne(
+  const stripe = await models.clinicCounts.collection.findOneAndUpdate(
     // The driver's type for native collections knows ObjectIds only; ours has a text as its key.
-    { _id: _id as never },
+    { _id: stripeId(clinicId, randomInt(STRIPES)) as never },
     { $inc: delta, $setOnInsert: { clinicId } },
-    { upsert: true, session },
+    { upsert: true, session, returnDocument: 'after', projection: { _id: 0, waitUntil: 1 } },
   );
+  if (stripe?.waitUntil > new Date()) throw giveWay();
 }
 
 /**
  * Keeps out every other transaction that adds, removes or regroups patients of the clinic, until this one ends: one of two that meet
  * is repeated and then sees what the other did. For what must reach all patients of a clinic, such as the deletion of a site:
- * without it a patient could be added in the meantime with the site that is just going. Call it first, for it may have to be repeated.
+ * without it a patient could be added in the meantime with the site that is just going.
+ * When it does not get through, ask the others to wait before trying again (`askPatientWritesToWait`).
  */
 export async function holdPatientWrites(
   models: Pick<ClinicModels, 'clinicCounts'>,
@@ -94,6 +95,28 @@ export async function holdPatientWrites(
     },
   }));
   await models.clinicCounts.collection.bulkWrite(stripes, { session });
+}
+
+const LONGEST_WAIT_MS = 2_000;
+
+/**
+ * Asks transactions that write patients of the clinic to give way for at most two seconds, so that one that wants to hold them all
+ * out comes through however many they are. They are repeated by the driver. Outside of any transaction.
+ */
+export async function askPatientWritesToWait(models: Pick<ClinicModels, 'clinicCounts'>, clinicId: Types.ObjectId): Promise<void> {
+  await models.clinicCounts.updateMany({ clinicId }, { $set: { waitUntil: new Date(Date.now() + LONGEST_WAIT_MS) } });
+}
+
+/** Takes that back. */
+export async function letPatientWritesGoOn(models: Pick<ClinicModels, 'clinicCounts'>, clinicId: Types.ObjectId): Promise<void> {
+  await models.clinicCounts.updateMany({ clinicId }, { $unset: { waitUntil: 1 } });
+}
+
+/** What the driver repeats a transaction for. */
+function giveWay(): Error {
+  const error = new mongo.MongoError('another transaction wants to write all patients of the clinic');
+  error.addErrorLabel('TransientTransactionError');
+  return error;
 }
 
 const stripeId = (clinicId: Types.ObjectId, stripe: number) => `${clinicId.toHexString()}:${stripe}`;

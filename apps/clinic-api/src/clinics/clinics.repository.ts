@@ -1,5 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, objectId, takeTurn } from '@caregate/clinic-model';
+import {
+  askPatientWritesToWait,
+  CLINIC_MODELS,
+  type ClinicDocument,
+  type ClinicModels,
+  holdPatientWrites,
+  letPatientWritesGoOn,
+  objectId,
+  takeTurn,
+} from '@caregate/clinic-model';
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
 import type { ClientSession, Connection, Types, UpdateQuery } from 'mongoose';
 
@@ -40,6 +49,27 @@ export class ClinicsRepository {
   async get(clinicId: string, session: ClientSession | null = null): Promise<ClinicDocument> {
     const clinic = await this.models.clinics.findById(idOf(clinicId)).session(session).lean<ClinicDocument>();
     return clinic ?? noClinic();
+  }
+
+  /**
+   * As `inTurn`, and nobody else adds, removes or regroups patients of the clinic meanwhile: for what reaches all of them.
+   * Tried at once; only when others are in the way are they asked to wait.
+   * @throws {NotFound} when there is no such clinic
+   */
+  async alone<T>(clinicIdText: string, work: (clinic: ClinicDocument, session: ClientSession) => Promise<T>): Promise<T> {
+    const { models } = this;
+    const clinicId = idOf(clinicIdText);
+    let attempts = 0;
+    try {
+      return await inTransaction(this.connection, async (session) => {
+        if (attempts++ > 0) await askPatientWritesToWait(models, clinicId);
+        await holdPatientWrites(models, session, clinicId); // first, for each moment in the transaction is one to be overtaken in
+        const clinic = await takeTurn({ models, session }, clinicId);
+        return work(clinic ?? noClinic(), session);
+      });
+    } finally {
+      if (attempts > 1) await letPatientWritesGoOn(models, clinicId);
+    }
   }
 
   async byShareCode(shareCode: string): Promise<ClinicDocument | undefined> {

@@ -6,14 +6,13 @@ import {
   type ClinicDocument,
   type ClinicianDocument,
   type ClinicModels,
-  holdPatientWrites,
   newObjectId,
   type PatientDocument,
   removePatient,
 } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
-import { BadRequest, Forbidden, inTransaction, MONGO, NotFound } from '@caregate/service';
-import type { ClientSession, Connection } from 'mongoose';
+import { BadRequest, Forbidden, NotFound } from '@caregate/service';
+import type { ClientSession } from 'mongoose';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
 import { ClinicViews } from './clinic-views.ts';
 import { type ClinicFilter, ClinicsRepository, type Page } from './clinics.repository.ts';
@@ -27,7 +26,6 @@ export type SentClinic = ClinicInputs['Clinic'];
 @Injectable()
 export class ClinicsService {
   constructor(
-    @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly clinics: ClinicsRepository,
     private readonly views: ClinicViews,
@@ -84,17 +82,14 @@ export class ClinicsService {
 
   /** @throws {BadRequest} while the clinic has patients other than the demo patient */
   delete(clinicId: string, caller: Caller): Promise<void> {
-    return inTransaction(this.connection, async (session) => {
-      const clinic = await this.clinics.get(clinicId, session);
-      await this.dismantle(clinic, callerName(caller), session);
-    });
+    // Alone, or a patient could slip into the clinic as it goes.
+    return this.clinics.alone(clinicId, (clinic, session) => this.dismantle(clinic, callerName(caller), session));
   }
 
-  /** Deletes an empty clinic with all that belongs to it, in the caller's transaction. */
+  /** Deletes an empty clinic with all that belongs to it, in a transaction that is alone with it. */
   async dismantle(clinic: ClinicDocument, deletedBy: string, session: ClientSession): Promise<void> {
     const { models } = this;
     const clinicId = clinic._id;
-    await holdPatientWrites(models, session, clinicId); // or a patient could slip into the clinic as it goes
     await this.removeDemoPatient(clinic, deletedBy, session);
     const clinicians = await models.clinicians.find({ clinicId }).session(session).lean<ClinicianDocument[]>();
     const tombstone = <T>(document: T) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy });

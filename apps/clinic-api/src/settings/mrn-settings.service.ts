@@ -1,14 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicModels, holdPatientWrites, type MrnSettings } from '@caregate/clinic-model';
-import { inTransaction, MONGO, NotFound, Unprocessable } from '@caregate/service';
-import type { ClientSession, Connection, Types } from 'mongoose';
+import { CLINIC_MODELS, type ClinicModels, type MrnSettings } from '@caregate/clinic-model';
+import { NotFound, Unprocessable } from '@caregate/service';
+import type { ClientSession, Types } from 'mongoose';
 import { ClinicsRepository, idOf } from '../clinics/clinics.repository.ts';
 
 /** Whether patients of a clinic must have an MRN, and whether no two may have the same. */
 @Injectable()
 export class MrnSettingsService {
   constructor(
-    @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly clinics: ClinicsRepository,
   ) {}
@@ -24,9 +23,8 @@ export class MrnSettingsService {
    * @throws {Unprocessable} when it is turned on and patients share an MRN: none of them could say which is right
    */
   update(clinicId: string, { required, unique }: MrnSettings): Promise<MrnSettings> {
-    return inTransaction(this.connection, async (session) => {
+    return this.clinics.alone(clinicId, async ({ mrnSettings: before }, session) => {
       const mrnSettings = { required, unique };
-      const { mrnSettings: before } = await this.clinics.get(clinicId, session);
       if ((before?.unique ?? false) !== unique) await this.guardMrns(idOf(clinicId), unique, session);
       await this.clinics.update(clinicId, { $set: { mrnSettings } }, session);
       return mrnSettings;
@@ -34,7 +32,6 @@ export class MrnSettingsService {
   }
 
   private async guardMrns(clinicId: Types.ObjectId, unique: boolean, session: ClientSession): Promise<void> {
-    await holdPatientWrites(this.models, session, clinicId);
     if (!unique) {
       await this.models.patients.collection.updateMany({ clinicId, uniqueMrn: { $exists: true } }, { $unset: { uniqueMrn: 1 } }, { session });
       return;

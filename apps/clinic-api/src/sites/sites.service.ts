@@ -4,7 +4,6 @@ import {
   type ClinicDocument,
   type ClinicModels,
   forgetCounts,
-  holdPatientWrites,
   moveSite,
   newObjectId,
   readCounts,
@@ -39,12 +38,11 @@ export class SitesService {
   }
 
   rename(clinicId: string, siteId: string, name: string) {
-    return this.clinics.inTurn(clinicId, async (clinic, session) => {
+    return this.clinics.alone(clinicId, async (clinic, session) => {
       const site = siteOf(clinic, siteId);
       assertNameIsFree(clinic.sites, name, site);
       if (!site) throw new Unprocessable('constraint violation: the clinic has no such site'); // as the public service
       const renamed: Site = { _id: site._id, name };
-      await holdPatientWrites(this.models, session, clinic._id);
       const sites = clinic.sites.map((other) => (other === site ? renamed : other));
       await this.clinics.update(clinicId, { $set: { sites } }, session);
       await renameSite(this.writes(clinic, session), renamed);
@@ -53,9 +51,8 @@ export class SitesService {
   }
 
   delete(clinicId: string, siteId: string): Promise<void> {
-    return this.clinics.inTurn(clinicId, async (clinic, session) => {
+    return this.clinics.alone(clinicId, async (clinic, session) => {
       const site = siteOf(clinic, siteId) ?? noSite();
-      await holdPatientWrites(this.models, session, clinic._id);
       await this.clinics.update(clinicId, { $set: { sites: without(clinic.sites, site) } }, session);
       const writes = this.writes(clinic, session);
       await removeSite(writes, site._id);
@@ -66,10 +63,9 @@ export class SitesService {
   /** Moves the patients of another site here and deletes that site. */
   merge(clinicId: string, targetId: string, sourceId: string) {
     if (sourceId === targetId) throw new BadRequest('bad request: a site cannot be merged into itself');
-    return this.clinics.inTurn(clinicId, async (clinic, session) => {
+    return this.clinics.alone(clinicId, async (clinic, session) => {
       const target = siteOf(clinic, targetId) ?? noSite();
       const source = siteOf(clinic, sourceId) ?? noSite();
-      await holdPatientWrites(this.models, session, clinic._id);
       await this.clinics.update(clinicId, { $set: { sites: without(clinic.sites, source) } }, session);
       const writes = this.writes(clinic, session);
       await moveSite(writes, source._id, target);
@@ -80,11 +76,10 @@ export class SitesService {
 
   /** Makes a site of a tag: the patients that carry it belong to the site, and the tag is gone. */
   convertTag(clinicId: string, tagId: string) {
-    return this.clinics.inTurn(clinicId, async (clinic, session) => {
+    return this.clinics.alone(clinicId, async (clinic, session) => {
       const tag = tagOf(clinic, tagId);
       if (isFull(clinic.sites)) throw new Conflict('the clinic already has the maximum number of sites; delete or merge some first');
       const site: Site = { _id: newObjectId(), name: freeName(clinic.sites, tag.name) };
-      await holdPatientWrites(this.models, session, clinic._id);
       await this.clinics.update(clinicId, { $set: { ...withoutTag(clinic, tag), sites: [...clinic.sites, site] } }, session);
       const writes = this.writes(clinic, session);
       await turnTagIntoSite(writes, tag._id, site);

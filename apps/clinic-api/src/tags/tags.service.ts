@@ -5,7 +5,6 @@ import {
   type ClinicDocument,
   type ClinicModels,
   type GroupWrites,
-  holdPatientWrites,
   newObjectId,
   type PatientTag,
   readCounts,
@@ -49,10 +48,10 @@ export class TagsService {
 
   /** Patients carry the tag until the worker has taken it from them; nobody sees its count any more. Gone already is as good. */
   delete(clinicId: string, tagId: string): Promise<void> {
-    return this.clinics.inTurn(clinicId, async (clinic, session) => {
+    // Alone, or a patient that is just being added could still come with it.
+    return this.clinics.alone(clinicId, async (clinic, session) => {
       const tag = clinic.patientTags.find(({ _id }) => _id.toHexString() === tagId);
       if (!tag) return;
-      await holdPatientWrites(this.models, session, clinic._id); // so that nobody gets it any more
       await this.clinics.update(clinicId, { $set: withoutTag(clinic, tag) }, session);
     });
   }
