@@ -33,11 +33,11 @@ export class AccountsService {
   }
 }
 
-const view = ({ _id, subdomain, name, ownerUserId, createdTime, updatedTime }: AccountDocument) => ({
+const view = ({ _id, subdomain, name, ownerUserId, createdTime }: AccountDocument) => ({
   id: _id,
   subdomain,
   name,
   ownerUserId,
+  state: 'active',
   createdTime,
-  updatedTime,
 });

@@ -15,8 +15,9 @@ export class ApiKeysRepository {
     return this.models.apiKeys.findOne({ secretHash }).lean<ApiKeyDocument>();
   }
 
+  /** Newest first. */
   ofAccount(accountId: AccountId): Promise<ApiKeyDocument[]> {
-    return this.models.apiKeys.find({ accountId }).sort({ createdTime: 1 }).lean<ApiKeyDocument[]>();
+    return this.models.apiKeys.find({ accountId }).sort({ createdTime: -1, _id: -1 }).lean<ApiKeyDocument[]>();
   }
 
   /** Notes a use at most once a minute, so that reading does not mean writing. */

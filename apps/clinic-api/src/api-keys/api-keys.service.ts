@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type Caller, actingUser } from '@caregate/access';
-import type { AccountId, ApiKeyDocument } from '@caregate/clinic-model';
+import { type AccountId, type ApiKeyDocument, newObjectId } from '@caregate/clinic-model';
 import { CONFIG, Forbidden, NotFound, Unauthorized } from '@caregate/service';
 import { apiHost, formatApiKey, InvalidApiKey, isShardId, parseApiKey } from '@caregate/shard';
 import type { ClinicApiConfig } from '../config.ts';
@@ -22,7 +22,7 @@ export class ApiKeysService {
     if (createdBy === undefined) throw new Forbidden();
     const secret = drawSecret();
     const key: ApiKeyDocument = {
-      _id: randomUUID(),
+      _id: newObjectId().toHexString(),
       accountId,
       name,
       secretHash: hashOf(secret),
@@ -31,7 +31,7 @@ export class ApiKeysService {
       createdTime: new Date(),
     };
     await this.keys.insert(key);
-    return { ...view(key), key: this.written(secret) };
+    return newKeyView(key, this.written(secret));
   }
 
   async list(accountId: AccountId) {
@@ -43,7 +43,7 @@ export class ApiKeysService {
     const secret = drawSecret();
     const key = await this.keys.replaceSecret(accountId, keyId, { secretHash: hashOf(secret), last4: secret.slice(-4) });
     if (!key) throw new NotFound('there is no such API key, or it is revoked');
-    return { ...view(key), key: this.written(secret) };
+    return newKeyView(key, this.written(secret));
   }
 
   async revoke(accountId: AccountId, keyId: string): Promise<void> {
@@ -83,12 +83,14 @@ export class ApiKeysService {
 const drawSecret = () => BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`).toString(36).padStart(50, '0');
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex');
 
-const view = ({ _id, accountId, name, last4, createdTime, lastUsedTime, revokedTime }: ApiKeyDocument) => ({
+const view = ({ _id, name, last4, createdBy, createdTime, lastUsedTime, revokedTime }: ApiKeyDocument) => ({
   id: _id,
-  accountId,
   name,
   last4,
+  createdBy,
   createdTime,
   lastUsedTime,
   revokedTime,
 });
+
+const newKeyView = ({ _id, name, last4, createdTime }: ApiKeyDocument, key: string) => ({ id: _id, name, key, last4, createdTime });
