@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { collectionsWithPreImages } from '@caregate/change-events';
+import { collectionsWithPreImages, workerCollections } from '@caregate/change-events';
 import { InjectMongo } from '@caregate/service';
 import type { Connection, mongo } from 'mongoose';
 
@@ -13,12 +13,16 @@ interface StartDocument {
   readonly startAt: mongo.Timestamp;
 }
 
-/** What happened so shortly before the first connectors existed is still reacted to; what is older is history. */
-const LOOK_BACK_SECONDS = 3_600;
+/** A database whose first document is younger than this is a new shard: all of its changes are reacted to. Of an older one, none from before. */
+const NEW_SECONDS = 3_600;
+/** The clocks of those who make ids and of the database may differ by this much. */
+const CLOCK_SECONDS = 10;
 
 /** What the clinic database needs before its changes can be read: pre-images where reactions compare, and a known beginning. */
 @Injectable()
 export class PrepareSourcesService {
+  private chosen: Point | undefined;
+
   constructor(@InjectMongo() private readonly connection: Connection) {}
 
   /** Can be repeated. Without pre-images the events lack the document before the change. */
@@ -39,6 +43,11 @@ export class PrepareSourcesService {
    * Kafka Connect miss nothing that the oplog still has.
    */
   async beginning(): Promise<Point> {
+    this.chosen ??= await this.choose();
+    return this.chosen;
+  }
+
+  private async choose(): Promise<Point> {
     const beginnings = this.connection.collection<StartDocument>('change_event_beginnings');
     const chosen = await beginnings.findOne({ _id: 'worker' });
     if (chosen) return pointOf(chosen.startAt);
@@ -53,13 +62,23 @@ export class PrepareSourcesService {
     return pointOf((await this.firstOfOplog()) ?? (await this.now()));
   }
 
+  /** Sources read the oplog from here on, each on its own: the less of it, the sooner they run. */
   private async recentPoint(): Promise<mongo.Timestamp> {
-    const { Timestamp } = this.connection.base.mongo;
     const now = await this.now();
-    const wished = new Timestamp({ t: now.t - LOOK_BACK_SECONDS, i: 1 });
-    const first = await this.firstOfOplog();
-    if (!first) return now;
-    return first.greaterThan(wished) ? first : wished;
+    const [first, firstOfOplog] = await Promise.all([this.firstDocument(), this.firstOfOplog()]);
+    const t = (first !== undefined && first > now.t - NEW_SECONDS ? Math.min(first, now.t) : now.t) - CLOCK_SECONDS;
+    const wished = new this.connection.base.mongo.Timestamp({ t, i: 1 });
+    return firstOfOplog?.greaterThan(wished) ? firstOfOplog : wished;
+  }
+
+  /** When the oldest document that sources watch was made, in seconds, as its id says. */
+  private async firstDocument(): Promise<number | undefined> {
+    const { ObjectId } = this.connection.base.mongo;
+    const oldest = await Promise.all(
+      workerCollections.map((name) => this.database.collection(name).findOne({}, { sort: { _id: 1 }, projection: { _id: 1 } })),
+    );
+    const times = oldest.flatMap((found) => (found?._id instanceof ObjectId ? [found._id.getTimestamp().getTime() / 1000] : []));
+    return times.length > 0 ? Math.min(...times) : undefined;
   }
 
   private async now(): Promise<mongo.Timestamp> {

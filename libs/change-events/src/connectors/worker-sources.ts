@@ -72,6 +72,9 @@ const SOURCES: readonly WorkerSource[] = [
   { topic: 'patientInvites', collection: 'patient_invites', fields: inviteFields, watched: ['createdTime'] },
 ];
 
+/** The collections that the worker is told of. */
+export const workerCollections: readonly string[] = SOURCES.map(({ collection }) => collection);
+
 /** Collections that must keep pre-images, so that events can tell what a document was before. */
 export const collectionsWithPreImages: readonly string[] = SOURCES.filter(({ beforeChange }) => beforeChange).map(
   ({ collection }) => collection,
