@@ -17,7 +17,10 @@ export const settings = z.object({
   /** The port that people use, where it is not the scheme's own and not said in SHARDS_FILE. */
   PUBLIC_PORT: z.coerce.number().int().min(1).max(65535).optional(),
   /** By which operators are known, as a bearer token; without it their operations are closed. */
-  OPERATOR_TOKEN: z.string().min(32, 'must have at least 32 characters; make one with: openssl rand -hex 32').optional(),
+  OPERATOR_TOKEN: z
+    .string()
+    .min(32, 'must have at least 32 characters; make one with: openssl rand -hex 32')
+    .optional(),
   /** How many accounts may be signed up from one network address in an hour. */
   SIGN_UPS_PER_HOUR: z.coerce.number().int().positive().default(100),
 });

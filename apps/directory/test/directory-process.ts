@@ -18,6 +18,10 @@ export class DirectoryProcess {
   private child: ChildProcess | undefined;
   private base = '';
 
+  get url(): string {
+    return this.base;
+  }
+
   constructor(private readonly env: Record<string, string>) {}
 
   async start(): Promise<this> {
@@ -44,32 +48,44 @@ export class DirectoryProcess {
   }
 
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null) return this.child?.exitCode ?? null;
+    if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null)
+      return this.child?.exitCode ?? null;
     this.child.kill(signal);
     const [code] = await once(this.child, 'exit');
     return code;
   }
 
-  async call(method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE', path: string, options: { body?: unknown; headers?: Record<string, string> } = {}): Promise<Answer> {
+  async call(
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    options: { body?: unknown; headers?: Record<string, string> } = {},
+  ): Promise<Answer> {
     const { body, headers } = options;
     const json = body !== undefined && typeof body !== 'string';
     const answer = await request(`${this.base}${path}`, {
       method,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      body: json ? JSON.stringify(body) : (body as string | undefined) ?? null, // not JSON, so it is a text or nothing
+      body: json ? JSON.stringify(body) : ((body as string | undefined) ?? null), // not JSON, so it is a text or nothing
     });
     const text = await answer.body.text();
     return { status: answer.statusCode, headers: answer.headers, body: asRecord(text) };
   }
 
   lines(): Record<string, unknown>[] {
-    return this.output.split('\n').filter((line) => line.startsWith('{')).map(asRecord);
+    return this.output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map(asRecord);
   }
 
   private spawn(): ChildProcess {
     this.output = '';
-    const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env['PATH'], ...this.env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    const child = spawn(process.execPath, [MAIN], {
+      env: { PATH: process.env['PATH'], ...this.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.child = child;
     return child;
   }

@@ -10,7 +10,8 @@ afterEach(() => {
   world.au1.fault = undefined;
 });
 
-const signUp = (body: unknown, headers = {}) => world.directory.call('POST', '/caregate/v1/accounts', { body, headers });
+const signUp = (body: unknown, headers = {}) =>
+  world.directory.call('POST', '/caregate/v1/accounts', { body, headers });
 const accountOf = (subdomain: string) => world.database.collection('accounts').findOne({ subdomain });
 
 describe('signing up', () => {
@@ -26,12 +27,18 @@ describe('signing up', () => {
       state: 'active',
       urls: { account: `https://${wanted.subdomain}.uk1.example.test:8443`, api: 'https://api.uk1.example.test:8443' },
     });
-    expect(responseValidator(contracts.directory).problems('SignUp', { ...answer, contentType: 'application/json' })).toEqual([]);
+    expect(
+      responseValidator(contracts.directory).problems('SignUp', { ...answer, contentType: 'application/json' }),
+    ).toEqual([]);
     const [told] = world.uk1.toldOf(wanted.subdomain);
     expect(told).toMatchObject({
       accountId: answer.body['accountId'],
       headers: { authorization: `Bearer ${PROVISIONING_SECRET}`, host: 'api.uk1.example.test' },
-      body: { subdomain: wanted.subdomain, name: wanted.name, owner: { email: wanted.owner.email, fullName: wanted.owner.fullName } },
+      body: {
+        subdomain: wanted.subdomain,
+        name: wanted.name,
+        owner: { email: wanted.owner.email, fullName: wanted.owner.fullName },
+      },
     });
     expect(isPasswordHash(told?.body.owner.passwordHash ?? '')).toBe(true);
     expect(JSON.stringify(told?.body)).not.toContain(wanted.owner.password);
@@ -141,9 +148,13 @@ describe('when a shard', () => {
 
   test('refuses the account, so is the sign-up, and nothing is left of it', async () => {
     const wanted = newSignUp();
-    world.au1.fault = (response) => response.writeHead(409).end('{"message":"the subdomain belongs to another account of this shard"}');
+    world.au1.fault = (response) =>
+      response.writeHead(409).end('{"message":"the subdomain belongs to another account of this shard"}');
     const answer = await signUp(wanted);
-    expect([answer.status, answer.body['message']]).toEqual([409, 'the subdomain belongs to another account of this shard']);
+    expect([answer.status, answer.body['message']]).toEqual([
+      409,
+      'the subdomain belongs to another account of this shard',
+    ]);
     expect(await accountOf(wanted.subdomain)).toBeNull();
     world.au1.fault = undefined;
     expect((await signUp(wanted)).status).toBe(201);
@@ -166,17 +177,29 @@ test('when the directory is killed while a shard is told, the account is taken u
 test('regions are listed with a plain line on where the data lives', async () => {
   const answer = await world.directory.call('GET', '/caregate/v1/regions');
   expect(Object.values(answer.body)).toEqual([
-    { id: 'au', name: 'Australia', dataLocation: 'Your data is stored in Sydney and does not leave Australia.', shards: ['au1'] },
+    {
+      id: 'au',
+      name: 'Australia',
+      dataLocation: 'Your data is stored in Sydney and does not leave Australia.',
+      shards: ['au1'],
+    },
     { id: 'uk', name: 'United Kingdom', dataLocation: 'Your data is stored in London.', shards: ['uk1'] },
   ]);
 });
 
 test('the file of shards is read again when it changes, and a wrong one is refused loudly', async () => {
-  const names = async () => Object.values((await world.directory.call('GET', '/caregate/v1/regions')).body).map((region) => Object(region).name);
+  const names = async () =>
+    Object.values((await world.directory.call('GET', '/caregate/v1/regions')).body).map(
+      (region) => Object(region).name,
+    );
   await world.writeShards(world.shardsText.replace('name: Australia', 'name: New Holland'));
   await eventually(async () => (await names()).includes('New Holland'));
   await world.writeShards(world.shardsText.replace('region: uk, state: open', 'region: uk, state: closed'));
-  await eventually(() => world.directory.lines().some(({ level, msg }) => level === 50 && /refused.*region uk has no open shard/.test(String(msg))));
+  await eventually(() =>
+    world.directory
+      .lines()
+      .some(({ level, msg }) => level === 50 && /refused.*region uk has no open shard/.test(String(msg))),
+  );
   expect(await names()).toEqual(['New Holland', 'United Kingdom']);
   await world.writeShards(world.shardsText);
   await eventually(async () => (await names()).includes('Australia'));
@@ -186,22 +209,34 @@ describe('operators', () => {
   test('find where an account is', async () => {
     const wanted = newSignUp();
     const { body } = await signUp(wanted);
-    const found = await world.directory.call('GET', `/caregate/v1/accounts/${wanted.subdomain}`, { headers: { authorization: `Bearer ${OPERATOR_TOKEN}` } });
+    const found = await world.directory.call('GET', `/caregate/v1/accounts/${wanted.subdomain}`, {
+      headers: { authorization: `Bearer ${OPERATOR_TOKEN}` },
+    });
     expect([found.status, found.body]).toEqual([200, body]);
-    const unknown = await world.directory.call('GET', '/caregate/v1/accounts/nobody-here', { headers: { authorization: `Bearer ${OPERATOR_TOKEN}` } });
+    const unknown = await world.directory.call('GET', '/caregate/v1/accounts/nobody-here', {
+      headers: { authorization: `Bearer ${OPERATOR_TOKEN}` },
+    });
     expect(unknown.status).toBe(404);
   });
 
-  test.each([undefined, 'Bearer wrong', 'Bearer', `Basic ${OPERATOR_TOKEN}`])('are nobody else: %s', async (authorization) => {
-    const answer = await world.directory.call('GET', '/caregate/v1/accounts/somebody', { headers: authorization ? { authorization } : {} });
-    expect(answer.status).toBe(401);
-  });
+  test.each([undefined, 'Bearer wrong', 'Bearer', `Basic ${OPERATOR_TOKEN}`])(
+    'are nobody else: %s',
+    async (authorization) => {
+      const answer = await world.directory.call('GET', '/caregate/v1/accounts/somebody', {
+        headers: authorization ? { authorization } : {},
+      });
+      expect(answer.status).toBe(401);
+    },
+  );
 });
 
 describe('the unsharded address', () => {
   const at = (host: string, method: 'GET' | 'HEAD' | 'POST', path: string, key?: string) =>
     world.directory.call(method, path, {
-      headers: { host, ...(key !== undefined && { authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}` }) },
+      headers: {
+        host,
+        ...(key !== undefined && { authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}` }),
+      },
       ...(method === 'POST' && { body: { name: 'x' } }),
     });
 
@@ -234,10 +269,13 @@ describe('the unsharded address', () => {
     expect((await at('api.example.test', 'GET', '/ready')).status).toBe(200);
   });
 
-  test.each(['example.test', 'evil.test', 'api.evil.test', '127.0.0.1', 'good.au1.example.test'])('is not %s', async (host) => {
-    const answer = await at(host, 'GET', '/v1/clinics');
-    expect([answer.status, answer.headers['location']]).toEqual([404, undefined]);
-  });
+  test.each(['example.test', 'evil.test', 'api.evil.test', '127.0.0.1', 'good.au1.example.test'])(
+    'is not %s',
+    async (host) => {
+      const answer = await at(host, 'GET', '/v1/clinics');
+      expect([answer.status, answer.headers['location']]).toEqual([404, undefined]);
+    },
+  );
 });
 
 test('the directory keeps no data of persons, neither in its database nor in its logs', async () => {
@@ -255,7 +293,8 @@ test('the directory keeps no data of persons, neither in its database nor in its
   const kept = await Promise.all(collections.map(({ name }) => world.database.collection(name).find().toArray()));
   const places = { database: JSON.stringify(kept), logs: world.directory.output };
   for (const [place, text] of Object.entries(places)) {
-    for (const value of [...planted, 'planted key', 'argon2']) expect(text.includes(value) && `${value} in ${place}`).toBe(false);
+    for (const value of [...planted, 'planted key', 'argon2'])
+      expect(text.includes(value) && `${value} in ${place}`).toBe(false);
   }
   expect(places.database).toContain(body.subdomain);
 });
@@ -263,8 +302,14 @@ test('the directory keeps no data of persons, neither in its database nor in its
 test('every operation of the contract has its route', async () => {
   for (const { method, path } of operations(contracts.directory)) {
     // The contract's methods in lower case are those that `call` takes in upper case.
-    const answer = await world.directory.call(method.toUpperCase() as 'GET' | 'POST', path.replace('{subdomain}', 'somebody'));
-    expect({ path, message: answer.body['message'] ?? 'fine' }).not.toEqual({ path, message: 'no matching operation was found' });
+    const answer = await world.directory.call(
+      method.toUpperCase() as 'GET' | 'POST',
+      path.replace('{subdomain}', 'somebody'),
+    );
+    expect({ path, message: answer.body['message'] ?? 'fine' }).not.toEqual({
+      path,
+      message: 'no matching operation was found',
+    });
   }
 });
 

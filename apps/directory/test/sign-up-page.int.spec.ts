@@ -8,11 +8,23 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 function filled(changes: Record<string, string> = {}) {
   const { subdomain, name, region, owner } = newSignUp();
-  return { name, subdomain, region, fullName: owner.fullName, email: owner.email, password: owner.password, key: `key-${subdomain}`, ...changes };
+  return {
+    name,
+    subdomain,
+    region,
+    fullName: owner.fullName,
+    email: owner.email,
+    password: owner.password,
+    key: `key-${subdomain}`,
+    ...changes,
+  };
 }
 
 async function submit(fields: Record<string, string>) {
-  const { status, headers, body } = await world.directory.call('POST', '/sign-up', { body: new URLSearchParams(fields).toString(), headers: FORM });
+  const { status, headers, body } = await world.directory.call('POST', '/sign-up', {
+    body: new URLSearchParams(fields).toString(),
+    headers: FORM,
+  });
   return { status, headers, html: String(body['text']) };
 }
 
@@ -21,7 +33,9 @@ test('the form offers the regions, each with a line on where the data will live'
   expect(status).toBe(200);
   expect(headers['content-type']).toBe('text/html; charset=utf-8');
   expect(headers['content-security-policy']).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
-  expect(body['text']).toMatch(/name="region" value="au"[\s\S]*does not leave Australia[\s\S]*value="uk"[\s\S]*stored in London/);
+  expect(body['text']).toMatch(
+    /name="region" value="au"[\s\S]*does not leave Australia[\s\S]*value="uk"[\s\S]*stored in London/,
+  );
 });
 
 test('whoever fills it in gets an account and its addresses; sending it twice makes one', async () => {
@@ -64,11 +78,18 @@ test('an empty body is an empty form', async () => {
 test('the API takes no forms, and the page no files', async () => {
   const form = await world.directory.call('POST', '/caregate/v1/accounts', { body: 'subdomain=x', headers: FORM });
   expect(form.status).toBe(415);
-  const file = await world.directory.call('POST', '/sign-up', { body: 'x', headers: { 'content-type': 'multipart/form-data; boundary=x' } });
+  const file = await world.directory.call('POST', '/sign-up', {
+    body: 'x',
+    headers: { 'content-type': 'multipart/form-data; boundary=x' },
+  });
   expect(file.status).toBe(415);
 });
 
 test('style and script come from the directory itself', async () => {
-  expect((await world.directory.call('GET', '/sign-up/page.css')).headers['content-type']).toBe('text/css; charset=utf-8');
-  expect((await world.directory.call('GET', '/sign-up/page.js')).headers['content-type']).toBe('text/javascript; charset=utf-8');
+  expect((await world.directory.call('GET', '/sign-up/page.css')).headers['content-type']).toBe(
+    'text/css; charset=utf-8',
+  );
+  expect((await world.directory.call('GET', '/sign-up/page.js')).headers['content-type']).toBe(
+    'text/javascript; charset=utf-8',
+  );
 });

@@ -43,10 +43,17 @@ test('an address can sign up only so many accounts an hour', async () => {
 });
 
 test('under localhost the addresses are those that work on this machine', async () => {
-  const directory = await (await new DirectoryProcess({ ...world.env, DOMAIN: 'localhost', SIGN_UPS_PER_HOUR: '100' }).start()).ready();
+  const directory = await (
+    await new DirectoryProcess({ ...world.env, DOMAIN: 'localhost', SIGN_UPS_PER_HOUR: '100' }).start()
+  ).ready();
   try {
-    const { body } = await directory.call('POST', '/caregate/v1/accounts', { body: newSignUp({ subdomain: 'at-home' }) });
-    expect(body['urls']).toEqual({ account: `http://at-home.au1.localhost:${world.au1.port}`, api: `http://api.au1.localhost:${world.au1.port}` });
+    const { body } = await directory.call('POST', '/caregate/v1/accounts', {
+      body: newSignUp({ subdomain: 'at-home' }),
+    });
+    expect(body['urls']).toEqual({
+      account: `http://at-home.au1.localhost:${world.au1.port}`,
+      api: `http://api.au1.localhost:${world.au1.port}`,
+    });
   } finally {
     await directory.end();
   }

@@ -83,7 +83,11 @@ export function newSignUp(changes: { subdomain?: string; region?: string } = {})
     subdomain: `good-times-${count}`,
     name: `Good Times ${count}`,
     region: 'au',
-    owner: { email: `owner${count}@example.test`, fullName: `Owner Number ${count}`, password: `correct horse ${count}` },
+    owner: {
+      email: `owner${count}@example.test`,
+      fullName: `Owner Number ${count}`,
+      password: `correct horse ${count}`,
+    },
     ...changes,
   };
 }

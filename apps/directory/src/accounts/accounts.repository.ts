@@ -45,7 +45,10 @@ export class AccountsRepository {
   /** How many accounts live on each shard that has any. Counted and not kept: sign-ups are rare, and a count cannot drift. */
   async countByShard(): Promise<ReadonlyMap<ShardId, number>> {
     const counts = await this.accounts
-      .aggregate<{ _id: string; accounts: number }>([{ $sort: { shard: 1 } }, { $group: { _id: '$shard', accounts: { $sum: 1 } } }])
+      .aggregate<{ _id: string; accounts: number }>([
+        { $sort: { shard: 1 } },
+        { $group: { _id: '$shard', accounts: { $sum: 1 } } },
+      ])
       .toArray();
     return new Map(counts.flatMap(({ _id, accounts }) => (isShardId(_id) ? [[_id, accounts]] : [])));
   }

@@ -57,14 +57,22 @@ export class AccountsService {
 
   private async choose(region: string): Promise<ShardId> {
     if (!this.shards.regions.some(({ id }) => id === region)) {
-      throw new BadRequest(`request body has an error: /region must be one of ${this.shards.regions.map(({ id }) => id).join(', ')}`);
+      throw new BadRequest(
+        `request body has an error: /region must be one of ${this.shards.regions.map(({ id }) => id).join(', ')}`,
+      );
     }
     const shard = leastLoaded(this.shards.openIn(region), await this.accounts.countByShard());
-    if (shard === undefined) throw new ServiceUnavailable('the region takes no new accounts just now; try again later', 60);
+    if (shard === undefined)
+      throw new ServiceUnavailable('the region takes no new accounts just now; try again later', 60);
     return shard;
   }
 
-  private async place(subdomain: Subdomain, shard: ShardId, wanted: SignUp, key: string | undefined): Promise<AccountDocument> {
+  private async place(
+    subdomain: Subdomain,
+    shard: ShardId,
+    wanted: SignUp,
+    key: string | undefined,
+  ): Promise<AccountDocument> {
     const { name, region, owner } = wanted;
     const passwordHash = await hashPassword(owner.password);
     const now = new Date();
@@ -83,7 +91,11 @@ export class AccountsService {
         attempts: 1,
       },
       ...(key !== undefined && {
-        repeat: { key: this.keyedHash(key), body: this.keyedHash(bodyOf(wanted)), until: new Date(now.getTime() + REPEATABLE_MS) },
+        repeat: {
+          key: this.keyedHash(key),
+          body: this.keyedHash(bodyOf(wanted)),
+          until: new Date(now.getTime() + REPEATABLE_MS),
+        },
       }),
     };
   }
@@ -97,7 +109,8 @@ export class AccountsService {
   private repeated(existing: AccountDocument, wanted: SignUp, key: string | undefined) {
     const { repeat } = existing;
     if (!repeat || key === undefined || !same(repeat.key, this.keyedHash(key))) throw taken();
-    if (!same(repeat.body, this.keyedHash(bodyOf(wanted)))) throw new Unprocessable('this Idempotency-Key was used for another request');
+    if (!same(repeat.body, this.keyedHash(bodyOf(wanted))))
+      throw new Unprocessable('this Idempotency-Key was used for another request');
     return this.view(existing);
   }
 
@@ -115,7 +128,8 @@ function asSubdomain(text: string): Subdomain {
   try {
     return parseSubdomain(text);
   } catch (error) {
-    if (error instanceof InvalidSubdomain) throw new BadRequest(`request body has an error: /subdomain: ${error.message}`);
+    if (error instanceof InvalidSubdomain)
+      throw new BadRequest(`request body has an error: /subdomain: ${error.message}`);
     throw error;
   }
 }

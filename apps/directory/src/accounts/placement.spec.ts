@@ -2,8 +2,15 @@ import { parseShardId } from '@caregate/shard';
 import type { Shard } from '../shards/shards-file.ts';
 import { leastLoaded } from './placement.ts';
 
-const shard = (id: string, weight = 1): Shard => ({ id: parseShardId(id), region: 'au', state: 'open', weight, apiUrl: 'http://127.0.0.1' });
-const counts = (entries: Record<string, number>) => new Map(Object.entries(entries).map(([id, count]) => [parseShardId(id), count]));
+const shard = (id: string, weight = 1): Shard => ({
+  id: parseShardId(id),
+  region: 'au',
+  state: 'open',
+  weight,
+  apiUrl: 'http://127.0.0.1',
+});
+const counts = (entries: Record<string, number>) =>
+  new Map(Object.entries(entries).map(([id, count]) => [parseShardId(id), count]));
 
 test('an account goes to the shard with the least accounts', () => {
   expect(leastLoaded([shard('au1'), shard('au2')], counts({ au1: 3, au2: 2 }))).toBe('au2');

@@ -26,7 +26,9 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
-    this.outcomes = metrics.counter('caregate_provisioning_total', 'Attempts to tell a shard of an account', ['outcome']);
+    this.outcomes = metrics.counter('caregate_provisioning_total', 'Attempts to tell a shard of an account', [
+      'outcome',
+    ]);
   }
 
   onApplicationBootstrap(): void {
@@ -50,10 +52,16 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
       this.logger.info({ accountId: _id, shard }, 'the account is active');
     } else if (result.outcome === 'refused') {
       await this.accounts.remove(_id);
-      this.logger.error({ accountId: _id, shard, status: result.status }, 'the shard refused the account; it is given up');
+      this.logger.error(
+        { accountId: _id, shard, status: result.status },
+        'the shard refused the account; it is given up',
+      );
     } else {
       await this.accounts.postpone(_id, new Date(Date.now() + waitAfter(pending.attempts)));
-      this.logger.warn({ accountId: _id, shard, fault: result.fault }, 'the shard could not be told of the account; trying again later');
+      this.logger.warn(
+        { accountId: _id, shard, fault: result.fault },
+        'the shard could not be told of the account; trying again later',
+      );
     }
     return result;
   }

@@ -9,7 +9,8 @@ import type { AccountDocument, Pending } from './account.ts';
 const TIMEOUT_MS = 4_000;
 
 /** How a shard took an account: it has it, it will never take it (and says why), or it could not be asked. */
-export type Provisioned = { outcome: 'done' } | { outcome: 'refused'; status: number; reason: string } | { outcome: 'failed'; fault: string };
+export type Provisioned =
+  { outcome: 'done' } | { outcome: 'refused'; status: number; reason: string } | { outcome: 'failed'; fault: string };
 
 /** The only statuses by which a shard says that it will not take an account; every other one may pass. */
 const REFUSALS = [409, 422];

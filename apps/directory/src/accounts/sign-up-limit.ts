@@ -36,7 +36,10 @@ export class SignUpLimit {
       await this.limiter.consume(createHash('sha256').update(address).digest('base64url'));
     } catch (refused) {
       if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw new TooManyRequests('too many accounts were signed up from this address; try again later', refused.msBeforeNext / 1000);
+      throw new TooManyRequests(
+        'too many accounts were signed up from this address; try again later',
+        refused.msBeforeNext / 1000,
+      );
     }
   }
 }

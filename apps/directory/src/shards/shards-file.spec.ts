@@ -26,12 +26,28 @@ test.each([
   ['a duplicate shard', good.replace('id: au2', 'id: au1'), /^shard au1 is listed twice$/],
   ['a duplicate region', good.replace('id: uk, name', 'id: au, name'), /region au is listed twice/],
   ['a bad shard id', good.replace('id: au2', 'id: AU2'), /^shards\[1\]\.id: must be two letters and one or two digits/],
-  ['a bad region id', good.replace('id: uk, name', 'id: gbr, name'), /^regions\[1\]\.id: must be two lower-case letters/],
-  ['a region without an open shard', good.replace('uk, state: open', 'uk, state: draining'), /^region uk has no open shard/],
-  ['an unknown region', good.replace('region: au, state: full', 'region: nz, state: full'), /^shard au2 lies in region nz, which is not listed$/],
+  [
+    'a bad region id',
+    good.replace('id: uk, name', 'id: gbr, name'),
+    /^regions\[1\]\.id: must be two lower-case letters/,
+  ],
+  [
+    'a region without an open shard',
+    good.replace('uk, state: open', 'uk, state: draining'),
+    /^region uk has no open shard/,
+  ],
+  [
+    'an unknown region',
+    good.replace('region: au, state: full', 'region: nz, state: full'),
+    /^shard au2 lies in region nz, which is not listed$/,
+  ],
   ['an unknown state', good.replace('state: full', 'state: fool'), /^shards\[1\]\.state: /],
   ['a weight of nothing', good.replace('weight: 2', 'weight: 0'), /^shards\[1\]\.weight: /],
-  ['no address', good.replace("apiUrl: 'http://127.0.0.1:3001'", 'apiUrl: nowhere'), /^shards\[0\]\.apiUrl: must be an address/],
+  [
+    'no address',
+    good.replace("apiUrl: 'http://127.0.0.1:3001'", 'apiUrl: nowhere'),
+    /^shards\[0\]\.apiUrl: must be an address/,
+  ],
   ['a misspelt key', good.replace('weight: 2', 'wieght: 2'), /^shards\[1\]: Unrecognized key.*wieght/],
   ['no YAML', 'regions: [', /^it is not YAML: /],
   ['an empty file', '', /^the file: /],
@@ -43,5 +59,7 @@ test.each([
 
 test('all that is wrong is said at once', () => {
   const text = good.replace('id: au2', 'id: au1').replace('uk, state: open', 'uk, state: closed');
-  expect(() => parseShardsFile(text, au1)).toThrow('shard au1 is listed twice; region uk has no open shard, so nobody could sign up there');
+  expect(() => parseShardsFile(text, au1)).toThrow(
+    'shard au1 is listed twice; region uk has no open shard, so nobody could sign up there',
+  );
 });

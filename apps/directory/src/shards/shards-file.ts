@@ -54,8 +54,12 @@ function faultsOf({ regions, shards }: Shards, defaultShard: ShardId): string[] 
   return [
     ...repeated(regions).map((id) => `region ${id} is listed twice`),
     ...repeated(shards).map((id) => `shard ${id} is listed twice`),
-    ...shards.filter((shard) => !known.has(shard.region)).map((shard) => `shard ${shard.id} lies in region ${shard.region}, which is not listed`),
-    ...regions.filter(({ id }) => !open.has(id)).map(({ id }) => `region ${id} has no open shard, so nobody could sign up there`),
+    ...shards
+      .filter((shard) => !known.has(shard.region))
+      .map((shard) => `shard ${shard.id} lies in region ${shard.region}, which is not listed`),
+    ...regions
+      .filter(({ id }) => !open.has(id))
+      .map(({ id }) => `region ${id} has no open shard, so nobody could sign up there`),
     ...(shards.some(({ id }) => id === defaultShard) ? [] : [`the default shard ${defaultShard} is not listed`]),
   ];
 }

@@ -56,6 +56,7 @@ label, legend, dt { font-weight: 600; }
 .fault, .bad { color: var(--bad); }
 .good { color: var(--good); }
 .fault { margin: .25rem 0 0; font-weight: 600; }
+.fault::first-letter, .summary p::first-letter { text-transform: uppercase; }
 #availability { margin: -.9rem 0 1rem; min-height: 1.5em; }
 .summary { border: 2px solid var(--bad); border-radius: .5rem; padding: 0 1rem; margin: 0 0 1.25rem; }
 [aria-invalid] { border-color: var(--bad) !important; border-width: 2px !important; }

@@ -28,7 +28,11 @@ export class SignUpController {
   }
 
   @Post('sign-up')
-  async submit(@Body() body: unknown, @Ip() address: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async submit(
+    @Body() body: unknown,
+    @Ip() address: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const filled = typeof body === 'string' ? fieldsOf(body) : {};
     const read = readForm(filled);
     if ('faults' in read) return this.again(reply, 400, filled, read.faults);

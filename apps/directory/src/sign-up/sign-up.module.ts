@@ -12,8 +12,12 @@ export function acceptForms(app: NestFastifyApplication): void {
   app
     .getHttpAdapter()
     .getInstance()
-    .addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit: 16 * 1024 }, (request, body, done) => {
-      if (request.routeOptions.url === '/sign-up') done(null, body);
-      else done(new UnsupportedMediaType('request body has an error: send it as application/json'));
-    });
+    .addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string', bodyLimit: 16 * 1024 },
+      (request, body, done) => {
+        if (request.routeOptions.url === '/sign-up') done(null, body);
+        else done(new UnsupportedMediaType('request body has an error: send it as application/json'));
+      },
+    );
 }

@@ -70,7 +70,7 @@ ${textField('password', 'Password', 'type="password" minlength="8" maxlength="25
 const welcome = page(
   'Your account – Caregate',
   `<h1>Your account is {{#if active}}ready{{else}}being set up{{/if}}</h1>
-<p>{{#if active}}Your data lives{{else}}Your data will live{{/if}} in {{region.name}}. {{region.description}}</p>
+<p>{{region.description}}</p>
 <dl>
   <dt>Your address</dt><dd><a href="{{urls.account}}" id="account-url">{{urls.account}}</a></dd>
   <dt>The API of your account</dt><dd id="api-url">{{urls.api}}</dd>
@@ -87,6 +87,9 @@ export function signUpPage(regions: readonly Region[], filled: Filled, faults: F
 }
 
 /** What a person needs to know once their account is there. */
-export function welcomePage(account: { state: string; urls: { account: string; api: string } }, region: Region | undefined): string {
+export function welcomePage(
+  account: { state: string; urls: { account: string; api: string } },
+  region: Region | undefined,
+): string {
   return welcome({ active: account.state === 'active', urls: account.urls, region });
 }

@@ -50,7 +50,12 @@ test('of the body of a form only its own fields are taken, once each', () => {
 
 test('nothing that was typed can become a part of the page, and the password is not shown again', () => {
   const nasty = `"><script>alert(1)</script>{{regions}}'`;
-  const html = signUpPage([{ id: 'au', name: nasty, description: nasty }], { ...filled, name: nasty, subdomain: nasty, key: nasty }, { name: nasty }, nasty);
+  const html = signUpPage(
+    [{ id: 'au', name: nasty, description: nasty }],
+    { ...filled, name: nasty, subdomain: nasty, key: nasty },
+    { name: nasty },
+    nasty,
+  );
   expect(html).not.toContain('<script>alert');
   expect(html).not.toContain(filled.password);
   expect(html).toContain('&lt;script&gt;alert(1)');

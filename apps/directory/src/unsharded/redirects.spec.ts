@@ -15,14 +15,19 @@ test.each([
   expect(shardMeant(authorization, [au1, uk1], au1)).toBe(shard);
 });
 
-test.each(['MS0x-nz1', 'MS0x-', 'a-b-au1', ''])('a request with the key %j is refused, without its secret being repeated', (key) => {
-  const fault = faultOf(() => shardMeant(basic(key), [au1, uk1], au1));
-  expect(fault).toBeInstanceOf(Unauthorized);
-  expect(String(fault)).not.toContain('MS0x');
-});
+test.each(['MS0x-nz1', 'MS0x-', 'a-b-au1', ''])(
+  'a request with the key %j is refused, without its secret being repeated',
+  (key) => {
+    const fault = faultOf(() => shardMeant(basic(key), [au1, uk1], au1));
+    expect(fault).toBeInstanceOf(Unauthorized);
+    expect(String(fault)).not.toContain('MS0x');
+  },
+);
 
 test('only where the method is lost without harm the answer is 301', () => {
-  expect(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map(redirectStatus)).toEqual([301, 301, 308, 308, 308, 308, 308]);
+  expect(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map(redirectStatus)).toEqual([
+    301, 301, 308, 308, 308, 308, 308,
+  ]);
 });
 
 test.each([
@@ -42,13 +47,32 @@ test.each([
 });
 
 test('no request target leads to a foreign host', () => {
-  const parts = fc.constantFrom('/', '//', '\\', '@', ':', '.', '#', '?', 'http:', 'evil.test', '%2f', '\t', '\n', ' ', '\u00e9');
+  const parts = fc.constantFrom(
+    '/',
+    '//',
+    '\\',
+    '@',
+    ':',
+    '.',
+    '#',
+    '?',
+    'http:',
+    'evil.test',
+    '%2f',
+    '\t',
+    '\n',
+    ' ',
+    '\u00e9',
+  );
   fc.assert(
-    fc.property(fc.array(parts).map((chosen) => chosen.join('')), (target) => {
-      const location = sameAt('https://api.au1.example.com', target);
-      expect(new URL(location).host).toBe('api.au1.example.com');
-      expect(location).toMatch(/^[\x21-\x7e]+$/);
-    }),
+    fc.property(
+      fc.array(parts).map((chosen) => chosen.join('')),
+      (target) => {
+        const location = sameAt('https://api.au1.example.com', target);
+        expect(new URL(location).host).toBe('api.au1.example.com');
+        expect(location).toMatch(/^[\x21-\x7e]+$/);
+      },
+    ),
   );
 });
 

@@ -6,7 +6,11 @@ import { InvalidApiKey, parseApiKey, type ShardId } from '@caregate/shard';
  * (source "Sharding", section "Older API keys").
  * @throws {Unauthorized} when the key is malformed or names a shard that does not exist
  */
-export function shardMeant(authorization: string | undefined, shards: readonly ShardId[], defaultShard: ShardId): ShardId {
+export function shardMeant(
+  authorization: string | undefined,
+  shards: readonly ShardId[],
+  defaultShard: ShardId,
+): ShardId {
   const [, credentials] = /^basic +(.+)$/i.exec(authorization ?? '') ?? [];
   if (credentials === undefined) return defaultShard;
   const [key = ''] = Buffer.from(credentials, 'base64').toString('utf8').split(':');
