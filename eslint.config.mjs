@@ -39,7 +39,7 @@ export default tseslint.config(
     rules: { 'no-console': 'off' },
   },
   {
-    files: ['**/*.controller.ts', '**/*.service.ts', '**/*.repository.ts', '**/*.module.ts', '**/*.handler.ts'],
+    files: ['**/*.controller.ts', '**/*.service.ts', '**/*.repository.ts', '**/*.module.ts', '**/*.handler.ts', '**/*.interceptor.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
   },
 );

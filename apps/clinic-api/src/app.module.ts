@@ -7,6 +7,7 @@ import { ApiKeysModule } from './api-keys/api-keys.module.ts';
 import { ClinicsModule } from './clinics/clinics.module.ts';
 import { ClinicianInvitesModule } from './clinician-invites/clinician-invites.module.ts';
 import { CliniciansModule } from './clinicians/clinicians.module.ts';
+import { IdempotencyModule } from './idempotency/idempotency.module.ts';
 import { MigrationsModule } from './migrations/migrations.module.ts';
 import { UsersModule } from './users/users.module.ts';
 import type { ClinicApiConfig } from './config.ts';
@@ -36,6 +37,7 @@ export class AppModule {
         ModelsModule,
         IdentityModule.forRoot(config),
         GateModule,
+        IdempotencyModule,
         AccountsModule,
         ApiKeysModule,
         ClinicsModule,

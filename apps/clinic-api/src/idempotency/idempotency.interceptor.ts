@@ -1,0 +1,51 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerName } from '@caregate/access';
+import { contracts, operations } from '@caregate/contracts';
+import { operationOf } from '@caregate/service';
+import { defer, lastValueFrom, type Observable } from 'rxjs';
+import { Idempotency, RecordedRefusal } from './idempotency.service.ts';
+import { KeyedRequest } from './keyed-request.ts';
+
+const HEADER = 'idempotency-key';
+
+/** The operations whose contract offers the header. */
+const OFFERED = new Set(
+  operations(contracts.clinic)
+    .filter(({ headerParameters }) => headerParameters.some(({ name }) => name.toLowerCase() === HEADER))
+    .map(({ operationId }) => operationId),
+);
+
+/** Carries out a POST with an `Idempotency-Key` once; whoever sends it again gets the recorded answer. */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(private readonly idempotency: Idempotency) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const operation = operationOf(request);
+    const key = request.headers[HEADER];
+    if (typeof key !== 'string' || !operation || !OFFERED.has(operation.operationId)) return next.handle();
+    const { params, query, body, caller } = request;
+    const keyed = new KeyedRequest(callerName(caller), key, {
+      operationId: operation.operationId,
+      params,
+      query,
+      body,
+    });
+    return defer(() => this.once(keyed, context.switchToHttp().getResponse<FastifyReply>(), next));
+  }
+
+  private async once(keyed: KeyedRequest, reply: FastifyReply, next: CallHandler): Promise<unknown> {
+    let made: unknown;
+    const answer = await this.idempotency.once(keyed, async () => {
+      made = await lastValueFrom(next.handle(), { defaultValue: undefined });
+      return { status: reply.statusCode, body: made === undefined ? undefined : JSON.stringify(made) };
+    });
+    if (!answer.repeated) return made;
+    void reply.header('idempotent-replayed', 'true');
+    if (answer.status >= 400) throw new RecordedRefusal(answer);
+    void reply.status(answer.status);
+    return answer.body === undefined ? undefined : JSON.parse(answer.body);
+  }
+}
