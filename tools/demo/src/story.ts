@@ -74,7 +74,7 @@ export const story: Step[] = [
   },
   {
     title: 'The email “clinic created” reaches the owner',
-    play: (world) => mailArrives(world, OWNER.email, /clinic/i),
+    play: (world) => mailArrives(world, OWNER.email, /is ready on Caregate/),
   },
   {
     title: 'The owner makes an API key',
