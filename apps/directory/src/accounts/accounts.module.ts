@@ -3,7 +3,7 @@ import { AccountsController } from './accounts.controller.ts';
 import { AccountsRepository } from './accounts.repository.ts';
 import { AccountsService } from './accounts.service.ts';
 import { ProvisioningService } from './provisioning.service.ts';
-import { ShardClient } from './shard-client.ts';
+import { ShardClient } from './shard-client.service.ts';
 import { SignUpLimit } from './sign-up-limit.ts';
 
 @Module({

@@ -9,7 +9,7 @@ import type { AccountDocument, SignUp } from './account.ts';
 import { AccountsRepository } from './accounts.repository.ts';
 import { leastLoaded } from './placement.ts';
 import { CLAIM_MS, ProvisioningService } from './provisioning.service.ts';
-import type { Provisioned } from './shard-client.ts';
+import type { Provisioned } from './shard-client.service.ts';
 
 const REPEATABLE_MS = 24 * 3_600_000;
 

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplication
 import { LOGGER, type Logger, Metrics } from '@caregate/service';
 import type { AccountDocument } from './account.ts';
 import { AccountsRepository } from './accounts.repository.ts';
-import { ShardClient, type Provisioned } from './shard-client.ts';
+import { ShardClient, type Provisioned } from './shard-client.service.ts';
 
 /** Longer than a shard may take to answer, so that two do not work at one account; if they do, the shard takes it once. */
 export const CLAIM_MS = 6_000;
