@@ -19,6 +19,7 @@ import { SessionsController } from './sessions/sessions.controller.ts';
 import { SettingsModule } from './settings/settings.module.ts';
 import { SitesModule } from './sites/sites.module.ts';
 import { TagsModule } from './tags/tags.module.ts';
+import { TideModule } from './tide/tide.module.ts';
 
 /** The clinic API of one shard: table of contents. */
 @Module({})
@@ -50,6 +51,7 @@ export class AppModule {
         MigrationsModule,
         UsersModule,
         PatientsModule,
+        TideModule,
       ],
       controllers: [SessionsController],
     };

@@ -48,7 +48,10 @@ export async function changePatient(
     { ...(Object.keys($set).length > 0 && { $set }), ...(Object.keys($unset).length > 0 && { $unset }) },
     { session },
   );
-  await addToCounts(models, session, before.clinicId, countsDelta(before, after, isDemo));
+  const delta = countsDelta(before, after, isDemo);
+  // An MRN is nothing that is counted, but who holds all patients back (`holdPatientWrites`) to look at their MRNs must meet this writer.
+  if ('mrn' in change && change.mrn !== before.mrn) delta['turn'] = 1;
+  await addToCounts(models, session, before.clinicId, delta);
   return after;
 }
 

@@ -51,8 +51,13 @@ export class PatientAdmission {
     if (await this.patients.hasMrn(clinic._id, mrn, userId, session)) throw mrnTaken();
   }
 
-  /** In the transaction that counts: of two that race for a place or an MRN, one gets it. Gives the patient as written. */
-  async admit(writes: PatientWrites, clinic: ClinicRules, patient: NewPatient): Promise<PatientDocument> {
+  /**
+   * In the transaction that counts: of two that race for a place or an MRN, one gets it. Gives the patient as written.
+   * What a patient is may depend on the clinic, such as the names of its sites.
+   */
+  async admit(writes: PatientWrites, clinicId: Types.ObjectId, patientOf: (clinic: ClinicRules) => NewPatient): Promise<PatientDocument> {
+    const clinic = await this.patients.rulesOf(clinicId, writes.session);
+    const patient = patientOf(clinic);
     // The limit looks only at what the rules hold.
     if (isCustodial(patient)) await this.planLimit.claimPlace(clinic as ClinicDocument, writes.session);
     await this.assertMrn(clinic, patient.mrn, patient.userId, writes.session);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { actingUser, type Caller } from '@caregate/access';
 import { changePatient, normalEmail, type PatientDocument, type UserId } from '@caregate/clinic-model';
+import type { ClinicInputs } from '@caregate/contracts';
 import { IdentityService, type Profile, type User } from '@caregate/identity';
 import { Conflict, NotFound, Unprocessable } from '@caregate/service';
 import type { Types } from 'mongoose';
@@ -24,54 +25,58 @@ export class PatientCreation {
   /** A person without an account: the clinic makes one and looks after it. */
   async createCustodial(clinicIdText: string, input: PatientInput, caller: Caller): Promise<PatientView> {
     const clinicId = idOf(clinicIdText);
-    const clinic = await this.rulesOf(clinicId);
-    const details = custodialDetails(input, clinic, caller);
-    await this.admission.assertPossible(clinic, details);
-    const userId = await this.accounts.create(clinicId, details);
-    const patient = await inWords(
-      this.patients.change(async (writes) => {
-        if (details.email !== undefined) await this.accounts.use(writes, userId);
-        return this.admission.admit(writes, clinic, { ...details, userId });
-      }),
-    );
-    return patientView(patient);
+    const clinic = await this.patients.rulesOf(clinicId);
+    const details = (rules: ClinicRules) => custodialDetails(input, rules, caller);
+    const { email, fullName, ...patient } = details(clinic);
+    await this.admission.assertPossible(clinic, patient);
+    const userId = await this.accounts.create(clinicId, { email, fullName });
+    const write = this.patients.change(async (writes) => {
+      if (email !== undefined) await this.accounts.use(writes, userId);
+      return this.admission.admit(writes, clinicId, (rules) => ({ ...details(rules), userId }));
+    });
+    return patientView(await inWords(write));
   }
 
   /** A person who has an account already. What is not said is taken from their profile. */
   async createFromUser(clinicIdText: string, userIdText: string, input: PatientFromUserInput = {}): Promise<PatientView> {
     const clinicId = idOf(clinicIdText);
-    const userId = userIdText as UserId; // the contract says that it is one
-    const [clinic, person] = await Promise.all([this.rulesOf(clinicId), this.personOf(userId, input)]);
-    const patient = { ...person, ...fromUser(input, clinic), userId };
-    await this.admission.assertPossible(clinic, patient, userId);
-    const { legacyClinicianId } = input;
-    if (legacyClinicianId === undefined) return patientView(await this.admitUser(clinic, patient));
-    return patientView(await this.admitMigrated(clinic, patient, legacyClinicianId as UserId)); // as above
+    const userId = userIdText as UserId; // the contract says that it is one, and the legacy clinician's too
+    const legacyClinicianId = input.legacyClinicianId as UserId | undefined;
+    const newcomer = { userId, permissions: permissionsFrom(input.permissions), ...originOf(input) };
+    return patientView(await this.admitUser(clinicId, newcomer, input, legacyClinicianId));
   }
 
-  /** Takes in a user with permissions that they have offered themselves. */
-  async admitUser(clinic: ClinicRules, patient: NewPatient): Promise<PatientDocument> {
-    return inWords(this.patients.change((writes) => this.admission.admit(writes, clinic, patient)));
+  /** Takes a user in with what the clinic says of them; the rest is taken from their profile. */
+  async admitUser(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView, legacyClinicianId?: UserId): Promise<PatientDocument> {
+    const { userId } = newcomer;
+    const [clinic, person] = await Promise.all([this.patients.rulesOf(clinicId), this.personOf(userId, input)]);
+    const patientOf = ({ sites }: ClinicRules) => ({ tags: [], sites: [], ...person, ...labelsOf(input, sites), ...newcomer });
+    await this.admission.assertPossible(clinic, patientOf(clinic), userId);
+    if (legacyClinicianId === undefined) return this.admit(clinicId, patientOf);
+    return this.admitMigrated(clinicId, userId, legacyClinicianId, patientOf);
+  }
+
+  private admit(clinicId: Types.ObjectId, patientOf: (rules: ClinicRules) => NewPatient): Promise<PatientDocument> {
+    return inWords(this.patients.change((writes) => this.admission.admit(writes, clinicId, patientOf)));
   }
 
   /** A user who comes from one more legacy clinician is a patient already, and that is no conflict (behaviour, "Patients"). */
-  private async admitMigrated(clinic: ClinicRules, patient: NewPatient, legacyClinicianId: UserId): Promise<PatientDocument> {
-    const noteClinician = () => this.noteLegacyClinician(clinic._id, patient.userId, legacyClinicianId);
+  private async admitMigrated(
+    clinicId: Types.ObjectId,
+    userId: UserId,
+    legacyClinicianId: UserId,
+    patientOf: (rules: ClinicRules) => NewPatient,
+  ): Promise<PatientDocument> {
+    const noteClinician = () => this.noteLegacyClinician(clinicId, userId, legacyClinicianId);
     const existing = await noteClinician();
     if (existing) return existing;
     try {
-      return await this.admitUser(clinic, { ...patient, legacyClinicianIds: [legacyClinicianId] });
+      return await this.admit(clinicId, (rules) => ({ ...patientOf(rules), legacyClinicianIds: [legacyClinicianId] }));
     } catch (error) {
       const winner = error instanceof Conflict ? await noteClinician() : undefined; // another migration was quicker
       if (winner) return winner;
       throw error;
     }
-  }
-
-  async rulesOf(clinicId: Types.ObjectId): Promise<ClinicRules> {
-    const clinic = await this.patients.rulesOf(clinicId);
-    if (!clinic) throw new NotFound('clinic not found');
-    return clinic;
   }
 
   private noteLegacyClinician(clinicId: Types.ObjectId, userId: string, legacyClinicianId: UserId): Promise<PatientDocument | undefined> {
@@ -85,7 +90,7 @@ export class PatientCreation {
    * @throws {NotFound} when there is no such user
    * @throws {Unprocessable} when neither the request nor the profile tells a name and a birth date
    */
-  async personOf(userId: UserId, given: Person): Promise<Required<Pick<Person, 'fullName' | 'birthDate'>> & Person> {
+  private async personOf(userId: UserId, given: Person): Promise<Required<Pick<Person, 'fullName' | 'birthDate'>> & Person> {
     const [user, profile] = await Promise.all([this.identity.findUser(userId), this.identity.profile(userId)]);
     if (!user) throw new NotFound('user not found');
     const person = personFrom(user, profile, given);
@@ -132,17 +137,15 @@ function custodialDetails(input: PatientInput, clinic: ClinicRules, caller: Call
   });
 }
 
-function fromUser(input: PatientFromUserInput, clinic: ClinicRules) {
-  const { permissions, isMigrated, attestationSubmitted } = input;
-  return {
-    tags: [],
-    sites: [],
-    ...labelsOf(input, clinic.sites),
-    permissions: permissionsFrom(permissions),
-    ...(isMigrated && { isMigrated }),
-    ...(attestationSubmitted !== undefined && { attestationSubmitted }),
-  };
-}
+/** What comes with a user: who they are here, and what they allow. */
+type Newcomer = Pick<NewPatient, 'userId' | 'permissions' | 'isMigrated' | 'attestationSubmitted'>;
+/** What a clinic knows better than a user's profile, or says about them. */
+type ClinicsView = ClinicInputs['PatientInvitationAcceptance'];
+
+const originOf = ({ isMigrated, attestationSubmitted }: PatientFromUserInput) => ({
+  ...(isMigrated && { isMigrated }),
+  ...(attestationSubmitted !== undefined && { attestationSubmitted }),
+});
 
 /** A field that is not there is not written, rather than written as null. */
 function withoutUndefined<T extends object>(fields: T): T {

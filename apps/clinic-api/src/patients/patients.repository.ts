@@ -9,7 +9,7 @@ import {
   type PatientWrites,
   type UserId,
 } from '@caregate/clinic-model';
-import { inTransaction, MONGO } from '@caregate/service';
+import { inTransaction, MONGO, NotFound } from '@caregate/service';
 import type { ClientSession, Connection, Types } from 'mongoose';
 import { DemoPatient } from '../clinics/demo-patient.ts';
 import { WITHOUT_SEARCH_FIELDS } from './patient-lists.repository.ts';
@@ -36,9 +36,14 @@ export class PatientsRepository {
     return (found as PatientDocument | null) ?? undefined; // without fields that no reader of one patient uses
   }
 
-  async rulesOf(clinicId: ObjectId): Promise<ClinicRules | undefined> {
-    const found = await this.models.clinics.collection.findOne({ _id: clinicId }, { projection: RULES });
-    return (found as ClinicRules | null) ?? undefined; // what the projection takes of the clinic
+  /**
+   * The rules as they are now, or as a transaction sees them: whoever changes them for all patients can not come in between then.
+   * @throws {NotFound} when there is no such clinic
+   */
+  async rulesOf(clinicId: ObjectId, session?: ClientSession): Promise<ClinicRules> {
+    const found = await this.models.clinics.collection.findOne({ _id: clinicId }, { projection: RULES, ...(session && { session }) });
+    if (!found) throw new NotFound('clinic not found');
+    return found as unknown as ClinicRules; // what the projection takes of the clinic
   }
 
   /** Runs changes of patients that come about together or not at all, and counts with them. */

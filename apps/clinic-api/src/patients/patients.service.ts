@@ -38,26 +38,30 @@ export class PatientsService {
     return patientView((await this.patients.get(idOf(clinicId), userId)) ?? noPatient());
   }
 
-  /** A custodial patient's account has the same email as the patient. */
+  /** A custodial patient's account gets the same email, before the patient does: only the account tells whether the email is taken. */
   async update(clinicIdText: string, userId: string, input: PatientInput, caller: Caller) {
     const clinicId = idOf(clinicIdText);
-    const [existing, clinic] = await Promise.all([this.patients.get(clinicId, userId), this.patients.rulesOf(clinicId)]);
-    if (!existing || !clinic) return noPatient();
-    const details = detailsOf(input, clinic.sites);
-    await this.admission.assertMrn(clinic, details.mrn, userId);
-    const emailChanges = details.email !== existing.email;
-    if (emailChanges && details.email !== undefined && isCustodial(existing)) await this.accounts.setEmail(existing.userId, details.email);
+    await this.updateAccount((await this.patients.get(clinicId, userId)) ?? noPatient(), input);
     const write = this.patients.changeOne(clinicId, userId, async (before, writes) => {
+      const clinic = await this.patients.rulesOf(clinicId, writes.session);
+      const details = detailsOf(input, clinic.sites);
       await this.admission.assertMrn(clinic, details.mrn, userId, writes.session);
       return changePatient(writes, before, {
         ...details,
         uniqueMrn: undefined,
         ...uniqueMrn(clinic, details.mrn),
-        ...(emailChanges && { invitedBy: actingUser(caller) ?? before.invitedBy }),
+        ...(details.email !== before.email && { invitedBy: actingUser(caller) ?? before.invitedBy }),
         updatedTime: new Date(),
       });
     });
     return patientView((await inWords(write)) ?? noPatient());
+  }
+
+  private async updateAccount(patient: PatientDocument, input: PatientInput): Promise<void> {
+    const { email, mrn } = detailsOf(input, []);
+    if (!isCustodial(patient) || email === undefined || email === patient.email) return;
+    await this.admission.assertMrn(await this.patients.rulesOf(patient.clinicId), mrn, patient.userId);
+    await this.accounts.setEmail(patient.userId, email);
   }
 
   async remove(clinicId: string, userId: string, caller: Caller): Promise<void> {
