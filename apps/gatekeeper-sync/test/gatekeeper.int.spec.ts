@@ -1,57 +1,20 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ConnectClient } from '@caregate/change-events';
-import { hashPassword, IdentityService, prepareLocalIdentity } from '@caregate/identity';
-import { startApp } from '@caregate/service';
-import kafkajs from 'kafkajs';
-import { type Connection, createConnection, mongo } from 'mongoose';
-import { randomBytes } from 'node:crypto';
-import { gatekeeperSync } from '../src/app.ts';
+import { hashPassword, IdentityService } from '@caregate/identity';
+import { type Connection, mongo } from 'mongoose';
+import { eventually, runningApp, type RunningApp } from './running-app.ts';
 
-const prefix = `t-${randomBytes(4).toString('hex')}`;
-const clinicUri = database(`clinic_${prefix}`);
-const gatekeeperUri = database(`gatekeeper_${prefix}`);
-
-let app: NestFastifyApplication;
+let running: RunningApp;
 let clinic: Connection;
 let gatekeeper: Connection;
 let service: string;
 
 beforeAll(async () => {
-  clinic = await createConnection(clinicUri).asPromise();
-  gatekeeper = await createConnection(gatekeeperUri).asPromise();
-  await prepareLocalIdentity(clinic);
-  ({ app } = await startApp(gatekeeperSync, environment()));
-  await eventually(async () => (await ask('GET', '/ready')).statusCode === 200, 'the app is ready');
-  service = await app.get(IdentityService).serviceToken('test');
+  running = await runningApp();
+  ({ clinic, gatekeeper, service } = running);
 });
 
-afterAll(async () => {
-  await app?.close();
-  const connect = new ConnectClient(setting('CONNECT_URL'));
-  for (const { name } of await connect.connectors()) if (name.startsWith(`${prefix}.`)) await connect.remove(name);
-  const admin = new kafkajs.Kafka({ brokers: setting('KAFKA_BROKERS').split(','), logLevel: kafkajs.logLevel.NOTHING }).admin();
-  await admin.connect();
-  await admin.deleteTopics({ topics: (await admin.listTopics()).filter((name) => name.startsWith(`${prefix}.`)) });
-  await admin.disconnect();
-  for (const connection of [clinic, gatekeeper]) {
-    await connection.dropDatabase();
-    await connection.close();
-  }
-});
+afterAll(() => running?.close());
 
-const environment = () => ({
-  ...process.env,
-  PORT: '0',
-  HOST: '127.0.0.1',
-  LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
-  MONGODB_URI: clinicUri,
-  GATEKEEPER_MONGODB_URI: gatekeeperUri,
-  TOPIC_PREFIX: prefix,
-  TOPIC_PARTITIONS: '3',
-  RECONCILE_SECONDS: '1',
-  IDENTITY: 'local',
-  IDENTITY_SECRET: 'a'.repeat(32),
-});
+const ask: RunningApp['ask'] = (...request) => running.ask(...request);
 
 describe('replication', () => {
   test('a patient and a clinician of one clinic: access appears, follows the permissions and ends with either of them', async () => {
@@ -172,7 +135,7 @@ describe('access', () => {
 });
 
 async function tokenOf(userId: string): Promise<string> {
-  const identity = app.get(IdentityService);
+  const identity = running.app.get(IdentityService);
   const email = `${userId}@example.test`;
   const { userId: created } = await identity.ensureOwner({ email, fullName: 'x', passwordHash: await hashPassword('password 1234') });
   // The tests choose ids; the session's token must name the chosen one.
@@ -180,33 +143,4 @@ async function tokenOf(userId: string): Promise<string> {
   if (!user) throw new Error('no user');
   await clinic.collection<{ _id: string }>('users').insertOne({ ...user, _id: userId });
   return (await identity.signIn(email, 'password 1234', '127.0.0.1')).token;
-}
-
-function ask(method: 'GET' | 'POST', url: string, token?: string, body?: unknown) {
-  return app.inject({
-    method,
-    url,
-    headers: { ...(token !== undefined && { 'x-tidepool-session-token': token }), ...(body !== undefined && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && { payload: JSON.stringify(body) }),
-  });
-}
-
-function setting(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: integration tests need the real servers (make test starts them)`);
-  return value;
-}
-
-function database(name: string): string {
-  const url = new URL(setting('MONGODB_URI'));
-  url.pathname = `/${name}`;
-  return url.href;
-}
-
-async function eventually(look: () => Promise<boolean>, what: string, withinMs = 30_000): Promise<void> {
-  const end = Date.now() + withinMs;
-  while (!(await look())) {
-    if (Date.now() > end) throw new Error(`not seen within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }

@@ -9,7 +9,7 @@ import {
   topicDefinitions,
   workerConnectors,
 } from '@caregate/change-events';
-import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics } from '@caregate/service';
+import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics, toCaregateError } from '@caregate/service';
 import type { Kafka } from 'kafkajs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type GatekeeperSyncConfig, topicPrefix } from '../config.ts';
@@ -172,6 +172,6 @@ async function faultOf(work: () => Promise<void>): Promise<string> {
     await work();
     return '';
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return toCaregateError(error).message;
   }
 }
