@@ -30,10 +30,10 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-/** Starts all of it; `close` drops the database again. */
-export async function startHarness(env: NodeJS.ProcessEnv = {}): Promise<Harness> {
+/** Starts all of it, or a definition of the app that a test has added to; `close` drops the database again. */
+export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = clinicApi): Promise<Harness> {
   const identity = await IdentityServer.start();
-  const { app, url } = await startApp(clinicApi, {
+  const { app, url } = await startApp(definition, {
     LOG_LEVEL: 'fatal',
     MONGODB_URI: databaseOfItsOwn(),
     IDENTITY: 'http',

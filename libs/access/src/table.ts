@@ -99,6 +99,7 @@ const clinicApi = {
   // invites from patients
   GetPatientInvites: ['member', 'clinicKey'],
   AcceptPatientInvitation: ['member', 'clinicKey'],
+  DismissPatientInvite: ['member', 'clinicKey'],
   CreatePatientInvite: ['userInPath'],
   ListPatientInvites: ['userInPath'],
   DeletePatientInvite: ['userInPath'],

@@ -1,0 +1,346 @@
+import { contracts, type Operation, operations } from '@caregate/contracts';
+import { operationOf } from '@caregate/service';
+import { clinicApi } from '../src/app.ts';
+import { newAccount } from './accounts.ts';
+import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness } from './harness.ts';
+
+/**
+ * Who may call what, written down a second time and from another source than `libs/access`: the public interface's column "who".
+ * - `user` anyone signed in, `member` a clinician of the clinic in the path, `admin` one who is an admin, `self` the user in the path
+ * - `service`; `key` an API key of the account that holds the clinic in the path, `any key` of whatever account
+ * - `owner` who owns the account in the path, `own key` of that account, `directory` the holder of the provisioning secret
+ * Keys do what admins do, but for what a person must have done (migrating, reviewing). Where the public policy says nothing
+ * (invites, all clinicians), the least is given that its clients need.
+ */
+const WHO: Readonly<Record<string, string>> = {
+  ListClinics: 'service',
+  CreateClinic: 'user, any key',
+  GetClinicByShareCode: 'user, service',
+  GetClinic: 'user, service, key',
+  UpdateClinic: 'admin, service, key',
+  DeleteClinic: 'admin, service, key',
+  UpdateTier: 'service',
+  UpdateSuppressedNotifications: 'admin, key',
+  ListMembershipRestrictions: 'admin, service, key',
+  UpdateMembershipRestrictions: 'service',
+  GetEHRSettings: 'member, service, key',
+  UpdateEHRSettings: 'service',
+  GetMRNSettings: 'member, service, key',
+  UpdateMRNSettings: 'service',
+  GetPatientCountSettings: 'member, service, key',
+  UpdatePatientCountSettings: 'service',
+  GetPatientCount: 'member, service, key',
+  RefreshPatientCount: 'service',
+
+  ListClinicians: 'member, service, key',
+  CreateClinician: 'service',
+  GetClinician: 'member, service, key',
+  UpdateClinician: 'admin, service, key',
+  DeleteClinician: 'admin, service, key', // and clinicians themselves, see below
+  AddServiceAccount: 'service',
+  ListClinicsForClinician: 'service, self',
+  ListAllClinicians: 'service',
+  UpdateClinicUserDetails: 'service',
+  DeleteUserFromClinics: 'service',
+
+  InviteClinician: 'admin, key',
+  GetClinicianInvite: 'admin, key',
+  ResendInvite: 'admin, key',
+  DeleteInvite: 'admin, key',
+  GetInvitedClinician: 'service',
+  AssociateClinicianToUser: 'service',
+  DeleteInvitedClinician: 'service',
+  ListClinicianInvites: 'self',
+  AcceptClinicianInvite: 'self',
+  DismissClinicianInvite: 'self',
+
+  ListPatients: 'member, service, key',
+  CreatePatientAccount: 'member, service, key',
+  GetPatient: 'member, service, key',
+  CreatePatientFromUser: 'service',
+  UpdatePatient: 'member, service, key',
+  DeletePatient: 'admin, self, key',
+  UpdatePatientPermissions: 'self',
+  DeletePatientPermission: 'self',
+  UpdatePatientReviews: 'member',
+  DeletePatientReviews: 'member',
+  SendUploadReminder: 'member, key',
+  ConnectProvider: 'member, service, key',
+  UpdatePatientSummary: 'service',
+  DeletePatientSummary: 'service',
+  UpdatePatientDataSources: 'service',
+  ListClinicsForPatient: 'service, self',
+  FindPatients: 'user, any key',
+  TideReport: 'member, service, key',
+
+  GetPatientInvites: 'member, key',
+  AcceptPatientInvitation: 'member, key',
+  DismissPatientInvite: 'member, key',
+  CreatePatientInvite: 'self',
+  ListPatientInvites: 'self',
+  DeletePatientInvite: 'self',
+  SendPatientInvite: 'self',
+
+  CreatePatientTag: 'member, service, key',
+  UpdatePatientTag: 'member, service, key',
+  DeletePatientTag: 'admin, service, key',
+  ConvertPatientTagToSite: 'service',
+  AssignPatientTagToClinicPatients: 'admin, service, key',
+  DeletePatientTagFromClinicPatients: 'admin, service, key',
+  CreateSite: 'admin, service, key',
+  UpdateSite: 'admin, service, key',
+  DeleteSite: 'admin, service, key',
+  MergeSite: 'service',
+
+  ListMigrations: 'member, service, key',
+  MigrateLegacyClinicianPatients: 'service',
+  EnableNewClinicExperience: 'service',
+  TriggerInitialMigration: 'admin',
+  GetMigration: 'member, service, key',
+  UpdateMigration: 'service',
+  GenerateMergeReport: 'service',
+  MergeClinic: 'service',
+
+  ProvisionAccount: 'directory',
+  GetAccount: 'directory, owner, own key',
+  SignIn: 'nobody',
+  SignOut: 'user',
+  CreateApiKey: 'owner',
+  ListApiKeys: 'owner',
+  RotateApiKey: 'owner',
+  RevokeApiKey: 'owner',
+  ListAuditEntries: 'admin, service, key',
+};
+
+/** Someone who sends requests: the headers, what they are (in the words of `WHO`), and what is said to them when they are none of it. */
+interface TestCaller {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly is: readonly string[];
+  readonly otherwise: number;
+}
+
+const ADMITTED = 299;
+const NOT_ALLOWED = 403;
+const UNKNOWN = 401;
+const TOKEN_MISSING = 400;
+
+/** Once the clinics are there, requests go no further than the gate: it decides alone, and nothing changes what the next one meets. */
+let stopsBehindTheGate = false;
+const stopping: typeof clinicApi = {
+  ...clinicApi,
+  configure: async (app, config, logger) => {
+    await clinicApi.configure?.(app, config, logger);
+    const fastify = app.getHttpAdapter().getInstance();
+    fastify.addHook('preValidation', async (request, reply) => {
+      if (stopsBehindTheGate && operationOf(request)) await reply.status(ADMITTED).send();
+    });
+  },
+};
+
+let harness: Harness;
+let callers: Readonly<Record<string, TestCaller>>;
+/** What the paths name: all of it exists, in one clinic of one account. */
+let names: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  harness = await startHarness({}, stopping);
+  const [here, elsewhere] = await Promise.all([newPractice(), newPractice()]);
+  const [person, stranger] = [harness.newUser(), harness.newUser()];
+  await join(here, person.userId);
+  names = {
+    clinicId: here.clinicId,
+    clinicianId: here.colleague,
+    userId: person.userId,
+    patientId: person.userId,
+    patientTagId: here.tagId,
+    siteId: here.siteId,
+    inviteId: here.inviteId,
+    shareCode: here.shareCode,
+    summaryId: here.tagId,
+    permission: 'view',
+    providerId: 'dexcom',
+    accountId: here.account.accountId,
+    keyId: here.keyId,
+  };
+  const user = (userId: string, ...is: string[]) => ({
+    headers: token(`user:${userId}`),
+    is: ['user', ...is],
+    otherwise: NOT_ALLOWED,
+  });
+  callers = {
+    nobody: { headers: {}, is: [], otherwise: TOKEN_MISSING },
+    'an empty token': { headers: token(''), is: [], otherwise: TOKEN_MISSING },
+    'an unknown token': { headers: token('who:knows'), is: [], otherwise: UNKNOWN },
+    'a stranger': user(stranger.userId),
+    'the user in the path': user(person.userId, 'self'),
+    'another patient': user(here.patient),
+    'a member': user(here.member, 'member'),
+    'an admin': user(here.admin, 'member', 'admin'),
+    'a member of another clinic': user(elsewhere.member),
+    'an admin of another clinic': user(elsewhere.admin),
+    'the owner of the account': user(here.account.owner.userId, 'owner'),
+    'the owner of another account': user(elsewhere.account.owner.userId),
+    'a service': { headers: token('server:export'), is: ['service'], otherwise: NOT_ALLOWED },
+    'a key of the account': { headers: basic(here.key), is: ['key', 'any key', 'own key'], otherwise: NOT_ALLOWED },
+    'the same key without its shard': {
+      headers: basic(here.key.replace(/-au1$/, '')),
+      is: ['key', 'any key', 'own key'],
+      otherwise: NOT_ALLOWED,
+    },
+    'a key of another account': { headers: basic(elsewhere.key), is: ['any key'], otherwise: NOT_ALLOWED },
+    'a revoked key': { headers: basic(here.revokedKey), is: [], otherwise: UNKNOWN },
+    'a key for another shard': { headers: basic(here.key.replace(/-au1$/, '-uk1')), is: [], otherwise: UNKNOWN },
+    'an unknown key': { headers: basic('0'.repeat(50)), is: [], otherwise: UNKNOWN },
+    'the directory': { headers: bearer(PROVISIONING_SECRET), is: ['directory'], otherwise: NOT_ALLOWED },
+    'a wrong provisioning secret': { headers: bearer(`${PROVISIONING_SECRET}!`), is: [], otherwise: UNKNOWN },
+  };
+  stopsBehindTheGate = true;
+});
+afterAll(() => harness.close());
+
+const every = [contracts.clinic, contracts.account].flatMap(operations);
+
+test('the table above speaks of every operation, and of nothing else', () => {
+  expect(Object.keys(WHO).toSorted()).toEqual(every.map(({ operationId }) => operationId).toSorted());
+});
+
+test.each(every.map((operation) => [operation.operationId, operation] as const))(
+  '%s',
+  async (operationId, operation) => {
+    const who = (WHO[operationId] ?? '').split(', ');
+    const letsIn = ({ is }: TestCaller) => who.includes('nobody') || is.some((word) => who.includes(word));
+    const expected = Object.entries(callers).map(([name, caller]) => [
+      name,
+      letsIn(caller) ? ADMITTED : caller.otherwise,
+    ]);
+    const answers = Object.entries(callers).map(async ([name, { headers }]) => [
+      name,
+      await ask(operation, names, headers),
+    ]);
+    expect(Object.fromEntries(await Promise.all(answers))).toEqual(Object.fromEntries(expected));
+  },
+);
+
+test('in a clinic that does not exist, only those are let in who need no part in it', async () => {
+  const inClinics = every.filter(({ path, operationId }) => path.includes('{clinicId}') && operationId !== 'GetClinic');
+  for (const clinicId of ['f'.repeat(24), 'none', names['clinicId']?.toUpperCase() ?? '']) {
+    const nowhere = { ...names, clinicId };
+    const letIn: string[] = [];
+    for (const operation of inClinics) {
+      if (/\b(self)\b/.test(WHO[operation.operationId] ?? '')) continue;
+      for (const name of ['a member', 'an admin', 'the owner of the account', 'a key of the account']) {
+        const status = await ask(operation, nowhere, callers[name]?.headers ?? {});
+        if (status !== NOT_ALLOWED) letIn.push(`${operation.operationId} in ${clinicId}: ${name} ${status}`);
+      }
+    }
+    expect(letIn).toEqual([]);
+  }
+});
+
+test('a clinician, whatever the role, may delete their own record; someone else’s only an admin', async () => {
+  const operation = every.find(({ operationId }) => operationId === 'DeleteClinician');
+  const asks = (name: string, clinicianId: string) =>
+    operation && ask(operation, { ...names, clinicianId }, callers[name]?.headers ?? {});
+  const idOf = (name: string) => callers[name]?.headers[TOKEN]?.replace('user:', '') ?? '';
+  expect(await asks('a member', idOf('a member'))).toBe(ADMITTED);
+  expect(await asks('an admin', idOf('an admin'))).toBe(ADMITTED);
+  expect(await asks('a member', idOf('an admin'))).toBe(NOT_ALLOWED);
+  // Their own id, but no clinician of this clinic.
+  for (const name of ['a stranger', 'another patient', 'a member of another clinic', 'an admin of another clinic']) {
+    expect(await asks(name, idOf(name))).toBe(NOT_ALLOWED);
+  }
+});
+
+test('an operation is as closed to HEAD as to GET', async () => {
+  for (const operation of every.filter(({ method }) => method === 'get')) {
+    const head = await fetch(harness.url + pathOf(operation, names), { method: 'HEAD' });
+    expect(head.status).toBe(TOKEN_MISSING);
+  }
+});
+
+test('two ways of saying who one is do not add up', async () => {
+  const mixed = { ...callers['a stranger']?.headers, ...callers['a key of another account']?.headers };
+  const operation = every.find(({ operationId }) => operationId === 'ListPatients');
+  expect(operation && (await ask(operation, names, mixed))).toBe(NOT_ALLOWED);
+  const revoked = { ...callers['an admin']?.headers, ...callers['a revoked key']?.headers };
+  expect(operation && (await ask(operation, names, revoked))).toBe(UNKNOWN);
+});
+
+const TOKEN = 'x-tidepool-session-token';
+const token = (value: string) => ({ [TOKEN]: value });
+const basic = (key: string) => ({ authorization: `Basic ${btoa(`${key}:`)}` });
+const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
+
+async function ask(
+  operation: Operation,
+  path: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>>,
+): Promise<number> {
+  const response = await fetch(harness.url + pathOf(operation, path), {
+    method: operation.method.toUpperCase(),
+    headers: { ...headers },
+  });
+  const text = await response.text();
+  if (response.status === TOKEN_MISSING) expect(text).toBe('{"message":"session token is missing"}');
+  return response.status;
+}
+
+function pathOf({ path }: Operation, values: Readonly<Record<string, string>>): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`the test has nothing for {${name}}`);
+    return value;
+  });
+}
+
+/** An account with a clinic in which there is one of everything. Its owner founded the clinic and then left it. */
+async function newPractice() {
+  const account = await newAccount(harness);
+  const { id: keyId, key } = await account.newKey();
+  const { id: revokedId, key: revokedKey } = await account.newKey();
+  await account.revoke(revokedId);
+  const { id: clinicId = '', shareCode = '' } = await newClinic(harness.withKey(key));
+  const [admin, member, colleague, patient] = [
+    harness.newUser(),
+    harness.newUser(),
+    harness.newUser(),
+    harness.newUser(),
+  ];
+  const service = harness.asService();
+  const params = { path: { clinicId } };
+  for (const [{ userId, email = '' }, role] of [
+    [admin, 'CLINIC_ADMIN'],
+    [member, 'CLINIC_MEMBER'],
+    [colleague, 'CLINIC_MEMBER'],
+  ] as const) {
+    answered(
+      await service.POST('/v1/clinics/{clinicId}/clinicians', { params, body: { id: userId, email, roles: [role] } }),
+    );
+  }
+  answered(
+    await account.owner.api.DELETE('/v1/clinics/{clinicId}/clinicians/{clinicianId}', {
+      params: { path: { clinicId, clinicianId: account.owner.userId } },
+    }),
+  );
+  const tag = answered(await service.POST('/v1/clinics/{clinicId}/patient_tags', { params, body: { name: 'Tag' } }));
+  const site = answered(await service.POST('/v1/clinics/{clinicId}/sites', { params, body: { name: 'Site' } }));
+  const invite = { email: 'new@example.test', roles: ['CLINIC_MEMBER' as const] };
+  const invited = answered(await admin.api.POST('/v1/clinics/{clinicId}/invites/clinicians', { params, body: invite }));
+  const practice = {
+    ...{ account, key, keyId, revokedKey, clinicId, shareCode },
+    ...{ admin: admin.userId, member: member.userId, colleague: colleague.userId, patient: patient.userId },
+    ...{ tagId: tag.id ?? '', siteId: site.id ?? '', inviteId: invited.inviteId ?? '' },
+  };
+  await join(practice, patient.userId);
+  return practice;
+}
+
+/** Makes a user a patient of the clinic. */
+async function join({ clinicId, tagId }: { clinicId: string; tagId: string }, patientId: string): Promise<void> {
+  const body = { permissions: { view: {} }, birthDate: '1990-02-03', fullName: 'Pat', tags: [tagId] };
+  answered(
+    await harness
+      .asService()
+      .POST('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path: { clinicId, patientId } }, body }),
+  );
+}
