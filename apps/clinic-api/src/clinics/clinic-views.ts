@@ -22,7 +22,6 @@ export class ClinicViews {
     const ids = clinics.filter(({ patientTags, sites }) => patientTags.length + sites.length > 0).map(({ _id }) => _id);
     if (ids.length === 0) return () => NO_COUNTS;
     const stripes = await this.models.clinicCounts.find({ clinicId: { $in: ids } }).lean<ClinicCountsDocument[]>();
-    const byClinic = Map.groupBy(stripes, ({ clinicId }) => clinicId.toHexString());
-    return ({ _id }: ClinicDocument) => sumCounts(byClinic.get(_id.toHexString()) ?? []);
+    return ({ _id }: ClinicDocument) => sumCounts(stripes.filter(({ clinicId }) => clinicId.equals(_id)));
   }
 }
