@@ -4,6 +4,7 @@ import { IdentityModule, prepareLocalIdentity } from '@caregate/identity';
 import { MongoModule } from '@caregate/service';
 import { AccountsModule } from './accounts/accounts.module.ts';
 import { ApiKeysModule } from './api-keys/api-keys.module.ts';
+import { AuditModule } from './audit/audit.module.ts';
 import { ClinicsModule } from './clinics/clinics.module.ts';
 import { ClinicianInvitesModule } from './clinician-invites/clinician-invites.module.ts';
 import { CliniciansModule } from './clinicians/clinicians.module.ts';
@@ -14,6 +15,7 @@ import type { ClinicApiConfig } from './config.ts';
 import { CountsModule } from './counts/counts.module.ts';
 import { GateModule } from './gate/gate.module.ts';
 import { ModelsModule } from './models.module.ts';
+import { PatientInvitesModule } from './patient-invites/patient-invites.module.ts';
 import { PatientsModule } from './patients/patients.module.ts';
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { SettingsModule } from './settings/settings.module.ts';
@@ -38,6 +40,7 @@ export class AppModule {
         ModelsModule,
         IdentityModule.forRoot(config),
         GateModule,
+        AuditModule, // outside of idempotency: answers that are given again are recorded too
         IdempotencyModule,
         AccountsModule,
         ApiKeysModule,
@@ -51,6 +54,7 @@ export class AppModule {
         MigrationsModule,
         UsersModule,
         PatientsModule,
+        PatientInvitesModule,
         TideModule,
       ],
       controllers: [SessionsController],

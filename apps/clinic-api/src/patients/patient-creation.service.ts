@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { actingUser, type Caller } from '@caregate/access';
-import { changePatient, normalEmail, type PatientDocument, type UserId } from '@caregate/clinic-model';
+import { changePatient, normalEmail, type PatientDocument, type PatientWrites, type UserId } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
 import { IdentityService, type Profile, type User } from '@caregate/identity';
 import { Conflict, NotFound, Unprocessable } from '@caregate/service';
@@ -43,21 +43,32 @@ export class PatientCreation {
     const userId = userIdText as UserId; // the contract says that it is one, and the legacy clinician's too
     const legacyClinicianId = input.legacyClinicianId as UserId | undefined;
     const newcomer = { userId, permissions: permissionsFrom(input.permissions), ...originOf(input) };
-    return patientView(await this.admitUser(clinicId, newcomer, input, legacyClinicianId));
+    const patientOf = await this.prepare(clinicId, newcomer, input);
+    if (legacyClinicianId === undefined) return patientView(await this.admit(clinicId, patientOf));
+    return patientView(await this.admitMigrated(clinicId, userId, legacyClinicianId, patientOf));
   }
 
-  /** Takes a user in with what the clinic says of them; the rest is taken from their profile. */
-  async admitUser(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView, legacyClinicianId?: UserId): Promise<PatientDocument> {
+  /** A user who has offered to share with the clinic. `along` is done in the same transaction. */
+  async admitUser(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView, along: Along): Promise<void> {
+    await this.admit(clinicId, await this.prepare(clinicId, newcomer, input), along);
+  }
+
+  /** What the clinic says of a user goes before their profile. */
+  private async prepare(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView) {
     const { userId } = newcomer;
     const [clinic, person] = await Promise.all([this.patients.rulesOf(clinicId), this.personOf(userId, input)]);
     const patientOf = ({ sites }: ClinicRules) => ({ tags: [], sites: [], ...person, ...labelsOf(input, sites), ...newcomer });
     await this.admission.assertPossible(clinic, patientOf(clinic), userId);
-    if (legacyClinicianId === undefined) return this.admit(clinicId, patientOf);
-    return this.admitMigrated(clinicId, userId, legacyClinicianId, patientOf);
+    return patientOf;
   }
 
-  private admit(clinicId: Types.ObjectId, patientOf: (rules: ClinicRules) => NewPatient): Promise<PatientDocument> {
-    return inWords(this.patients.change((writes) => this.admission.admit(writes, clinicId, patientOf)));
+  private admit(clinicId: Types.ObjectId, patientOf: (rules: ClinicRules) => NewPatient, along?: Along): Promise<PatientDocument> {
+    return inWords(
+      this.patients.change(async (writes) => {
+        await along?.(writes);
+        return this.admission.admit(writes, clinicId, patientOf);
+      }),
+    );
   }
 
   /** A user who comes from one more legacy clinician is a patient already, and that is no conflict (behaviour, "Patients"). */
@@ -137,6 +148,7 @@ function custodialDetails(input: PatientInput, clinic: ClinicRules, caller: Call
   });
 }
 
+type Along = (writes: PatientWrites) => Promise<void>;
 /** What comes with a user: who they are here, and what they allow. */
 type Newcomer = Pick<NewPatient, 'userId' | 'permissions' | 'isMigrated' | 'attestationSubmitted'>;
 /** What a clinic knows better than a user's profile, or says about them. */

@@ -1,0 +1,48 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLINIC_MODELS, type ClinicModels, type PatientInviteDocument } from '@caregate/clinic-model';
+import type { ClientSession, QueryFilter, Types } from 'mongoose';
+
+/** A clinic with more open invites than this sees the newest ones first. */
+const SHOWN = 100;
+
+/** An invite as its clinic or its patient calls it. */
+export type InviteFilter = { readonly _id: Types.ObjectId } & ({ readonly clinicId: Types.ObjectId } | { readonly userId: string });
+
+@Injectable()
+export class PatientInvitesRepository {
+  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+
+  ofClinic(clinicId: Types.ObjectId): Promise<PatientInviteDocument[]> {
+    return this.newest({ clinicId });
+  }
+
+  ofPatient(userId: PatientInviteDocument['userId']): Promise<PatientInviteDocument[]> {
+    return this.newest({ userId });
+  }
+
+  async get(filter: InviteFilter): Promise<PatientInviteDocument | undefined> {
+    return (await this.models.patientInvites.findOne(plain(filter)).lean<PatientInviteDocument>()) ?? undefined;
+  }
+
+  /** A second open invite of the same patient to the clinic breaks the unique index `one_each`. */
+  async insert(invite: PatientInviteDocument, session: ClientSession): Promise<void> {
+    await this.models.patientInvites.collection.insertOne(invite, { session });
+  }
+
+  /** Says whether the invite was there: of two who answer it at once, one is too late. */
+  async remove(filter: InviteFilter, session?: ClientSession): Promise<boolean> {
+    const { deletedCount } = await this.models.patientInvites.deleteOne(plain(filter), { ...(session && { session }) });
+    return deletedCount === 1;
+  }
+
+  async isPatient(clinicId: Types.ObjectId, userId: PatientInviteDocument['userId'], session: ClientSession): Promise<boolean> {
+    return (await this.models.patients.exists({ clinicId, userId }).session(session)) !== null;
+  }
+
+  private newest(filter: QueryFilter<PatientInviteDocument>): Promise<PatientInviteDocument[]> {
+    return this.models.patientInvites.find(filter).sort({ _id: -1 }).limit(SHOWN).lean<PatientInviteDocument[]>();
+  }
+}
+
+/** Either form names fields of an invite; mongoose's type does not take the union. */
+const plain = (filter: InviteFilter) => filter as QueryFilter<PatientInviteDocument>;
