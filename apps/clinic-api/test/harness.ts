@@ -26,7 +26,10 @@ export interface Harness {
   withKey(apiKey: string): ClinicClient;
   account(caller: { token?: string; apiKey?: string; bearer?: string }): AccountClient;
   /** Any request, for what a typed client refuses to send. */
-  send(path: string, init?: RequestInit & { token?: string }): Promise<{ status: number; body: unknown; headers: Headers }>;
+  send(
+    path: string,
+    init?: RequestInit & { token?: string },
+  ): Promise<{ status: number; body: unknown; headers: Headers }>;
   close(): Promise<void>;
 }
 
@@ -71,7 +74,10 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
 /** `MONGODB_URI` with a database that no other test uses. */
 function databaseOfItsOwn(): string {
   const server = process.env.MONGODB_URI;
-  if (!server) throw new Error('MONGODB_URI is needed: the server that the test may use, such as mongodb://127.0.0.1:27017/?replicaSet=rs0');
+  if (!server)
+    throw new Error(
+      'MONGODB_URI is needed: the server that the test may use, such as mongodb://127.0.0.1:27017/?replicaSet=rs0',
+    );
   const uri = new URL(server);
   uri.pathname = `/clinic_test_${randomBytes(6).toString('hex')}`;
   return uri.href;
@@ -120,7 +126,10 @@ export function answered<T>({ data, error, response }: { data?: T; error?: unkno
 export const statusOf = ({ response }: { response: Response }) => response.status;
 
 /** Creates a clinic as this user and gives it. */
-export async function newClinic(api: ClinicClient, given: { name?: string; country?: string; preferredBgUnits?: 'mg/dL' | 'mmol/L' } = {}) {
+export async function newClinic(
+  api: ClinicClient,
+  given: { name?: string; country?: string; preferredBgUnits?: 'mg/dL' | 'mmol/L' } = {},
+) {
   const body = { name: 'Harbour Clinic', preferredBgUnits: 'mg/dL' as const, country: 'US', ...given };
   return answered(await api.POST('/v1/clinics', { body }));
 }

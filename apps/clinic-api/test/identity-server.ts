@@ -101,12 +101,18 @@ export class IdentityServer {
 
   private find(idOrEmail: string | undefined): TestUser | undefined {
     const wanted = idOrEmail?.toLowerCase();
-    return this.users.get(wanted ?? '') ?? [...this.users.values()].find(({ email }) => email?.toLowerCase() === wanted);
+    return (
+      this.users.get(wanted ?? '') ?? [...this.users.values()].find(({ email }) => email?.toLowerCase() === wanted)
+    );
   }
 
   private static readonly serverLogin = (): Answer => ({ status: 200, headers: { [TOKEN_HEADER]: 'server:caregate' } });
 
-  static readonly routes: readonly (readonly [string, string, (this: IdentityServer, asked: Asked) => Answer | Promise<Answer>])[] = [
+  static readonly routes: readonly (readonly [
+    string,
+    string,
+    (this: IdentityServer, asked: Asked) => Answer | Promise<Answer>,
+  ])[] = [
     ['POST', 'serverlogin', IdentityServer.serverLogin],
     [
       'GET',
@@ -156,7 +162,9 @@ export class IdentityServer {
       'access/groups/*',
       function ({ parts }) {
         const to = `/${parts[2]}`;
-        const sets = [...this.sharing].filter(([key]) => key.endsWith(to)).map(([key, set]) => [key.slice(0, -to.length), set]);
+        const sets = [...this.sharing]
+          .filter(([key]) => key.endsWith(to))
+          .map(([key, set]) => [key.slice(0, -to.length), set]);
         return { status: 200, body: Object.fromEntries(sets) };
       },
     ],

@@ -11,7 +11,9 @@ export interface ClinicCounts {
   readonly plan: number;
   readonly tags: Readonly<Record<string, number>>;
   readonly sites: Readonly<Record<string, number>>;
-  readonly providers: Readonly<Record<string, { readonly total: number; readonly states: Readonly<Record<string, number>> }>>;
+  readonly providers: Readonly<
+    Record<string, { readonly total: number; readonly states: Readonly<Record<string, number>> }>
+  >;
 }
 
 /** So many small documents share a clinic's counts, so that parallel writers seldom meet (design, decision 3). */
@@ -43,7 +45,9 @@ function countedPaths(patient: Counted, isDemo: (userId: string) => boolean): st
   const sources = patient.dataSources ?? [];
   const inPlan = !demo && !sources.some((source) => source.providerName === PROVIDER_OUTSIDE_PLAN);
   const providers = new Set(sources.map((source) => source.providerName));
-  const states = new Set(sources.map((source) => `${pathSegment(source.providerName)}.states.${pathSegment(source.state)}`));
+  const states = new Set(
+    sources.map((source) => `${pathSegment(source.providerName)}.states.${pathSegment(source.state)}`),
+  );
   return [
     'total',
     ...(demo ? ['demo'] : []),
@@ -90,7 +94,7 @@ export async function holdPatientWrites(
   const stripes = Array.from({ length: STRIPES }, (_, stripe) => ({
     updateOne: {
       filter: { _id: stripeId(clinicId, stripe) as never }, // as in `addToCounts`
-      update: { $inc: { turn: 1 }, $setOnInsert: { clinicId } },
+      update: { $inc: { turn: 1 }, $setOnInsert: { clinicId }, $unset: { waitUntil: 1 } },
       upsert: true,
     },
   }));
@@ -98,18 +102,33 @@ export async function holdPatientWrites(
 }
 
 const LONGEST_WAIT_MS = 2_000;
+const ASK_AGAIN_MS = 1_000;
 
 /**
  * Asks transactions that write patients of the clinic to give way for at most two seconds, so that one that wants to hold them all
- * out comes through however many they are. They are repeated by the driver. Outside of any transaction.
+ * out comes through however many they are; they are repeated by the driver. Outside of any transaction.
+ * The one that comes through ends the waiting.
  */
-export async function askPatientWritesToWait(models: Pick<ClinicModels, 'clinicCounts'>, clinicId: Types.ObjectId): Promise<void> {
-  await models.clinicCounts.updateMany({ clinicId }, { $set: { waitUntil: new Date(Date.now() + LONGEST_WAIT_MS) } });
+export async function askPatientWritesToWait(
+  models: Pick<ClinicModels, 'clinicCounts'>,
+  clinicId: Types.ObjectId,
+): Promise<void> {
+  const now = Date.now();
+  // Stripes that wait already are not touched: it would only disturb another that is about to come through.
+  const notWaiting = { waitUntil: { $not: { $gt: new Date(now + ASK_AGAIN_MS) } } };
+  const change = { $set: { waitUntil: new Date(now + LONGEST_WAIT_MS) } };
+  await models.clinicCounts.collection.updateMany({ clinicId, ...notWaiting }, change);
 }
 
-/** Takes that back. */
-export async function letPatientWritesGoOn(models: Pick<ClinicModels, 'clinicCounts'>, clinicId: Types.ObjectId): Promise<void> {
-  await models.clinicCounts.updateMany({ clinicId }, { $unset: { waitUntil: 1 } });
+/** Takes that back, when nothing came of it. */
+export async function letPatientWritesGoOn(
+  models: Pick<ClinicModels, 'clinicCounts'>,
+  clinicId: Types.ObjectId,
+): Promise<void> {
+  await models.clinicCounts.collection.updateMany(
+    { clinicId, waitUntil: { $exists: true } },
+    { $unset: { waitUntil: 1 } },
+  );
 }
 
 /** What the driver repeats a transaction for. */

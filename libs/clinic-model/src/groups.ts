@@ -14,14 +14,22 @@ export interface GroupWrites {
 }
 
 /** Puts a tag on these patients, or on all of the clinic; those that carry it already are left as they are. */
-export async function assignTag(writes: GroupWrites, tag: Types.ObjectId, userIds?: readonly string[]): Promise<number> {
+export async function assignTag(
+  writes: GroupWrites,
+  tag: Types.ObjectId,
+  userIds?: readonly string[],
+): Promise<number> {
   const tagged = await updatePatients(writes, { ...among(userIds), tags: { $ne: tag } }, { $push: { tags: tag } });
   await count(writes, { [`tags.${tag.toHexString()}`]: tagged });
   return tagged;
 }
 
 /** Takes a tag from these patients, or from all of the clinic, also when the clinic itself has it no longer. */
-export async function removeTag(writes: GroupWrites, tag: Types.ObjectId, userIds?: readonly string[]): Promise<number> {
+export async function removeTag(
+  writes: GroupWrites,
+  tag: Types.ObjectId,
+  userIds?: readonly string[],
+): Promise<number> {
   const removed = await updatePatients(writes, { ...among(userIds), tags: tag }, { $pull: { tags: tag } });
   await count(writes, { [`tags.${tag.toHexString()}`]: -removed });
   return removed;
@@ -59,7 +67,10 @@ export async function moveSite(writes: GroupWrites, from: Types.ObjectId, to: Si
  * Drops the counts of groups that no patient is in any more, in every stripe. Under `holdPatientWrites`, which has the stripes anyway;
  * otherwise the parts of a sum of nothing would pile up as groups come and go.
  */
-export async function forgetCounts({ models, session, clinicId }: GroupWrites, paths: readonly string[]): Promise<void> {
+export async function forgetCounts(
+  { models, session, clinicId }: GroupWrites,
+  paths: readonly string[],
+): Promise<void> {
   await models.clinicCounts.collection.updateMany(
     { clinicId },
     { $unset: Object.fromEntries(paths.map((path) => [path, 1])) },

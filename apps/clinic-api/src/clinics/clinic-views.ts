@@ -1,5 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicCountsDocument, type ClinicDocument, type ClinicModels, sumCounts } from '@caregate/clinic-model';
+import {
+  CLINIC_MODELS,
+  type ClinicCountsDocument,
+  type ClinicDocument,
+  type ClinicModels,
+  sumCounts,
+} from '@caregate/clinic-model';
 import { clinicView, NO_COUNTS } from './clinic.view.ts';
 
 /** Clinics as clients see them, with how many patients each tag and site has. */
@@ -22,6 +28,8 @@ export class ClinicViews {
     const ids = clinics.filter(({ patientTags, sites }) => patientTags.length + sites.length > 0).map(({ _id }) => _id);
     if (ids.length === 0) return () => NO_COUNTS;
     const stripes = await this.models.clinicCounts.find({ clinicId: { $in: ids } }).lean<ClinicCountsDocument[]>();
-    return ({ _id }: ClinicDocument) => sumCounts(stripes.filter(({ clinicId }) => clinicId.equals(_id)));
+    const byClinic = new Map(ids.map((id): [string, ClinicCountsDocument[]] => [id.toHexString(), []]));
+    for (const stripe of stripes) byClinic.get(stripe.clinicId.toHexString())?.push(stripe);
+    return ({ _id }: ClinicDocument) => sumCounts(byClinic.get(_id.toHexString()) ?? []);
   }
 }

@@ -2,7 +2,16 @@ import type { ClinicCounts, ClinicDocument, PatientTag, Site } from '@caregate/c
 import { tierDescription } from './tiers.ts';
 
 /** What a legacy clinic must have told before its patients can be migrated (behaviour, "Clinics"). */
-const PROFILE = ['address', 'city', 'clinicType', 'country', 'name', 'postalCode', 'preferredBgUnits', 'state'] as const;
+const PROFILE = [
+  'address',
+  'city',
+  'clinicType',
+  'country',
+  'name',
+  'postalCode',
+  'preferredBgUnits',
+  'state',
+] as const;
 
 /** Says whether a legacy clinic has told enough about itself. */
 export const hasCompleteProfile = (clinic: ClinicDocument) =>

@@ -24,18 +24,31 @@ describe('a new clinic', () => {
   test('has its creator as admin, under the name and email that the identity service knows, and the demo patient', async () => {
     const ann = harness.newUser({ email: 'Ann@Example.Test', profile: { fullName: 'Ann Admin' } });
     const { id } = await newClinic(ann.api);
-    const clinicians = answered(await ann.api.GET('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId: id } } }));
-    expect(clinicians).toMatchObject([{ id: ann.userId, email: 'ann@example.test', name: 'Ann Admin', roles: ['CLINIC_ADMIN'] }]);
+    const clinicians = answered(
+      await ann.api.GET('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId: id } } }),
+    );
+    expect(clinicians).toMatchObject([
+      { id: ann.userId, email: 'ann@example.test', name: 'Ann Admin', roles: ['CLINIC_ADMIN'] },
+    ]);
     const path = { clinicId: id, patientId: demo };
     const patient = answered(await ann.api.GET('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path } }));
-    expect(patient).toMatchObject({ fullName: 'Demo Dan', birthDate: '1980-01-02', mrn: 'D-1', permissions: { view: {} } });
-    const count = answered(await ann.api.GET('/v1/clinics/{clinicId}/patient_count', { params: { path: { clinicId: id } } }));
+    expect(patient).toMatchObject({
+      fullName: 'Demo Dan',
+      birthDate: '1980-01-02',
+      mrn: 'D-1',
+      permissions: { view: {} },
+    });
+    const count = answered(
+      await ann.api.GET('/v1/clinics/{clinicId}/patient_count', { params: { path: { clinicId: id } } }),
+    );
     expect(count).toEqual({ total: 1, demo: 1, plan: 0 });
   });
 
   test('is not made for someone without a user account', async () => {
     const before = await harness.models.clinics.countDocuments();
-    const answer = await harness.asUser(newUserId()).POST('/v1/clinics', { body: { name: 'X', preferredBgUnits: 'mg/dL' } });
+    const answer = await harness
+      .asUser(newUserId())
+      .POST('/v1/clinics', { body: { name: 'X', preferredBgUnits: 'mg/dL' } });
     expect(statusOf(answer)).toBe(404);
     expect(await harness.models.clinics.countDocuments()).toBe(before);
   });
@@ -45,7 +58,8 @@ describe('a new clinic', () => {
     const stranger = harness.newUser();
     const keys = await Promise.all([owner, stranger].map((user) => keyOfNewAccount(user)));
     const { id } = await newClinic(owner.api);
-    const read = (apiKey = '') => harness.withKey(apiKey).GET('/v1/clinics/{clinicId}', { params: { path: { clinicId: id } } });
+    const read = (apiKey = '') =>
+      harness.withKey(apiKey).GET('/v1/clinics/{clinicId}', { params: { path: { clinicId: id } } });
     expect(statusOf(await read(keys[0]))).toBe(200);
     expect(statusOf(await read(keys[1]))).toBe(403);
     const made = answered(
@@ -60,7 +74,9 @@ describe('a new clinic', () => {
     const taken = 'AAAA-BBBB-CCCC';
     let drawn = 0;
     // Each code is offered to three, as if the alphabet were very small.
-    const draw = jest.spyOn(codes, 'draw').mockImplementation(() => taken.replace(/.$/, String.fromCharCode(68 + Math.floor(drawn++ / 3))));
+    const draw = jest
+      .spyOn(codes, 'draw')
+      .mockImplementation(() => taken.replace(/.$/, String.fromCharCode(68 + Math.floor(drawn++ / 3))));
     const { api } = harness.newUser();
     const clinics = await Promise.all(Array.from({ length: 6 }, () => newClinic(api)));
     draw.mockRestore();
@@ -72,7 +88,11 @@ describe('a new clinic', () => {
 describe('the list of clinics', () => {
   test('can be limited to a time of creation, to pages, and to hospital records', async () => {
     const { api } = harness.newUser();
-    const made = [await newClinic(api, { name: 'One' }), await newClinic(api, { name: 'Two' }), await newClinic(api, { name: 'Three' })];
+    const made = [
+      await newClinic(api, { name: 'One' }),
+      await newClinic(api, { name: 'Two' }),
+      await newClinic(api, { name: 'Three' }),
+    ];
     const [one, two, three] = made.map(({ createdTime }) => createdTime);
     const names = async (query: object) => (await find({ createdTimeStart: one, ...query })).map(({ name }) => name);
     expect(await names({})).toEqual(['One', 'Two', 'Three']);
@@ -103,17 +123,33 @@ describe('an update', () => {
     const { api } = harness.newUser();
     const { id, shareCode, createdTime } = await newClinic(api);
     const params = { path: { clinicId: id } };
-    const body = { name: 'New', preferredBgUnits: 'mmol/L', city: 'Fremantle', tier: 'tier0400', shareCode: 'ZZZZ-ZZZZ-ZZZZ', isMigrated: false };
+    const body = {
+      name: 'New',
+      preferredBgUnits: 'mmol/L',
+      city: 'Fremantle',
+      tier: 'tier0400',
+      shareCode: 'ZZZZ-ZZZZ-ZZZZ',
+      isMigrated: false,
+    };
     // The typed client would refuse the last three.
     const updated = answered(await api.PUT('/v1/clinics/{clinicId}', { params, body: body as never }));
-    expect(updated).toMatchObject({ name: 'New', city: 'Fremantle', country: 'US', tier: 'tier0100', shareCode, createdTime });
+    expect(updated).toMatchObject({
+      name: 'New',
+      city: 'Fremantle',
+      country: 'US',
+      tier: 'tier0100',
+      shareCode,
+      createdTime,
+    });
     expect(updated.canMigrate).toBe(false);
     expect(await get(id)).toEqual(updated);
   });
 
   test('of a clinic that does not exist is answered with 404', async () => {
     const params = { path: { clinicId: '0'.repeat(24) } };
-    const answer = await harness.asService().PUT('/v1/clinics/{clinicId}', { params, body: { name: 'X', preferredBgUnits: 'mg/dL' } });
+    const answer = await harness
+      .asService()
+      .PUT('/v1/clinics/{clinicId}', { params, body: { name: 'X', preferredBgUnits: 'mg/dL' } });
     expect(statusOf(answer)).toBe(404);
   });
 });
@@ -126,8 +162,18 @@ describe('deletion', () => {
     const { models } = harness;
     const clinicId = (await models.clinicTombstones.findOne({ deletedBy: ann.userId }).lean())?.document._id;
     expect(clinicId?.toHexString()).toBe(id);
-    expect(await models.clinicianTombstones.collection.countDocuments({ 'document.clinicId': clinicId, deletedBy: ann.userId })).toBe(1);
-    expect(await models.patientTombstones.collection.countDocuments({ 'document.clinicId': clinicId, 'document.userId': demo })).toBe(1);
+    expect(
+      await models.clinicianTombstones.collection.countDocuments({
+        'document.clinicId': clinicId,
+        deletedBy: ann.userId,
+      }),
+    ).toBe(1);
+    expect(
+      await models.patientTombstones.collection.countDocuments({
+        'document.clinicId': clinicId,
+        'document.userId': demo,
+      }),
+    ).toBe(1);
     for (const left of [models.clinicians, models.patients, models.clinicCounts]) {
       expect(await left.collection.countDocuments({ clinicId })).toBe(0);
     }
@@ -160,7 +206,11 @@ async function keyOfNewAccount({ userId, email }: { userId: string; email?: stri
       body: {
         subdomain: `practice-${userId}`,
         name: 'Practice',
-        owner: { email: email ?? '', fullName: 'Owner', passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g' },
+        owner: {
+          email: email ?? '',
+          fullName: 'Owner',
+          passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g',
+        },
       },
     }),
   );

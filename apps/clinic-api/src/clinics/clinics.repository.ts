@@ -56,7 +56,10 @@ export class ClinicsRepository {
    * Tried at once; only when others are in the way are they asked to wait.
    * @throws {NotFound} when there is no such clinic
    */
-  async alone<T>(clinicIdText: string, work: (clinic: ClinicDocument, session: ClientSession) => Promise<T>): Promise<T> {
+  async alone<T>(
+    clinicIdText: string,
+    work: (clinic: ClinicDocument, session: ClientSession) => Promise<T>,
+  ): Promise<T> {
     const { models } = this;
     const clinicId = idOf(clinicIdText);
     let attempts = 0;
@@ -67,8 +70,9 @@ export class ClinicsRepository {
         const clinic = await takeTurn({ models, session }, clinicId);
         return work(clinic ?? noClinic(), session);
       });
-    } finally {
+    } catch (error) {
       if (attempts > 1) await letPatientWritesGoOn(models, clinicId);
+      throw error;
     }
   }
 
@@ -77,7 +81,10 @@ export class ClinicsRepository {
   }
 
   /** Oldest first. */
-  list({ shareCode, createdTimeStart, createdTimeEnd, ehrEnabled }: ClinicFilter, { limit = DEFAULT_LIMIT, offset = 0 }: Page) {
+  list(
+    { shareCode, createdTimeStart, createdTimeEnd, ehrEnabled }: ClinicFilter,
+    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+  ) {
     const created = {
       ...(createdTimeStart !== undefined && { $gte: new Date(createdTimeStart) }),
       ...(createdTimeEnd !== undefined && { $lt: new Date(createdTimeEnd) }),

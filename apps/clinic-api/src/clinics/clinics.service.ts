@@ -76,7 +76,10 @@ export class ClinicsService {
     await this.clinics.update(clinicId, { $set: { tier } });
   }
 
-  async suppressNotifications(clinicId: string, suppressedNotifications: { patientClinicInvitation?: boolean }): Promise<void> {
+  async suppressNotifications(
+    clinicId: string,
+    suppressedNotifications: { patientClinicInvitation?: boolean },
+  ): Promise<void> {
     await this.clinics.update(clinicId, { $set: { suppressedNotifications } });
   }
 
@@ -104,13 +107,18 @@ export class ClinicsService {
     await this.clinics.remove(clinicId, session);
   }
 
-  private async removeDemoPatient({ _id: clinicId }: ClinicDocument, deletedBy: string, session: ClientSession): Promise<void> {
+  private async removeDemoPatient(
+    { _id: clinicId }: ClinicDocument,
+    deletedBy: string,
+    session: ClientSession,
+  ): Promise<void> {
     const { models, demoPatient } = this;
     const patients = await models.patients.find({ clinicId }).limit(2).session(session).lean<PatientDocument[]>();
     if (!patients.every(({ userId }) => demoPatient.isDemo(userId))) {
       throw new BadRequest('bad request: the clinic has patients; remove them before deleting the clinic');
     }
-    for (const patient of patients) await removePatient({ models, session, isDemo: demoPatient.isDemo }, patient, deletedBy);
+    for (const patient of patients)
+      await removePatient({ models, session, isDemo: demoPatient.isDemo }, patient, deletedBy);
   }
 }
 

@@ -10,7 +10,7 @@ export class DemoPatient {
   constructor(
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
     @Inject(LOGGER) private readonly logger: Logger,
-    private readonly identity: IdentityService,
+    @Inject(IdentityService) private readonly identity: IdentityService,
   ) {}
 
   readonly isDemo = (userId: string) => userId === this.config.DEMO_PATIENT_USER_ID;

@@ -49,10 +49,10 @@ export class ClinicFounding {
   constructor(
     @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
-    private readonly identity: IdentityService,
-    private readonly clinics: ClinicsRepository,
-    private readonly demoPatient: DemoPatient,
-    private readonly shareCodes: ShareCodes,
+    @Inject(IdentityService) private readonly identity: IdentityService,
+    @Inject(ClinicsRepository) private readonly clinics: ClinicsRepository,
+    @Inject(DemoPatient) private readonly demoPatient: DemoPatient,
+    @Inject(ShareCodes) private readonly shareCodes: ShareCodes,
   ) {}
 
   /** @throws {NotFound} when the creator has no user account */

@@ -14,7 +14,11 @@ describe('which limits a clinic has', () => {
     ['one with a limit of its own', { ...free, patientCountSettings: { hardLimit: { plan: 3 } } }, 3],
     ['one with a limit of none', { ...free, patientCountSettings: { hardLimit: { plan: 0 } } }, 0],
     ['one that was freed of it', { ...free, patientCountSettings: {} }, undefined],
-    ['a limit of its own, but paying', { tier: 'tier0400', patientCountSettings: { hardLimit: { plan: 3 } } }, undefined],
+    [
+      'a limit of its own, but paying',
+      { tier: 'tier0400', patientCountSettings: { hardLimit: { plan: 3 } } },
+      undefined,
+    ],
   ])('%s', (_name, clinic, limit) => {
     expect(hardLimitAt(now, clinic, 250)).toBe(limit);
   });

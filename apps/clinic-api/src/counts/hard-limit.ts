@@ -28,7 +28,9 @@ export function hardLimitAt(moment: Date, clinic: Limited, defaultLimit: number)
  */
 export function assertRoom(planPatients: number, hardLimit: number | undefined): void {
   if (hardLimit !== undefined && planPatients >= hardLimit) {
-    throw new PaymentRequired(`payment required: patient count exceeds limit: the clinic has its ${hardLimit} patients; a higher tier allows more`);
+    throw new PaymentRequired(
+      `payment required: patient count exceeds limit: the clinic has its ${hardLimit} patients; a higher tier allows more`,
+    );
   }
 }
 

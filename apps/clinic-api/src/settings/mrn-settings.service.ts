@@ -33,7 +33,11 @@ export class MrnSettingsService {
 
   private async guardMrns(clinicId: Types.ObjectId, unique: boolean, session: ClientSession): Promise<void> {
     if (!unique) {
-      await this.models.patients.collection.updateMany({ clinicId, uniqueMrn: { $exists: true } }, { $unset: { uniqueMrn: 1 } }, { session });
+      await this.models.patients.collection.updateMany(
+        { clinicId, uniqueMrn: { $exists: true } },
+        { $unset: { uniqueMrn: 1 } },
+        { session },
+      );
       return;
     }
     const shared = await this.countShared(clinicId, session);

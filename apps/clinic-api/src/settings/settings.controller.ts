@@ -47,7 +47,10 @@ export class SettingsController {
   }
 
   @ClinicOperation('UpdateMembershipRestrictions')
-  updateMembershipRestrictions(@Param('clinicId') clinicId: string, @Body() sent: ClinicInputs['MembershipRestrictions']) {
+  updateMembershipRestrictions(
+    @Param('clinicId') clinicId: string,
+    @Body() sent: ClinicInputs['MembershipRestrictions'],
+  ) {
     return this.settings.updateMembershipRestrictions(clinicId, sent);
   }
 }

@@ -5,5 +5,9 @@ import { MrnSettingsService } from './mrn-settings.service.ts';
 import { SettingsController } from './settings.controller.ts';
 import { SettingsService } from './settings.service.ts';
 
-@Module({ imports: [ClinicsModule, CountsModule], controllers: [SettingsController], providers: [SettingsService, MrnSettingsService] })
+@Module({
+  imports: [ClinicsModule, CountsModule],
+  controllers: [SettingsController],
+  providers: [SettingsService, MrnSettingsService],
+})
 export class SettingsModule {}

@@ -34,7 +34,9 @@ export class SettingsService {
     if (![hardLimit, softLimit].every((limit) => !limit || isPossible(limit))) {
       throw new BadRequest('bad request: a limit ends before it begins; endDate must not be before startDate');
     }
-    return patientCountView(this.planLimit.limitsOf(await this.clinics.update(clinicId, { $set: { patientCountSettings } })));
+    return patientCountView(
+      this.planLimit.limitsOf(await this.clinics.update(clinicId, { $set: { patientCountSettings } })),
+    );
   }
 
   async membershipRestrictions(clinicId: string) {
@@ -49,7 +51,10 @@ export class SettingsService {
 
 type SentLimit = NonNullable<ClinicInputs['PatientCountSettings']['hardLimit']>;
 
-const patientCountSettingsOf = ({ hardLimit, softLimit }: ClinicInputs['PatientCountSettings']): PatientCountSettings => ({
+const patientCountSettingsOf = ({
+  hardLimit,
+  softLimit,
+}: ClinicInputs['PatientCountSettings']): PatientCountSettings => ({
   ...(hardLimit && { hardLimit: limitOf(hardLimit) }),
   ...(softLimit && { softLimit: limitOf(softLimit) }),
 });
@@ -75,4 +80,11 @@ const limitView = ({ plan, startDate, endDate }: PatientCountLimit) => ({
 const withoutMilliseconds = (time: Date) => time.toISOString().replace(/\.000Z$/, 'Z');
 
 const restrictionsView = (restrictions: readonly MembershipRestriction[] = []) =>
-  restrictions.length > 0 ? { restrictions: restrictions.map(({ emailDomain, requiredIdp }) => ({ emailDomain, requiredIdp: requiredIdp || undefined })) } : {};
+  restrictions.length > 0
+    ? {
+        restrictions: restrictions.map(({ emailDomain, requiredIdp }) => ({
+          emailDomain,
+          requiredIdp: requiredIdp || undefined,
+        })),
+      }
+    : {};

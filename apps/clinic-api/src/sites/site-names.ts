@@ -18,7 +18,8 @@ export const isFull = (sites: readonly Site[]) => sites.length >= MOST_SITES;
 
 /** @throws {Unprocessable} when the clinic has as many sites as it may have */
 export function assertRoomForSite(sites: readonly Site[]): void {
-  if (isFull(sites)) throw new Unprocessable(`constraint violation: the clinic already has the maximum number of ${MOST_SITES} sites`);
+  if (isFull(sites))
+    throw new Unprocessable(`constraint violation: the clinic already has the maximum number of ${MOST_SITES} sites`);
 }
 
 /** The name itself when it is free, else with ` (2)`, ` (3)`, … behind it (behaviour, "Patients"). */

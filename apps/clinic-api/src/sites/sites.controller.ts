@@ -23,7 +23,11 @@ export class SitesController {
   }
 
   @ClinicOperation('MergeSite')
-  merge(@Param('clinicId') clinicId: string, @Param('siteId') siteId: string, @Body() { id }: ClinicInputs['SiteReference']) {
+  merge(
+    @Param('clinicId') clinicId: string,
+    @Param('siteId') siteId: string,
+    @Body() { id }: ClinicInputs['SiteReference'],
+  ) {
     return this.sites.merge(clinicId, siteId, id);
   }
 

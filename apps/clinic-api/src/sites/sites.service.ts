@@ -78,9 +78,14 @@ export class SitesService {
   convertTag(clinicId: string, tagId: string) {
     return this.clinics.alone(clinicId, async (clinic, session) => {
       const tag = tagOf(clinic, tagId);
-      if (isFull(clinic.sites)) throw new Conflict('the clinic already has the maximum number of sites; delete or merge some first');
+      if (isFull(clinic.sites))
+        throw new Conflict('the clinic already has the maximum number of sites; delete or merge some first');
       const site: Site = { _id: newObjectId(), name: freeName(clinic.sites, tag.name) };
-      await this.clinics.update(clinicId, { $set: { ...withoutTag(clinic, tag), sites: [...clinic.sites, site] } }, session);
+      await this.clinics.update(
+        clinicId,
+        { $set: { ...withoutTag(clinic, tag), sites: [...clinic.sites, site] } },
+        session,
+      );
       const writes = this.writes(clinic, session);
       await turnTagIntoSite(writes, tag._id, site);
       await forgetCounts(writes, [`tags.${tagId}`]);
@@ -92,7 +97,11 @@ export class SitesService {
     return siteView(site, await readCounts(this.models, _id, session));
   }
 
-  private readonly writes = ({ _id: clinicId }: ClinicDocument, session: ClientSession) => ({ models: this.models, session, clinicId });
+  private readonly writes = ({ _id: clinicId }: ClinicDocument, session: ClientSession) => ({
+    models: this.models,
+    session,
+    clinicId,
+  });
 }
 
 const siteOf = ({ sites }: ClinicDocument, siteId: string) => sites.find(({ _id }) => _id.toHexString() === siteId);

@@ -4,9 +4,12 @@ import { assertNameIsFree, assertRoomForTag } from './tag-names.ts';
 
 const tag = (name: string): PatientTag => ({ _id: newObjectId(), name });
 
-test.each(['High Risk', 'high RISK', 'HighRisk', ' high  risk ', 'HIGH\tRISK'])('%j is taken by "High Risk"', (name) => {
-  expect(() => assertNameIsFree([tag('Other'), tag('High Risk')], name)).toThrow(Conflict);
-});
+test.each(['High Risk', 'high RISK', 'HighRisk', ' high  risk ', 'HIGH\tRISK'])(
+  '%j is taken by "High Risk"',
+  (name) => {
+    expect(() => assertNameIsFree([tag('Other'), tag('High Risk')], name)).toThrow(Conflict);
+  },
+);
 
 test('letters that only look different are the same', () => {
   expect(() => assertNameIsFree([tag('Caf\u00e9')], 'Cafe\u0301')).toThrow(Conflict);

@@ -18,6 +18,8 @@ export function assertNameIsFree(tags: readonly PatientTag[], name: string, own?
 /** @throws {Unprocessable} when the clinic has as many tags as it may have */
 export function assertRoomForTag(tags: readonly PatientTag[]): void {
   if (tags.length >= MOST_TAGS) {
-    throw new Unprocessable(`constraint violation: the clinic already has the maximum number of ${MOST_TAGS} patient tags`);
+    throw new Unprocessable(
+      `constraint violation: the clinic already has the maximum number of ${MOST_TAGS} patient tags`,
+    );
   }
 }

@@ -15,7 +15,11 @@ export class TagsController {
   }
 
   @ClinicOperation('UpdatePatientTag')
-  rename(@Param('clinicId') clinicId: string, @Param('patientTagId') tagId: string, @Body() { name }: ClinicInputs['PatientTag']) {
+  rename(
+    @Param('clinicId') clinicId: string,
+    @Param('patientTagId') tagId: string,
+    @Body() { name }: ClinicInputs['PatientTag'],
+  ) {
     return this.tags.rename(clinicId, tagId, name);
   }
 

@@ -70,7 +70,10 @@ export class TagsService {
     });
   }
 
-  private inClinic(clinicId: string, work: (clinic: ClinicDocument, writes: GroupWrites) => Promise<void>): Promise<void> {
+  private inClinic(
+    clinicId: string,
+    work: (clinic: ClinicDocument, writes: GroupWrites) => Promise<void>,
+  ): Promise<void> {
     return inTransaction(this.connection, async (session: ClientSession) => {
       const clinic = await this.clinics.get(clinicId, session);
       await work(clinic, { models: this.models, session, clinicId: clinic._id });
