@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
 import { LOGGER, type Logger, Metrics } from '@caregate/service';
 import type { AccountDocument } from './account.ts';
@@ -8,6 +9,9 @@ import { ShardClient, type Provisioned } from './shard-client.service.ts';
 export const CLAIM_MS = 6_000;
 const PAUSE_MS = 500;
 const LONGEST_WAIT_MS = 60_000;
+const FORGET_EVERY_MS = 60_000;
+/** So many accounts are told of at once, so that a shard that does not answer does not hold up the others. */
+const AT_ONCE = 8;
 
 /**
  * Tells the shards of their accounts. A sign-up tries at once; what fails then, or what a crash of either side left undone,
@@ -16,9 +20,9 @@ const LONGEST_WAIT_MS = 60_000;
 @Injectable()
 export class ProvisioningService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly outcomes;
-  private readonly stopped = Promise.withResolvers<void>();
+  private readonly leaving = new AbortController();
   private running: Promise<void> = Promise.resolve();
-  private leaving = false;
+  private forgetAgain = 0;
 
   constructor(
     private readonly accounts: AccountsRepository,
@@ -36,30 +40,29 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.leaving = true;
-    this.stopped.resolve();
+    this.leaving.abort();
     await this.running;
   }
 
   /** One attempt for an account that the caller has claimed. */
   async provision(account: AccountDocument): Promise<Provisioned> {
-    const { _id, shard, pending } = account;
+    const { _id, shard, pending } = account; // `shard` in a log line would be that of the app
     if (!pending) return { outcome: 'done' };
     const result = await this.shard.provision(account, pending);
     this.outcomes.inc({ outcome: result.outcome });
     if (result.outcome === 'done') {
       await this.accounts.activate(_id);
-      this.logger.info({ accountId: _id, shard }, 'the account is active');
+      this.logger.info({ accountId: _id, home: shard }, 'the account is active');
     } else if (result.outcome === 'refused') {
       await this.accounts.remove(_id);
       this.logger.error(
-        { accountId: _id, shard, status: result.status },
+        { accountId: _id, home: shard, status: result.status },
         'the shard refused the account; it is given up',
       );
     } else {
       await this.accounts.postpone(_id, new Date(Date.now() + waitAfter(pending.attempts)));
       this.logger.warn(
-        { accountId: _id, shard, fault: result.fault },
+        { accountId: _id, home: shard, fault: result.fault },
         'the shard could not be told of the account; trying again later',
       );
     }
@@ -67,15 +70,23 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
   }
 
   private async run(): Promise<void> {
-    while (!this.leaving) {
+    while (!this.left) {
       try {
-        while (!this.leaving && (await this.takeUpOne()));
-        await this.accounts.forgetRepeats(new Date());
+        await Promise.all(Array.from({ length: AT_ONCE }, () => this.takeUpAll()));
+        await this.forgetRepeats();
       } catch (error) {
         this.logger.debug({ err: error }, 'pending accounts could not be read; trying again');
       }
-      await this.pause();
+      await setTimeout(PAUSE_MS, undefined, { signal: this.leaving.signal }).catch(() => undefined);
     }
+  }
+
+  private get left(): boolean {
+    return this.leaving.signal.aborted;
+  }
+
+  private async takeUpAll(): Promise<void> {
+    while (!this.left && (await this.takeUpOne()));
   }
 
   private async takeUpOne(): Promise<boolean> {
@@ -85,11 +96,10 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
     return account !== undefined;
   }
 
-  private async pause(): Promise<void> {
-    const timer = Promise.withResolvers<void>();
-    const timeout = setTimeout(timer.resolve, PAUSE_MS);
-    await Promise.race([timer.promise, this.stopped.promise]);
-    clearTimeout(timeout);
+  private async forgetRepeats(): Promise<void> {
+    if (Date.now() < this.forgetAgain) return;
+    await this.accounts.forgetRepeats(new Date());
+    this.forgetAgain = Date.now() + FORGET_EVERY_MS;
   }
 }
 
