@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { assertAllowed, type Caller, isOpenToEverybody, type PathParameters } from '@caregate/access';
 import { IdentityService } from '@caregate/identity';
-import { BadRequest, CONFIG, type ServedOperation, Unauthorized } from '@caregate/service';
+import { BadRequest, CONFIG, Forbidden, type ServedOperation, Unauthorized } from '@caregate/service';
 import { ApiKeysService } from '../api-keys/api-keys.service.ts';
 import type { ClinicApiConfig } from '../config.ts';
 import { ShardFacts } from './facts.ts';
@@ -25,6 +25,7 @@ export class Gate {
   async admit(request: FastifyRequest, { operationId }: ServedOperation): Promise<void> {
     request.account = await this.hosts.accountOf(request);
     request.caller = isOpenToEverybody(operationId) ? { kind: 'nobody' } : await this.callerOf(request);
+    assertKeyOfHost(request);
     // Route parameters are texts as they stand in the path.
     await assertAllowed(operationId, request.caller, request.params as PathParameters, this.facts);
   }
@@ -45,6 +46,13 @@ export class Gate {
       throw new Unauthorized('the provisioning secret is wrong; the directory and this shard must have the same PROVISIONING_SECRET');
     }
     return { kind: 'directory' };
+  }
+}
+
+/** A key works for its own account only, so also at no other account's address. */
+function assertKeyOfHost({ caller, account }: FastifyRequest): void {
+  if (caller.kind === 'apiKey' && account && account._id !== caller.accountId) {
+    throw new Forbidden("the API key belongs to another account; send the request to that account's host or to the API host");
   }
 }
 
