@@ -1,6 +1,6 @@
 import { CloudEvent, Kafka as KafkaMessage } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
-import { MongoClient } from 'mongodb';
+import type { MongoClient } from 'mongodb';
 import type { Platform, Servers, Shard } from '@caregate/stack';
 import { eventually } from './eventually.ts';
 import { type Answer, basic, call, type Call, session } from './http.ts';
