@@ -1,5 +1,6 @@
 import { type AppDefinition, guardOperations, serveDocs } from '@caregate/service';
 import { AppModule } from './app.module.ts';
+import { recordRefusals } from './audit/audit.interceptor.ts';
 import { settings } from './config.ts';
 import { Gate } from './gate/gate.service.ts';
 
@@ -11,5 +12,6 @@ export const clinicApi: AppDefinition<typeof settings.shape> = {
     const gate = app.get(Gate);
     serveDocs(app, ['clinic', 'account']);
     guardOperations(app, (request, operation) => gate.admit(request, operation));
+    recordRefusals(app);
   },
 };

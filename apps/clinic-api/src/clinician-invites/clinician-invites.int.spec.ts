@@ -26,12 +26,10 @@ const accept = ({ api, userId }: Awaited<ReturnType<typeof clinicWithInvite>>['m
   api.PUT(MY_INVITE, { params: { path: { userId, inviteId } } });
 const restrict = async (clinicId: string, restrictions: { emailDomain: string; requiredIdp?: string }[]) =>
   answered(
-    await harness
-      .asService()
-      .PUT('/v1/clinics/{clinicId}/membership_restrictions', {
-        params: { path: { clinicId } },
-        body: { restrictions },
-      }),
+    await harness.asService().PUT('/v1/clinics/{clinicId}/membership_restrictions', {
+      params: { path: { clinicId } },
+      body: { restrictions },
+    }),
   );
 
 test('an invite is seen by the clinic and by who has the email, and makes them a member', async () => {

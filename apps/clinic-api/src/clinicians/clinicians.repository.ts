@@ -26,8 +26,9 @@ export interface CliniciansFilter {
 }
 
 export interface CreatedBetween {
-  readonly createdTimeStart?: Date;
-  readonly createdTimeEnd?: Date;
+  /** RFC 3339. */
+  readonly createdTimeStart?: string;
+  readonly createdTimeEnd?: string;
 }
 
 const DEFAULT_LIMIT = 10;
@@ -87,8 +88,8 @@ export class CliniciansRepository {
 
   all({ createdTimeStart, createdTimeEnd }: CreatedBetween, page: Page): Promise<ClinicianDocument[]> {
     const created = {
-      ...(createdTimeStart && { $gte: createdTimeStart }),
-      ...(createdTimeEnd && { $lt: createdTimeEnd }),
+      ...(createdTimeStart && { $gte: new Date(createdTimeStart) }),
+      ...(createdTimeEnd && { $lt: new Date(createdTimeEnd) }),
     };
     return this.list(Object.keys(created).length > 0 ? { createdTime: created } : {}, page);
   }

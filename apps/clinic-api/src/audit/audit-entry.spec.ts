@@ -1,0 +1,44 @@
+import type { Caller } from '@caregate/access';
+import { entryOf, subjectMade, subjectOf } from './audit-entry.ts';
+
+const clinicId = '0123456789abcdef01234567';
+const texts = (subject: ReturnType<typeof subjectOf>) => JSON.parse(JSON.stringify(subject));
+
+test.each([
+  ['/v1/clinics/{clinicId}/patients/{patientId}', { clinicId, patientId: 'b1' }, { clinicId, patientId: 'b1' }],
+  ['/v1/patients/{userId}/data_sources', { userId: 'b1' }, { patientId: 'b1' }],
+  ['/confirm/send/invite/{userId}/clinic', { userId: 'b1' }, { patientId: 'b1' }],
+  ['/v1/clinicians/{userId}/invites/{inviteId}', { userId: 'a1', inviteId: 'k' }, { clinicianId: 'a1', record: 'k' }],
+  ['/v1/users/{userId}/clinics', { userId: 'a1' }, { patientId: 'a1', clinicianId: 'a1' }],
+  ['/v1/clinics/{clinicId}/migrations/{userId}', { clinicId, userId: 'c1' }, { clinicId, clinicianId: 'c1' }],
+  ['/v1/clinics/{clinicId}/sites/{siteId}', { clinicId, siteId: 's' }, { clinicId, record: 's' }],
+  ['/v1/summaries/{summaryId}/clinics', { summaryId: 's' }, { record: 's' }],
+  ['/v1/patients', {}, {}],
+])('%s names what it is about', (path, params, subject) => {
+  expect(texts(subjectOf(path, params))).toEqual(subject);
+});
+
+test.each([
+  ['CreateClinic', { id: clinicId }, { clinicId }],
+  ['CreatePatientAccount', { id: 'b1', fullName: 'Pat' }, { patientId: 'b1' }],
+  ['InviteClinician', { inviteId: 'k', email: 'x' }, { record: 'k' }],
+  ['CreateClinician', { id: 'a1' }, { clinicianId: 'a1' }],
+  ['UpdatePatient', { id: 'b1' }, {}],
+  ['UpdateTier', undefined, {}],
+])('the answer of %s names what was made', (operationId, answer, subject) => {
+  expect(texts(subjectMade(operationId, answer))).toEqual(subject);
+});
+
+test('a caller is a kind and an id', () => {
+  const operation = {
+    operationId: 'UpdateTier',
+    method: 'POST',
+    path: '/v1/clinics/{clinicId}/tier',
+    successStatus: 200,
+  };
+  const by = (caller: Caller) =>
+    entryOf({ caller, params: { clinicId }, ip: '203.0.113.7', id: 'r' }, operation, new Date())?.caller;
+  expect(by({ kind: 'service', name: 'ops' })).toEqual({ kind: 'service', id: 'ops' });
+  expect(by({ kind: 'directory' })).toEqual({ kind: 'directory', id: 'directory' });
+  expect(by({ kind: 'nobody' })).toBeUndefined();
+});

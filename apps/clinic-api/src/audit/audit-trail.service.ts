@@ -1,0 +1,61 @@
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { LOGGER, type Logger } from '@caregate/service';
+import type { AuditEntry, AuditSubject } from './audit-entry.ts';
+import { AuditRepository, type Outcome } from './audit.repository.ts';
+import { GroupCommit } from './group-commit.ts';
+
+/**
+ * Records who did what. A write is recorded before it is carried out, so that none can succeed and be missing here, and its
+ * outcome afterwards. A read is recorded while it runs, and is not answered before it is recorded.
+ */
+@Injectable()
+export class AuditTrail implements BeforeApplicationShutdown, OnApplicationShutdown {
+  private readonly writes;
+  private readonly reads;
+  private readonly outcomes;
+
+  constructor(
+    repository: AuditRepository,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.writes = new GroupCommit<AuditEntry>((entries) => repository.insert(entries));
+    this.reads = new GroupCommit<AuditEntry>((entries) => repository.insertQuickly(entries));
+    this.outcomes = new GroupCommit<Outcome>((outcomes) => repository.setOutcomes(outcomes));
+  }
+
+  /** Resolves when the write may begin. */
+  beforeWrite(entry: AuditEntry): Promise<void> {
+    return this.writes.add(entry);
+  }
+
+  /** Resolves when the read may be answered. */
+  noteRead(entry: AuditEntry): Promise<void> {
+    return this.reads.add(entry);
+  }
+
+  /** Nobody waits for it: without it an entry says that the outcome is not known. */
+  noteOutcome({ _id }: AuditEntry, status: number, subject: AuditSubject = {}): void {
+    this.outcomes
+      .add({ _id, status, ...subject })
+      .catch((error) => this.logger.warn({ err: error }, 'outcomes could not be added to the audit'));
+  }
+
+  /** An attempt that was refused; nothing happened, so nobody waits for it. */
+  noteRefusal(entry: AuditEntry): void {
+    this.reads
+      .add(entry)
+      .catch((error) => this.logger.warn({ err: error }, 'refusals could not be added to the audit'));
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.idle();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.idle();
+  }
+
+  private async idle(): Promise<void> {
+    await Promise.all([this.writes.idle(), this.reads.idle(), this.outcomes.idle()]);
+  }
+}

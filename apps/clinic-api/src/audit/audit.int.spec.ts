@@ -1,0 +1,193 @@
+import type { ClinicClient } from '@caregate/contracts';
+import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness, statusOf } from '../../test/harness.ts';
+import { newUserId } from '../../test/identity-server.ts';
+import { AuditRepository } from './audit.repository.ts';
+
+const AUDIT = '/caregate/v1/clinics/{clinicId}/audit';
+const PATIENTS = '/v1/clinics/{clinicId}/patients';
+const PATIENT = '/v1/clinics/{clinicId}/patients/{patientId}';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await startHarness();
+});
+afterAll(() => harness.close());
+
+async function clinic() {
+  const admin = harness.newUser();
+  const { id: clinicId } = await newClinic(admin.api);
+  return { admin, clinicId };
+}
+
+const audit = (userId: string, clinicId: string, query: object = {}) =>
+  harness.account({ token: `user:${userId}` }).GET(AUDIT, { params: { path: { clinicId }, query } });
+const entries = async (userId: string, clinicId: string, query: object = {}) =>
+  answered(await audit(userId, clinicId, query)).entries;
+
+/** The entries, once `done` says that all is there: outcomes and refusals are written just after the answer. */
+async function entriesOnce(
+  userId: string,
+  clinicId: string,
+  done: (found: Awaited<ReturnType<typeof entries>>) => boolean,
+) {
+  for (let tries = 100; ; tries--) {
+    const found = await entries(userId, clinicId);
+    if (done(found) || tries === 0) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const createPatient = async (api: ClinicClient, clinicId: string, fullName: string) =>
+  answered(
+    await api.POST(PATIENTS, {
+      params: { path: { clinicId } },
+      body: { fullName, birthDate: '1990-02-03', mrn: `M-${fullName}` },
+    }),
+  );
+
+test('writes and reads of patients are told, newest first, with who, what, when, where and outcome, and without the data', async () => {
+  const { admin, clinicId } = await clinic();
+  const { id: patientId } = await createPatient(admin.api, clinicId, 'Pat Private');
+  answered(await admin.api.GET(PATIENT, { params: { path: { clinicId, patientId } } }));
+  answered(await admin.api.GET(PATIENTS, { params: { path: { clinicId }, query: { search: 'Private' } } }));
+  answered(
+    await harness
+      .asService('export')
+      .POST('/v1/clinics/{clinicId}/tier', { params: { path: { clinicId } }, body: { tier: 'tier0300' } }),
+  );
+  const found = await entriesOnce(admin.userId, clinicId, (list) => list.every(({ status }) => status !== undefined));
+  const by = { kind: 'user', id: admin.userId };
+  expect(found).toMatchObject([
+    { operationId: 'UpdateTier', caller: { kind: 'service', id: 'export' }, status: 200 },
+    { operationId: 'ListPatients', caller: by, status: 200 },
+    { operationId: 'GetPatient', caller: by, patientId, status: 200 },
+    { operationId: 'CreatePatientAccount', caller: by, patientId, status: 200 },
+    { operationId: 'CreateClinic', caller: by, status: 200 },
+  ]);
+  expect(found.every(({ address, time }) => address === '127.0.0.1' && Date.parse(time) > 0)).toBe(true);
+  const kept = JSON.stringify(await harness.connection.collection('audit_entries').find({}).toArray());
+  for (const secret of ['Pat Private', 'Private', '1990-02', 'M-Pat', '@']) expect(kept).not.toContain(secret);
+});
+
+test('what is refused is told with its status, also what the access table refuses', async () => {
+  const { admin, clinicId } = await clinic();
+  const stranger = harness.newUser();
+  const patientId = newUserId();
+  expect(statusOf(await stranger.api.GET(PATIENT, { params: { path: { clinicId, patientId } } }))).toBe(403);
+  expect(statusOf(await admin.api.GET(PATIENT, { params: { path: { clinicId, patientId } } }))).toBe(404);
+  const path = { clinicId, clinicianId: admin.userId };
+  expect(
+    statusOf(await admin.api.DELETE('/v1/clinics/{clinicId}/clinicians/{clinicianId}', { params: { path } })),
+  ).toBe(422);
+  const found = await entriesOnce(
+    admin.userId,
+    clinicId,
+    (list) =>
+      list.length === 4 && list.every(({ status = 0, operationId }) => operationId === 'CreateClinic' || status > 400),
+  );
+  const told = found.map(({ operationId, caller, status }) => [operationId, caller.id, status]);
+  expect(told).toHaveLength(4);
+  expect(told).toContainEqual(['GetPatient', stranger.userId, 403]);
+  expect(told).toContainEqual(['GetPatient', admin.userId, 404]);
+  expect(told).toContainEqual(['DeleteClinician', admin.userId, 422]);
+});
+
+test('pages go on where the one before ended, and miss and repeat nothing while more is added', async () => {
+  const { admin, clinicId } = await clinic();
+  await Promise.all(Array.from({ length: 25 }, () => admin.api.GET(PATIENTS, { params: { path: { clinicId } } })));
+  const before = (await entriesOnce(admin.userId, clinicId, (list) => list.length === 26)).map(({ id }) => id);
+  expect(before).toHaveLength(26);
+  const seen: string[] = [];
+  let after: string | undefined;
+  do {
+    const page = answered(await audit(admin.userId, clinicId, { limit: 7, ...(after && { after }) }));
+    seen.push(...page.entries.map(({ id }) => id));
+    after = page.next;
+    await admin.api.GET(PATIENTS, { params: { path: { clinicId } } });
+  } while (after !== undefined);
+  expect(seen).toEqual(before);
+  expect(statusOf(await audit(admin.userId, clinicId, { after: 'nonsense' }))).toBe(400);
+});
+
+test('the list can be cut to a time and to a patient; what services do to the patient in all clinics is shown then', async () => {
+  const { admin, clinicId } = await clinic();
+  const { id: patientId } = await createPatient(admin.api, clinicId, 'One');
+  const other = await createPatient(admin.api, clinicId, 'Two');
+  answered(
+    await harness
+      .asService('data')
+      .PUT('/v1/patients/{userId}/data_sources', { params: { path: { userId: patientId } }, body: [] }),
+  );
+  const found = await entries(admin.userId, clinicId, { patientId });
+  expect(found.map(({ operationId }) => operationId)).toEqual(['UpdatePatientDataSources', 'CreatePatientAccount']);
+  expect(
+    (await entries(admin.userId, clinicId, { patientId: other.id })).map(({ operationId }) => operationId),
+  ).toEqual(['CreatePatientAccount']);
+  const all = await entriesOnce(admin.userId, clinicId, (list) => list.length === 3);
+  expect(all.map(({ operationId }) => operationId)).toEqual([
+    'CreatePatientAccount',
+    'CreatePatientAccount',
+    'CreateClinic',
+  ]);
+  const from = found[0]?.time ?? '';
+  expect((await entries(admin.userId, clinicId, { from })).map(({ operationId }) => operationId)).toEqual([]);
+  expect(await entries(admin.userId, clinicId, { until: from })).toHaveLength(3);
+  const elsewhere = await clinic();
+  expect(await entries(elsewhere.admin.userId, elsewhere.clinicId, { patientId })).toEqual([]);
+});
+
+test('only admins of the clinic, services and keys of its account read it', async () => {
+  const { admin, clinicId } = await clinic();
+  const member = harness.newUser();
+  const body = { id: member.userId, email: 'mia@example.test', roles: ['CLINIC_MEMBER' as const] };
+  answered(
+    await harness.asService().POST('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId } }, body }),
+  );
+  expect(statusOf(await audit(member.userId, clinicId))).toBe(403);
+  expect(statusOf(await audit((await clinic()).admin.userId, clinicId))).toBe(403);
+  expect(statusOf(await audit(admin.userId, clinicId))).toBe(200);
+  const service = harness.account({ token: 'server:ops' });
+  expect(statusOf(await service.GET(AUDIT, { params: { path: { clinicId } } }))).toBe(200);
+  const directory = harness.account({ bearer: PROVISIONING_SECRET });
+  expect(statusOf(await directory.GET(AUDIT, { params: { path: { clinicId } } }))).toBe(403);
+});
+
+test('whoever accepts an invite is told in the audit of the clinic that invited', async () => {
+  const { admin, clinicId } = await clinic();
+  const mia = harness.newUser();
+  const invite = answered(
+    await admin.api.POST('/v1/clinics/{clinicId}/invites/clinicians', {
+      params: { path: { clinicId } },
+      body: { email: mia.email ?? '', roles: ['CLINIC_MEMBER'] },
+    }),
+  );
+  const path = { userId: mia.userId, inviteId: invite.inviteId ?? '' };
+  answered(await mia.api.PUT('/v1/clinicians/{userId}/invites/{inviteId}', { params: { path } }));
+  const found = await entriesOnce(admin.userId, clinicId, (list) => list[0]?.operationId === 'AcceptClinicianInvite');
+  expect(found[0]).toMatchObject({
+    caller: { id: mia.userId },
+    clinicianId: mia.userId,
+    record: invite.inviteId,
+    status: 200,
+  });
+});
+
+test('a write that cannot be recorded does not happen, and a read that cannot be is not answered', async () => {
+  const { admin, clinicId } = await clinic();
+  const repository = harness.app.get(AuditRepository);
+  const away = async () => {
+    throw new Error('the disk is full');
+  };
+  const [insert, insertQuickly] = [repository.insert, repository.insertQuickly];
+  Object.assign(repository, { insert: away, insertQuickly: away });
+  try {
+    const update = await harness
+      .asService()
+      .POST('/v1/clinics/{clinicId}/tier', { params: { path: { clinicId } }, body: { tier: 'tier0400' } });
+    expect(statusOf(update)).toBe(500);
+    expect(statusOf(await admin.api.GET(PATIENTS, { params: { path: { clinicId } } }))).toBe(500);
+  } finally {
+    Object.assign(repository, { insert, insertQuickly });
+  }
+  expect((await harness.models.clinics.findById(clinicId).lean())?.tier).toBe('tier0100');
+});

@@ -1,0 +1,46 @@
+interface Waiting<T> {
+  readonly item: T;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Writes items in groups: the first at once, and all that come while a group is being written together as the next.
+ * So a single one waits for nobody, and many cost little more than one.
+ */
+export class GroupCommit<T> {
+  private waiting: Waiting<T>[] = [];
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly commit: (items: readonly T[]) => Promise<void>,
+    private readonly mostAtOnce = 500,
+  ) {}
+
+  /** Resolves when the item is written; throws what the write of its group threw. */
+  add(item: T): Promise<void> {
+    return new Promise((done, failed) => {
+      this.waiting.push({ item, done, failed });
+      this.running ??= this.run();
+    });
+  }
+
+  /** Resolves when nothing is left to write. */
+  async idle(): Promise<void> {
+    while (this.running) await this.running;
+  }
+
+  private async run(): Promise<void> {
+    await Promise.resolve(); // what comes in the same turn of the event loop goes along
+    while (this.waiting.length > 0) {
+      const group = this.waiting.splice(0, this.mostAtOnce);
+      try {
+        await this.commit(group.map(({ item }) => item));
+        for (const { done } of group) done();
+      } catch (error) {
+        for (const { failed } of group) failed(error);
+      }
+    }
+    this.running = undefined;
+  }
+}
