@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { type Happening, SERVERS_GIVEN, until, WorkerHarness } from '../../test/worker-harness.ts';
-import { GiveUp, Reaction, type ReactionContext } from './index.ts';
+import { DeadLetters, GiveUp, NoSuchDeadLetter, Reaction, type ReactionContext } from './index.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -19,6 +19,7 @@ function noting(work: (event: Happening, context: ReactionContext) => Promise<vo
 }
 
 const happening = (document: string, n: number): Happening => ({ id: `${document}-${n}`, document, n });
+const BROKERS = (process.env['KAFKA_BROKERS'] ?? '').split(',');
 const QUICK = { firstDelay: 50, longestDelay: 200, longestDelayWhileAway: 200, attempts: 3 };
 
 describeWithServers('a worker on real Kafka and MongoDB', () => {
@@ -87,13 +88,8 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
       happening('poison', 2),
       happening('hopeless', 2),
     );
-    await until(
-      async () =>
-        (await harness.admin.fetchTopicOffsets(`${harness.prefix}.dead-letters`)).reduce(
-          (sum, { high }) => sum + Number(high),
-          0,
-        ) === 6,
-    );
+    const deadLetters = new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix });
+    await until(async () => (await deadLetters.list()).length === 6);
     expect(seen.map(({ document }) => document)).toEqual(['good']);
     await until(async () => (await harness.records()).every(({ open }) => !open));
     const records = await harness.records();
@@ -152,5 +148,40 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     await until(() => one.seen.length + two.seen.length >= 400 && two.seen.length > 0);
     const all = [...one.seen, ...two.seen].map(({ id }) => id);
     expect(new Set(all).size).toBe(all.length);
+  });
+
+  it('shows dead letters, replays them after a fix, and drops them', async () => {
+    let broken = true;
+    const { controller, seen } = noting(({ document }) => {
+      if (broken || document === 'hopeless') throw new GiveUp('not like this');
+    });
+    await harness.worker([controller], { retries: QUICK });
+    const deadLetters = new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix });
+    expect(await deadLetters.list()).toEqual([]);
+    await harness.publish(happening('sick', 1), happening('sick', 2), happening('hopeless', 1));
+    await harness.publishRaw({ key: 'x', value: 'no json' });
+    const letters = await until(async () => ((await deadLetters.list()).length === 4 ? deadLetters.list() : undefined));
+    expect(new Set(letters?.map(({ reason }) => reason))).toEqual(
+      new Set(['GiveUp: not like this', expect.stringContaining('SyntaxError')]),
+    );
+    const sick = letters?.filter(({ lane }) => lane === 'note|sick') ?? [];
+    const [first] = sick;
+    expect(await deadLetters.show(first?.id ?? '')).toMatchObject({
+      reaction: 'note',
+      attempts: 1,
+      message: { topic: harness.topic, value: Buffer.from(JSON.stringify(happening('sick', 1))) },
+    });
+    broken = false;
+    await expect(deadLetters.replay(['unknown'])).rejects.toThrow(NoSuchDeadLetter);
+    await deadLetters.replay(letters?.map(({ id }) => id) ?? []);
+    await until(() => seen.length === 2);
+    expect(seen.map(({ n }) => n)).toEqual([1, 2]);
+    const left = await until(async () => ((await deadLetters.list()).length === 2 ? deadLetters.list() : undefined));
+    expect(left?.map(({ id }) => id).sort()).toEqual([
+      expect.stringMatching(/^malformed:/),
+      expect.stringMatching(/^note:hopeless:/),
+    ]);
+    await deadLetters.drop(left?.map(({ id }) => id) ?? []);
+    expect(await deadLetters.list()).toEqual([]);
   });
 });

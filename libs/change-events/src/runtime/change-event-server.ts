@@ -7,7 +7,7 @@ import pLimit from 'p-limit';
 import pRetry from 'p-retry';
 import { lastValueFrom } from 'rxjs';
 import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, type Topics, topicsOf } from '../topics.ts';
-import { malformedId, writeDeadLetter } from './dead-letter.ts';
+import { burialKey, type DeadLetter, malformedId, writeDeadLetter } from './dead-letter.ts';
 import { describeFailure, failureKind } from './failures.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
@@ -213,7 +213,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       this.measured.reaction(name, begun.kind === 'finished' ? 'repeated' : 'queued');
       return begun.kind === 'finished' ? 'settled' : 'later';
     });
-    if (outcome === 'later') await this.write(this.topics.retry, toRetryMessage(message, { reaction: name, lane }));
+    if (outcome === 'later') await this.write(this.topics.retry, toRetryMessage(message, { reaction: name, id, lane }));
   }
 
   /** A message of the retry topic: its turn comes when what is before it in its lane is finished and its own wait is over. */
@@ -381,31 +381,28 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   }
 
   /** A message that no reaction can be given. */
-  private async buryMessage(
-    message: RawMessage,
-    error: Error,
-    { reaction, lane }: Partial<WaitingFor> = {},
-  ): Promise<void> {
+  private async buryMessage(message: RawMessage, error: Error, waited?: WaitingFor): Promise<void> {
     const { reason, stack } = describeFailure(error);
-    const id = malformedId(message);
+    const id = waited?.id ?? malformedId(message);
+    const { reaction, lane = id } = waited ?? {};
     this.settings.logger.warn({ deadLetter: id, reason }, 'a message cannot be read');
     await this.sendDeadLetter({
       id,
-      ...(reaction !== undefined && { reaction }),
-      lane: lane ?? id,
+      lane,
       reason,
       stack,
       attempts: 1,
       message,
+      ...(reaction !== undefined && { reaction }),
     });
+    if (waited)
+      await this.untilDone('note a reaction as dead', this.outOfTime.signal, () => this.records.abandon(id, reason));
     this.measured.malformed(message.topic);
   }
 
-  private sendDeadLetter(letter: Omit<Parameters<typeof writeDeadLetter>[0], 'time'>): Promise<void> {
-    return this.write(this.topics.deadLetters, {
-      key: letter.id,
-      value: writeDeadLetter({ ...letter, time: new Date() }),
-    });
+  private sendDeadLetter(dead: Omit<DeadLetter, 'time'>): Promise<void> {
+    const letter = { ...dead, time: new Date() };
+    return this.write(this.topics.deadLetters, { key: burialKey(letter), value: writeDeadLetter(letter) });
   }
 
   private async write(topic: string, message: Message): Promise<void> {

@@ -44,5 +44,11 @@ export function readDeadLetter(json: string): DeadLetter {
   };
 }
 
+/**
+ * Names one burial. An event that was replayed can be buried again before the replay has taken its former letter away, so a letter's id
+ * alone would not do as the key in a compacted topic.
+ */
+export const burialKey = ({ id, time }: Pick<DeadLetter, 'id' | 'time'>) => `${id}@${time.getTime()}`;
+
 /** The id of a dead letter that belongs to no reaction. */
 export const malformedId = ({ topic, partition, offset }: RawMessage) => `malformed:${topic}:${partition}:${offset}`;

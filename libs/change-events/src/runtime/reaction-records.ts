@@ -154,9 +154,9 @@ export class ReactionRecords {
       return { kind: 'later', at: now };
     }
     if (record.open) return { kind: 'later', at: (record.state === 'waiting' ? record.due : record.leaseUntil) ?? now };
-    if (replay === undefined || record.replay === replay) return { kind: 'finished' };
+    if (record.state === 'done' || replay === undefined || record.replay === replay) return { kind: 'finished' };
     await this.records.updateOne(
-      { _id: id, open: { $exists: false } },
+      { _id: id, state: 'dead' },
       {
         $set: { open: true, state: 'waiting', due: now, attempts: 0, awayAttempts: 0, replay },
         $unset: { endedTime: '', firstFailure: '', failure: '', note: '' },
@@ -190,6 +190,17 @@ export class ReactionRecords {
       },
     );
     return matchedCount === 1;
+  }
+
+  /** Closes the record of a message that waited but cannot be given to its reaction any more. */
+  async abandon(id: string, failure: string): Promise<void> {
+    await this.records.updateOne(
+      { _id: id, open: true },
+      {
+        $set: { failure, state: 'dead', endedTime: new Date() },
+        $unset: { open: '', claim: '', leaseUntil: '', due: '' },
+      },
+    );
   }
 
   private async close(claim: Claim, state: 'done' | 'dead', fields: Partial<ReactionRecord>): Promise<boolean> {

@@ -4,6 +4,8 @@ import type { RawMessage } from './reaction.ts';
 /** What the retry topic says about a message beside the message itself. Without a reaction it is to be taken as if it came anew. */
 export interface WaitingFor {
   readonly reaction?: string;
+  /** The reaction's id, or that of the dead letter that is replayed. */
+  readonly id: string;
   readonly lane: string;
   readonly replay?: string;
 }
@@ -11,7 +13,7 @@ export interface WaitingFor {
 const HEADER = 'caregate-';
 
 /** Wraps a message for the retry topic: its lane is the key, so that what must keep its order lies in one partition. */
-export function toRetryMessage(message: RawMessage, { reaction, lane, replay }: WaitingFor): Message {
+export function toRetryMessage(message: RawMessage, { reaction, id, lane, replay }: WaitingFor): Message {
   return {
     key: lane,
     value: message.value,
@@ -21,6 +23,7 @@ export function toRetryMessage(message: RawMessage, { reaction, lane, replay }: 
       [`${HEADER}partition`]: String(message.partition),
       [`${HEADER}offset`]: String(message.offset),
       [`${HEADER}time`]: message.time.toISOString(),
+      [`${HEADER}id`]: id,
       [`${HEADER}lane`]: lane,
       ...(message.key && { [`${HEADER}key`]: message.key.toString('base64') }),
       ...(reaction !== undefined && { [`${HEADER}reaction`]: reaction }),
@@ -50,6 +53,7 @@ export function fromRetryMessage(waiting: RawMessage): { message: RawMessage; wa
       time: new Date(needed('time')),
     },
     waitingFor: {
+      id: needed('id'),
       lane: needed('lane'),
       ...(reaction !== undefined && { reaction }),
       ...(replay !== undefined && { replay }),
