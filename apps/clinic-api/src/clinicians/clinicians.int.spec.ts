@@ -158,12 +158,10 @@ test('who is removed leaves a tombstone and can be added again', async () => {
 
 describe('a service account', () => {
   const join = (clinicId: string, client_secret: string, client_id: string = newUserId()) =>
-    harness
-      .asService()
-      .POST('/v1/clinics/{clinicId}/service_accounts', {
-        params: { path: { clinicId } },
-        body: { name: 'Bridge', client_id, client_secret },
-      });
+    harness.asService().POST('/v1/clinics/{clinicId}/service_accounts', {
+      params: { path: { clinicId } },
+      body: { name: 'Bridge', client_id, client_secret },
+    });
 
   test('becomes a member without an email', async () => {
     const { clinicId } = await clinicOf(1);
