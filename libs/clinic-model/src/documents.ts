@@ -1,6 +1,7 @@
 import type { UserId } from '@caregate/identity';
 import type { Types } from 'mongoose';
 import type { AccountId } from './ids.ts';
+import type { Arrived, Fence, Moved } from './moves/standing.ts';
 
 type ObjectId = Types.ObjectId;
 
@@ -200,6 +201,19 @@ export interface UnusedAccountDocument {
   readonly createdTime: Date;
 }
 
+/** What was done when one clinic was merged into another, kept for those who ask later. Holds ids, no person's data. */
+export interface ClinicMergeDocument {
+  readonly _id: ObjectId;
+  readonly sourceId: ObjectId;
+  readonly targetId: ObjectId;
+  readonly tags: readonly { readonly from: ObjectId; readonly to: ObjectId }[];
+  readonly sites: readonly { readonly _id: ObjectId; readonly name: string }[];
+  readonly clinicians: readonly { readonly userId: string; readonly action: string }[];
+  readonly patients: readonly { readonly userId: string; readonly action: string }[];
+  readonly mergedBy: string;
+  readonly createdTime: Date;
+}
+
 /** One of a clinic's stripes of counts; the sum over its stripes is the figure (design, decision 3). */
 export interface ClinicCountsDocument {
   /** `<clinicId>:<stripe>` */
@@ -231,6 +245,15 @@ export interface AccountDocument {
   readonly subdomain: string;
   readonly name: string;
   readonly ownerUserId: UserId;
+  /** While it is about to move to another shard, and when it has. */
+  readonly fence?: Fence;
+  readonly moved?: Moved;
+  /** When it came here from another shard. */
+  readonly arrived?: Arrived;
+  /** Changes whenever it is fenced, freed, moved or activated; each copy of each app says when it has followed. */
+  readonly notice?: string;
+  /** How many there have been. */
+  readonly notices?: number;
   readonly createdTime: Date;
   readonly updatedTime: Date;
 }

@@ -39,12 +39,16 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_user', key: { userId: 1 } },
   ],
   clinic_counts: [{ name: 'by_clinic', key: { clinicId: 1 } }],
-  clinics_deletions: [],
+  clinic_merges: [{ name: 'by_target', key: { targetId: 1, createdTime: 1 } }],
+  clinics_deletions: [{ name: 'by_account', key: { 'document.accountId': 1 }, partialFilterExpression: { 'document.accountId': { $exists: true } } }], // all clinics of an account that moves
   clinicians_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
   patients_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
   accounts: [
     { name: 'by_subdomain', key: { subdomain: 1 }, unique: true },
     { name: 'by_owner', key: { ownerUserId: 1, createdTime: 1 } }, // account of a user who creates a clinic
+    { name: 'by_notice', key: { notice: 1 }, partialFilterExpression: { notice: { $exists: true } } }, // accounts that ever moved or were about to: what a copy must know of at start
+    { name: 'by_moved_key', key: { 'moved.keys': 1 }, partialFilterExpression: { 'moved.moveId': { $exists: true } } }, // where the account of a key went
+    { name: 'by_moved_clinic', key: { 'moved.clinics': 1 }, partialFilterExpression: { 'moved.moveId': { $exists: true } } }, // where a clinic went
   ],
   api_keys: [
     { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling
@@ -54,5 +58,11 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'of_clinic', key: { clinicId: 1, time: -1, _id: -1 } }, // who did what in a clinic, newest first
     { name: 'of_patient', key: { patientId: 1, time: -1, _id: -1 }, partialFilterExpression: { patientId: { $exists: true } } }, // the same for one patient
   ],
-  idempotency_records: [{ name: 'expiry', key: { expiresTime: 1 }, expireAfterSeconds: 0 }], // gone after a day
+  idempotency_records: [
+    { name: 'expiry', key: { expiresTime: 1 }, expireAfterSeconds: 0 }, // gone after a day
+    { name: 'by_account', key: { accountId: 1 }, partialFilterExpression: { accountId: { $exists: true } } }, // they move with the account
+  ],
+  account_arrivals: [],
+  arrived_users: [],
+  writers: [],
 };

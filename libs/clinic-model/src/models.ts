@@ -5,6 +5,7 @@ import type {
   ClinicCountsDocument,
   ClinicDocument,
   ClinicianDocument,
+  ClinicMergeDocument,
   MigrationDocument,
   PatientDocument,
   PatientInviteDocument,
@@ -21,6 +22,7 @@ export interface ClinicModels {
   readonly migrations: Model<MigrationDocument>;
   readonly patientInvites: Model<PatientInviteDocument>;
   readonly clinicCounts: Model<ClinicCountsDocument>;
+  readonly clinicMerges: Model<ClinicMergeDocument>;
   readonly clinicTombstones: Model<Tombstone<ClinicDocument>>;
   readonly clinicianTombstones: Model<Tombstone<ClinicianDocument>>;
   readonly patientTombstones: Model<Tombstone<PatientDocument>>;
@@ -141,6 +143,17 @@ const counts: SchemaDefinition = {
   providers: Mixed,
 };
 
+const merge: SchemaDefinition = {
+  sourceId: ObjectId,
+  targetId: ObjectId,
+  tags: { type: Mixed },
+  sites: { type: Mixed },
+  clinicians: { type: Mixed },
+  patients: { type: Mixed },
+  mergedBy: String,
+  createdTime: Date,
+};
+
 const tombstone: SchemaDefinition = { document: Mixed, deletedTime: Date, deletedBy: String };
 
 const account: SchemaDefinition = {
@@ -148,6 +161,11 @@ const account: SchemaDefinition = {
   subdomain: String,
   name: String,
   ownerUserId: String,
+  fence: Mixed,
+  moved: Mixed,
+  arrived: Mixed,
+  notice: String,
+  notices: Number,
   createdTime: Date,
   updatedTime: Date,
 };
@@ -178,6 +196,7 @@ export function clinicModels(connection: Connection): ClinicModels {
     migrations: model('migrations', migration),
     patientInvites: model('patient_invites', patientInvite),
     clinicCounts: model('clinic_counts', counts),
+    clinicMerges: model('clinic_merges', merge),
     clinicTombstones: model('clinics_deletions', tombstone),
     clinicianTombstones: model('clinicians_deletions', tombstone),
     patientTombstones: model('patients_deletions', tombstone),

@@ -1,0 +1,80 @@
+import type { Types } from 'mongoose';
+
+/** An account and its clinics, deleted ones too. */
+export interface AccountScope {
+  readonly accountId: string;
+  readonly clinicIds: readonly Types.ObjectId[];
+}
+
+/** How the documents of a collection belong to accounts. */
+export interface Belonging {
+  readonly collection: string;
+  /** The field that says to whom a document belongs, and what it holds. */
+  readonly owner: { readonly field: string; readonly holds: 'account' | 'clinic' | 'clinicText' };
+  /** In which order pages are read; with the owner's field before it an index, where the collection can be large. */
+  readonly pageBy: string;
+  /** Fields that hold users who must exist where the document is. */
+  readonly users: readonly string[];
+  /** Not looked at when both sides are compared: written without regard to the fence, and of no consequence. */
+  readonly notCompared?: readonly string[];
+  /** Documents that expire by themselves, on each side at its own moment. */
+  readonly expires?: true;
+  /** Still written where the account was, after it has moved (a read that just ends, an email that is just sent): follows until the purge. */
+  readonly late?: true;
+}
+
+const ofClinic = { field: 'clinicId', holds: 'clinic' } as const;
+const ofDeletedsClinic = { field: 'document.clinicId', holds: 'clinic' } as const;
+const ofAccount = { field: 'accountId', holds: 'account' } as const;
+
+/**
+ * All that belongs to an account and moves with it, in the order in which it is brought: clinics first, since the others belong to them.
+ * Users come with the documents that name them, and their direct sharing with them. The account itself is no document that is copied:
+ * it begins to exist when all else is there.
+ */
+export const BELONGINGS: readonly Belonging[] = [
+  { collection: 'clinics', owner: ofAccount, pageBy: '_id', users: ['admins'] },
+  { collection: 'clinics_deletions', owner: { field: 'document.accountId', holds: 'account' }, pageBy: '_id', users: [] },
+  { collection: 'clinicians', owner: ofClinic, pageBy: '_id', users: ['userId'] },
+  { collection: 'patients', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
+  { collection: 'patient_invites', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
+  { collection: 'migrations', owner: ofClinic, pageBy: '_id', users: ['userId'] },
+  { collection: 'unused_accounts', owner: ofClinic, pageBy: '_id', users: ['_id'] },
+  { collection: 'clinic_counts', owner: ofClinic, pageBy: '_id', users: [] },
+  { collection: 'clinicians_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
+  { collection: 'patients_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
+  { collection: 'api_keys', owner: ofAccount, pageBy: '_id', users: ['createdBy'], notCompared: ['lastUsedTime'] },
+  { collection: 'idempotency_records', owner: ofAccount, pageBy: '_id', users: [], expires: true },
+  { collection: 'audit_entries', owner: ofClinic, pageBy: '_id', users: [], late: true },
+  { collection: 'mail_deliveries', owner: { field: 'clinicId', holds: 'clinicText' }, pageBy: '_id', users: [], late: true },
+];
+
+/** What is of the shard or of its users and not of one account, and stays; each with the reason. */
+export const STAYING: Readonly<Record<string, string>> = {
+  accounts: 'begins to exist when it is activated, and stays behind as the address of where it went',
+  [`account_arrivals`]: 'an account on its way here',
+  arrived_users: 'which users a move has brought',
+  writers: 'the running copies of this shard’s apps',
+  reactions: 'named by the events of this shard’s change stream, which no other shard sees',
+};
+
+/** Users and what is theirs alone: they come along when a document names them, and leave when nothing else here does. */
+export const USERS = 'users';
+export const SHARING = 'perms';
+
+export const belongingOf = (collection: string): Belonging | undefined =>
+  BELONGINGS.find((belonging) => belonging.collection === collection);
+
+/** The values of the owner's field that mean this account, in order. */
+export function ownersIn({ owner }: Belonging, { accountId, clinicIds }: AccountScope): (string | Types.ObjectId)[] {
+  if (owner.holds === 'account') return [accountId];
+  const texts = clinicIds.map((id) => id.toHexString()).sort();
+  if (owner.holds === 'clinicText') return texts;
+  const byText = new Map(clinicIds.map((id) => [id.toHexString(), id]));
+  return texts.flatMap((text) => byText.get(text) ?? []);
+}
+
+/** A filter for the account's documents; `prefix` reaches into the document of a change event. */
+export function belongingTo(belonging: Belonging, scope: AccountScope, prefix = ''): Record<string, unknown> {
+  return { [`${prefix}${belonging.owner.field}`]: { $in: ownersIn(belonging, scope) } };
+}
