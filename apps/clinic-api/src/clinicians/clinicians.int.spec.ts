@@ -111,6 +111,13 @@ test('a clinician is a member or an invite, not both and not neither', async () 
   expect(statusOf(await create(clinicId, { ...fields, id: newUserId(), inviteId: 'x' }))).toBe(400);
 });
 
+test('a clinician has an email', async () => {
+  const { clinicId } = await clinicOf(1);
+  for (const email of ['', 'nope', 'a@']) {
+    expect(statusOf(await create(clinicId, { id: newUserId(), email, roles: ['CLINIC_MEMBER'] }))).toBe(400);
+  }
+});
+
 test('who changed roles to what is kept, and only changes of roles are', async () => {
   const { clinicId, first } = await clinicOf(1);
   const mia = harness.newUser();
