@@ -112,7 +112,6 @@ export function subjectMade(operationId: string, answer: unknown): AuditSubject 
       return clinicId ? { clinicId } : {};
     }
     case 'CreatePatientAccount':
-    case 'AcceptPatientInvitation':
       return { patientId: String(id) };
     case 'CreateClinician':
     case 'AddServiceAccount':

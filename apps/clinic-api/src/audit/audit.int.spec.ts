@@ -172,6 +172,32 @@ test('whoever accepts an invite is told in the audit of the clinic that invited'
   });
 });
 
+test('a patient’s offer to share and the clinic’s answer are told in the audit of the clinic, about the patient', async () => {
+  const { admin, clinicId } = await clinic();
+  const pat = harness.newUser({
+    roles: ['patient'],
+    profile: { fullName: 'Pat', patient: { birthday: '1990-02-03' } },
+  });
+  const { shareCode } = answered(await admin.api.GET('/v1/clinics/{clinicId}', { params: { path: { clinicId } } }));
+  const { key } = answered(
+    await pat.api.POST('/v1/patients/{userId}/invites', {
+      params: { path: { userId: pat.userId } },
+      body: { shareCode: shareCode ?? '', permissions: { view: {} } },
+    }),
+  );
+  const path = { clinicId, inviteId: key };
+  answered(await admin.api.PUT('/v1/clinics/{clinicId}/invites/patients/{inviteId}', { params: { path }, body: {} }));
+  const found = await entriesOnce(
+    admin.userId,
+    clinicId,
+    (list) => list[1]?.operationId === 'CreatePatientInvite' && list[0]?.patientId !== undefined,
+  );
+  expect(found.slice(0, 2)).toMatchObject([
+    { operationId: 'AcceptPatientInvitation', caller: { id: admin.userId }, patientId: pat.userId, record: key },
+    { operationId: 'CreatePatientInvite', caller: { id: pat.userId }, patientId: pat.userId },
+  ]);
+});
+
 test('a write that cannot be recorded does not happen, and a read that cannot be is not answered', async () => {
   const { admin, clinicId } = await clinic();
   const repository = harness.app.get(AuditRepository);

@@ -9,6 +9,9 @@ export const READS_OF_PATIENT_DATA: ReadonlySet<string> = new Set([
   'ListClinicsForPatient',
   'GetPatientInvites',
   'ListPatientInvites',
+  // by the directory and the shard that an account moves to
+  'ExportDocuments',
+  'ExportChanges',
 ]);
 
 /** Operations that only read, and tell about clinics, clinicians and accounts. A test holds both lists against the contracts. */

@@ -1,19 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Types } from 'mongoose';
+import type { AuditSubject } from './audit-entry.ts';
 
-interface Concerned {
-  clinicId?: Types.ObjectId;
+const current = new AsyncLocalStorage<AuditSubject>();
+
+/** Tells the audit what the running request is about, where neither its path nor its answer names it. */
+export function concerns(subject: AuditSubject): void {
+  const gathered = current.getStore();
+  if (gathered) Object.assign(gathered, subject);
 }
 
-const current = new AsyncLocalStorage<Concerned>();
-
-/** Tells the audit which clinic the running request is about, where neither path nor answer names it. */
-export function concernsClinic(clinicId: Types.ObjectId): void {
-  const concerned = current.getStore();
-  if (concerned) concerned.clinicId = clinicId;
-}
-
-/** Runs `work`, and gathers what it says by `concernsClinic`. */
-export function gathering<T>(concerned: Concerned, work: () => T): T {
-  return current.run(concerned, work);
+/** Runs `work`, and gathers in `gathered` what it says by `concerns`. */
+export function gathering<T>(gathered: AuditSubject, work: () => T): T {
+  return current.run(gathered, work);
 }

@@ -14,7 +14,7 @@ import {
 } from '@caregate/clinic-model';
 import { IdentityService, type UserId } from '@caregate/identity';
 import { Forbidden, NotFound } from '@caregate/service';
-import { concernsClinic } from '../audit/concerns.ts';
+import { concerns } from '../audit/concerns.ts';
 import { clinicianView } from '../clinicians/clinician.view.ts';
 import { assertOpen, clinicIdOf, joined, newClinician, noClinician } from '../clinicians/clinician-rules.ts';
 import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
@@ -162,7 +162,7 @@ export class ClinicianInvitesService {
     const invites = user?.email === undefined ? [] : await this.invites.to(normalEmail(user.email));
     const invite = invites.filter(isOwnInvite).find((one) => one.inviteId === inviteId);
     if (!invite) throw noInvite();
-    concernsClinic(invite.clinicId);
+    concerns({ clinicId: invite.clinicId });
     return invite;
   }
 

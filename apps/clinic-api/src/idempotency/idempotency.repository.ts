@@ -21,6 +21,7 @@ export interface IdempotencyRecord {
 export type Attempt = Pick<IdempotencyRecord, '_id' | 'attempt'>;
 
 const DUPLICATE_KEY = 11000;
+const QUICKLY = { writeConcern: { w: 1, journal: false } };
 
 @Injectable()
 export class IdempotencyRepository {
@@ -71,8 +72,9 @@ export class IdempotencyRepository {
     return matchedCount === 1;
   }
 
+  /** The request stays carried out should this be lost; so it need not be waited for until it is on disk. */
   async complete({ _id, attempt }: Attempt, answer: NonNullable<IdempotencyRecord['answer']>): Promise<void> {
-    await this.records.updateOne({ _id, attempt }, { $set: { answer } });
+    await this.records.updateOne({ _id, attempt }, { $set: { answer } }, QUICKLY);
   }
 
   /** Lets the next request with this key begin anew. */

@@ -3,6 +3,7 @@ import { newObjectId, type PatientInviteDocument, type UserId } from '@caregate/
 import type { ClinicInputs } from '@caregate/contracts';
 import { IdentityService } from '@caregate/identity';
 import { BadRequest, Conflict, NotFound } from '@caregate/service';
+import { concerns } from '../audit/concerns.ts';
 import { ClinicsRepository, idOf } from '../clinics/clinics.repository.ts';
 import { PatientCreation } from '../patients/patient-creation.service.ts';
 import { permissionsFromPatient } from '../patients/patient-details.ts';
@@ -26,6 +27,7 @@ export class PatientInvitesService {
     if (Object.keys(permissions).length === 0) throw new BadRequest('bad request: offer at least one of the permissions view, upload and note');
     const clinic = await this.clinics.byShareCode(shareCode.trim().toUpperCase());
     if (!clinic) throw new NotFound('clinic not found: no clinic has this share code');
+    concerns({ clinicId: clinic._id });
     const invite = { _id: newObjectId(), clinicId: clinic._id, userId, permissions, createdTime: new Date() };
     await this.offer(invite);
     return patientInviteView(invite, await this.identity.profile(userId));
@@ -47,6 +49,7 @@ export class PatientInvitesService {
     const clinicId = idOf(clinicIdText);
     const filter = { _id: idOfKey(key) ?? noInvite(), clinicId };
     const { userId, permissions } = (await this.invites.get(filter)) ?? noInvite();
+    concerns({ patientId: userId });
     await this.creation.admitUser(clinicId, { userId, permissions }, input, async ({ session }) => {
       if (!(await this.invites.remove(filter, session))) noInvite();
     });
