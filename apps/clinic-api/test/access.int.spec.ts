@@ -1,8 +1,8 @@
 import { contracts, type Operation, operations } from '@caregate/contracts';
 import { operationOf } from '@caregate/service';
 import { clinicApi } from '../src/app.ts';
-import { newAccount } from './accounts.ts';
-import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness } from './harness.ts';
+import { type Harness, PROVISIONING_SECRET, startHarness } from './harness.ts';
+import { join, newPractice } from './practice.ts';
 
 /**
  * Who may call what, written down a second time and from another source than `libs/access`: the public interface's column "who".
@@ -144,9 +144,9 @@ let names: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
   harness = await startHarness({}, stopping);
-  const [here, elsewhere] = await Promise.all([newPractice(), newPractice()]);
+  const [here, elsewhere] = await Promise.all([newPractice(harness), newPractice(harness)]);
   const [person, stranger] = [harness.newUser(), harness.newUser()];
-  await join(here, person.userId);
+  await join(harness, here, person.userId);
   names = {
     clinicId: here.clinicId,
     clinicianId: here.colleague,
@@ -291,56 +291,4 @@ function pathOf({ path }: Operation, values: Readonly<Record<string, string>>): 
     if (value === undefined) throw new Error(`the test has nothing for {${name}}`);
     return value;
   });
-}
-
-/** An account with a clinic in which there is one of everything. Its owner founded the clinic and then left it. */
-async function newPractice() {
-  const account = await newAccount(harness);
-  const { id: keyId, key } = await account.newKey();
-  const { id: revokedId, key: revokedKey } = await account.newKey();
-  await account.revoke(revokedId);
-  const { id: clinicId = '', shareCode = '' } = await newClinic(harness.withKey(key));
-  const [admin, member, colleague, patient] = [
-    harness.newUser(),
-    harness.newUser(),
-    harness.newUser(),
-    harness.newUser(),
-  ];
-  const service = harness.asService();
-  const params = { path: { clinicId } };
-  for (const [{ userId, email = '' }, role] of [
-    [admin, 'CLINIC_ADMIN'],
-    [member, 'CLINIC_MEMBER'],
-    [colleague, 'CLINIC_MEMBER'],
-  ] as const) {
-    answered(
-      await service.POST('/v1/clinics/{clinicId}/clinicians', { params, body: { id: userId, email, roles: [role] } }),
-    );
-  }
-  answered(
-    await account.owner.api.DELETE('/v1/clinics/{clinicId}/clinicians/{clinicianId}', {
-      params: { path: { clinicId, clinicianId: account.owner.userId } },
-    }),
-  );
-  const tag = answered(await service.POST('/v1/clinics/{clinicId}/patient_tags', { params, body: { name: 'Tag' } }));
-  const site = answered(await service.POST('/v1/clinics/{clinicId}/sites', { params, body: { name: 'Site' } }));
-  const invite = { email: 'new@example.test', roles: ['CLINIC_MEMBER' as const] };
-  const invited = answered(await admin.api.POST('/v1/clinics/{clinicId}/invites/clinicians', { params, body: invite }));
-  const practice = {
-    ...{ account, key, keyId, revokedKey, clinicId, shareCode },
-    ...{ admin: admin.userId, member: member.userId, colleague: colleague.userId, patient: patient.userId },
-    ...{ tagId: tag.id ?? '', siteId: site.id ?? '', inviteId: invited.inviteId ?? '' },
-  };
-  await join(practice, patient.userId);
-  return practice;
-}
-
-/** Makes a user a patient of the clinic. */
-async function join({ clinicId, tagId }: { clinicId: string; tagId: string }, patientId: string): Promise<void> {
-  const body = { permissions: { view: {} }, birthDate: '1990-02-03', fullName: 'Pat', tags: [tagId] };
-  answered(
-    await harness
-      .asService()
-      .POST('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path: { clinicId, patientId } }, body }),
-  );
 }

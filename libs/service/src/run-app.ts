@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
+import { brokenRequests } from './broken-requests.ts';
 import { type commonSettings, CONFIG, ConfigError, loadConfig } from './config.ts';
 import { ErrorFilter } from './error-filter.ts';
 import { HealthChecks, HealthController } from './health.ts';
@@ -75,6 +76,7 @@ const SERVER_OPTIONS = {
   forceCloseConnections: 'idle' as const, // what is running is finished, what only waits is closed
   routerOptions: { maxParamLength: 1024 },
   genReqId: () => randomUUID(),
+  ...brokenRequests,
 };
 
 /** Wraps the app's module with what every app has: settings, log, health and metrics. */

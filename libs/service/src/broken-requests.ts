@@ -1,0 +1,40 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Requests that are turned away before there is a route for them; they are answered as all others are, with `{"message"}`. */
+export const brokenRequests = {
+  /** An address that cannot be read. */
+  frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
+    const { statusCode = 500 } = error;
+    void reply
+      .status(statusCode)
+      .header('content-type', 'application/json')
+      .send({ message: ADDRESS_FAULTS[error.code] ?? 'request has an error' });
+  },
+
+  /** What is no HTTP, or too much of it. */
+  clientErrorHandler: ({ code }: NodeJS.ErrnoException, socket: Socket): void => {
+    if (code === 'ECONNRESET' || socket.destroyed) return;
+    const [status, message] = HTTP_FAULTS[code ?? ''] ?? [400, 'request has an error: it is not valid HTTP'];
+    const body = JSON.stringify({ message });
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+      'Connection: close',
+    ];
+    if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+    socket.destroySoon();
+  },
+};
+
+const ADDRESS_FAULTS: Readonly<Record<string, string>> = {
+  FST_ERR_BAD_URL: 'request has an error: its path has a percent sign that does not encode a character of UTF-8',
+  FST_ERR_MAX_PARAM_LENGTH: 'request has an error: a part of its path is too long',
+};
+
+const HTTP_FAULTS: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'request has an error: it did not arrive in time'],
+  HPE_HEADER_OVERFLOW: [431, 'request has an error: its address and headers are larger than 16 KiB'],
+};
