@@ -19,10 +19,10 @@ export class ConnectRejected extends Error {
 }
 
 const taskState = z.object({ id: z.number(), state: z.string(), trace: z.string().optional() });
-const connectors = z.record(
+const infos = z.record(z.string(), z.object({ info: z.object({ config: z.record(z.string(), z.string().nullable()) }) }));
+const statuses = z.record(
   z.string(),
   z.object({
-    info: z.object({ config: z.record(z.string(), z.string().nullable()) }),
     status: z.object({ connector: z.object({ state: z.string(), trace: z.string().optional() }), tasks: z.array(taskState) }),
   }),
 );
@@ -55,14 +55,18 @@ export class ConnectClient {
   }
 
   async connectors(): Promise<ConnectorState[]> {
-    const found = connectors.parse(await this.call('GET', '/connectors?expand=info&expand=status'));
-    return Object.entries(found).map(([name, { info, status }]) => ({
-      name,
-      config: info.config,
-      state: status.connector.state,
-      ...(status.connector.trace !== undefined && { trace: status.connector.trace }),
-      tasks: status.tasks.map(({ id, state, trace }) => ({ id, state, ...(trace !== undefined && { trace }) })),
-    }));
+    // Asked for both at once, Connect leaves out connectors that have no status yet.
+    const [configured, running] = await Promise.all([this.call('GET', '/connectors?expand=info'), this.call('GET', '/connectors?expand=status')]);
+    const states = statuses.parse(running);
+    return Object.entries(infos.parse(configured)).map(([name, { info }]) => {
+      const status = states[name]?.status ?? { connector: { state: 'UNASSIGNED', trace: undefined }, tasks: [] };
+      return {
+        name,
+        config: info.config,
+        ...stateOf(status.connector),
+        tasks: status.tasks.map((task) => ({ id: task.id, ...stateOf(task) })),
+      };
+    });
   }
 
   /** Creates the connector or gives it this configuration. */
@@ -130,6 +134,8 @@ export class ConnectClient {
     });
   }
 }
+
+const stateOf = ({ state, trace }: { state: string; trace?: string | undefined }) => ({ state, ...(trace !== undefined && { trace }) });
 
 function parsedJson(text: string): unknown {
   try {
