@@ -38,19 +38,42 @@ export function userEvents(topic: string): EventStream<UserEvent> {
 }
 
 /** @throws {Error} for what is no CloudEvent; the message repeats nothing of it */
-function cloudEvent({ key, value, headers }: RawMessage): CloudEventV1<unknown> {
+function cloudEvent({ key, value, headers, time: sent }: RawMessage): CloudEventV1<unknown> {
   const binary = headers['ce_specversion'] !== undefined;
-  const text = value?.toString() ?? '';
-  const contentType = headers['content-type'] ?? (binary ? 'application/json' : 'application/cloudevents+json');
-  const message = { headers: { ...headers, 'content-type': contentType }, key: key?.toString() ?? '', value: text, body: text };
   let event: CloudEventV1<unknown> | CloudEventV1<unknown>[];
   try {
+    if (binary) required.parse(Object.fromEntries(ATTRIBUTES.map((name) => [name, headers[`ce_${name}`]])));
+    const text = binary ? (value?.toString() ?? '') : withTime(value?.toString() ?? '', sent);
+    const contentType = headers['content-type'] ?? (binary ? 'application/json' : 'application/cloudevents+json');
+    const message = {
+      headers: { ...headers, 'content-type': contentType },
+      key: key?.toString() ?? '',
+      value: text,
+      body: text,
+    };
     event = Kafka.toEvent(message);
   } catch {
     throw new Error('not a CloudEvent 1.0');
   }
   if (Array.isArray(event)) throw new Error('a batch of CloudEvents, which Kafka does not have');
   return event;
+}
+
+/** Attributes without which it is no CloudEvent (CloudEvents 1.0, "Required attributes"); the package would invent an id. */
+const required = z.object({
+  specversion: z.literal('1.0'),
+  id: z.string().min(1),
+  source: z.string().min(1),
+  type: z.string().min(1),
+});
+
+const ATTRIBUTES = Object.keys(required.shape);
+
+/** The time may be left out ("Optional attributes"), which the package does not expect. */
+function withTime(structured: string, sent: Date): string {
+  const event = JSON.parse(structured);
+  required.parse(event);
+  return JSON.stringify({ time: sent.toISOString(), ...event });
 }
 
 function userEvent(type: string, sent: unknown): { userId: UserId; event: UserEvent } | undefined {
