@@ -1,5 +1,6 @@
 import { permissionReplicas } from '@caregate/change-events';
 import { type Connection, mongo } from 'mongoose';
+import { ConnectorsService } from '../src/connectors/connectors.service.ts';
 import { DriftService } from '../src/drift/drift.service.ts';
 import { CanaryService } from '../src/replication/canary.service.ts';
 import { eventually, runningApp, type RunningApp } from './running-app.ts';
@@ -95,4 +96,10 @@ test('once a canary has passed, everything committed before it is in the replica
     await canary.pass(patients, 30_000);
     expect(await rows().countDocuments({ userId })).toBe(1);
   }
+});
+
+test('after a source has begun anew, rows that are left over are removed without being asked for', async () => {
+  await rows().insertOne({ userId: 'eeeeeeeeee', clinicId: new mongo.ObjectId(), permissions: { view: {} } });
+  running.app.get(ConnectorsService).events.emit('begunAnew', 'patient-permissions.source');
+  await eventually(async () => (await rows().countDocuments({ userId: 'eeeeeeeeee' })) === 0, 'the row is gone');
 });

@@ -11,6 +11,7 @@ import {
 } from '@caregate/change-events';
 import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics, toCaregateError } from '@caregate/service';
 import type { Kafka } from 'kafkajs';
+import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type GatekeeperSyncConfig, topicPrefix } from '../config.ts';
 import { KAFKA } from './kafka.ts';
@@ -23,6 +24,8 @@ const SOON_MS = 500;
 /** Keeps topics and connectors of the shard as they are defined, for as long as the app runs. */
 @Injectable()
 export class ConnectorsService implements OnApplicationBootstrap, OnApplicationShutdown {
+  /** A source lost its place and copies everything anew: rows of documents that were deleted meanwhile are left over in the replica. */
+  readonly events = new EventEmitter<{ begunAnew: [connector: string] }>();
   private readonly prefix: string;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
@@ -124,6 +127,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     for (const { name, afterLoss } of begunAnew) {
       const how = afterLoss === 'snapshot' ? 'it copies everything anew' : 'reactions to what happened in between will not run';
       this.logger.error({ connector: name }, `the connector's place in the oplog was lost: ${how}. Give the database a longer oplog`);
+      this.events.emit('begunAnew', name);
     }
   }
 

@@ -4,6 +4,7 @@ import { CONFIG, LOGGER, type Logger, Metrics } from '@caregate/service';
 import pLimit from 'p-limit';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
+import { ConnectorsService } from '../connectors/connectors.service.ts';
 import { Lease } from '../connectors/lease.ts';
 import { CanaryService } from '../replication/canary.service.ts';
 import { DriftRepository, type Id, type Range, type Row, sameRow } from './drift.repository.ts';
@@ -26,6 +27,7 @@ interface Difference {
 
 const LEASE = 'drift';
 const RANGE = 5_000;
+const RETRY_AFTER_MS = 5_000;
 const REPAIR_ATTEMPTS = 5;
 const REPAIRS_AT_ONCE = 8;
 
@@ -34,6 +36,7 @@ const REPAIRS_AT_ONCE = 8;
 export class DriftService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
+  private wake = new AbortController();
   private readonly found;
   private readonly checked;
   private readonly lastCheck;
@@ -44,6 +47,7 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly rows: DriftRepository,
     private readonly canary: CanaryService,
     private readonly lease: Lease,
+    private readonly connectors: ConnectorsService,
     metrics: Metrics,
   ) {
     this.found = metrics.counter('caregate_drift_rows_total', 'Rows of a replica that differed from their source and were repaired', ['replica', 'kind']);
@@ -52,6 +56,7 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   onApplicationBootstrap(): void {
+    this.connectors.events.on('begunAnew', () => this.wake.abort());
     this.running = this.keepChecking();
   }
 
@@ -61,20 +66,29 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private async keepChecking(): Promise<void> {
-    const { signal } = this.stopping;
     const everyMs = this.config.DRIFT_CHECK_SECONDS * 1000;
-    while (!signal.aborted) {
-      await pause(everyMs, undefined, { signal }).catch(() => undefined); // aborted: the app stops
-      if (!signal.aborted) await this.checkInTurn();
+    let waitMs = everyMs;
+    while (!this.stopping.signal.aborted) {
+      await this.until(waitMs);
+      if (this.stopping.signal.aborted) break;
+      waitMs = (await this.checkInTurn()) ? everyMs : Math.min(everyMs, RETRY_AFTER_MS);
     }
     await this.lease.release(LEASE).catch(() => undefined); // it runs out by itself
   }
 
-  private async checkInTurn(): Promise<void> {
+  /** Waits for the next turn, or for an event that calls for a check at once. */
+  private async until(waitMs: number): Promise<void> {
+    await pause(waitMs, undefined, { signal: AbortSignal.any([this.stopping.signal, this.wake.signal]) }).catch(() => undefined); // woken
+    if (this.wake.signal.aborted) this.wake = new AbortController();
+  }
+
+  private async checkInTurn(): Promise<boolean> {
     try {
       if (await this.lease.hold(LEASE, 2 * this.config.DRIFT_CHECK_SECONDS)) await this.checkAll();
+      return true;
     } catch (error) {
-      this.logger.warn({ err: error }, 'the replicas could not be checked; trying again at the next turn');
+      this.logger.warn({ err: error }, 'the replicas could not be checked; trying again soon');
+      return false;
     }
   }
 
