@@ -55,8 +55,8 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_account', key: { accountId: 1, createdTime: 1 } },
   ],
   audit_entries: [
-    { name: 'of_clinic', key: { clinicId: 1, time: -1, _id: -1 } }, // who did what in a clinic, newest first
-    { name: 'of_patient', key: { patientId: 1, time: -1, _id: -1 }, partialFilterExpression: { patientId: { $exists: true } } }, // the same for one patient
+    { name: 'by_clinic', key: { clinicId: 1, _id: -1 } }, // who did what in a clinic, newest first; they move with the account
+    { name: 'by_patient', key: { patientId: 1, _id: -1 }, partialFilterExpression: { patientId: { $exists: true } } }, // the same for one patient
   ],
   idempotency_records: [
     { name: 'expiry', key: { expiresTime: 1 }, expireAfterSeconds: 0 }, // gone after a day

@@ -1,5 +1,5 @@
 import type { Caller } from '@caregate/access';
-import { entryOf, subjectMade, subjectOf } from './audit-entry.ts';
+import { entryId, entryOf, lowestEntryId, subjectMade, subjectOf } from './audit-entry.ts';
 
 const clinicId = '0123456789abcdef01234567';
 const texts = (subject: ReturnType<typeof subjectOf>) => JSON.parse(JSON.stringify(subject));
@@ -41,4 +41,18 @@ test('a caller is a kind and an id', () => {
   expect(by({ kind: 'service', name: 'ops' })).toEqual({ kind: 'service', id: 'ops' });
   expect(by({ kind: 'directory' })).toEqual({ kind: 'directory', id: 'directory' });
   expect(by({ kind: 'nobody' })).toBeUndefined();
+});
+
+test('ids order entries by the millisecond', () => {
+  const at = (time: string) => entryId(new Date(time)).toHexString();
+  const ids = [
+    at('2026-11-24T12:00:00.009Z'),
+    at('2026-11-24T12:00:00.010Z'),
+    at('2026-11-24T12:00:00.999Z'),
+    at('2026-11-24T12:00:01.000Z'),
+  ];
+  expect(ids.toSorted()).toEqual(ids);
+  expect(new Set(ids.concat(at('2026-11-24T12:00:01.000Z'))).size).toBe(5);
+  const lowest = lowestEntryId(new Date('2026-11-24T12:00:00.010Z')).toHexString();
+  expect(ids.filter((id) => id >= lowest)).toEqual(ids.slice(1));
 });

@@ -1,7 +1,8 @@
-import { newObjectId, objectId } from '@caregate/clinic-model';
+import { randomBytes, randomInt } from 'node:crypto';
+import { objectId } from '@caregate/clinic-model';
 import type { Caller } from '@caregate/access';
 import type { ServedOperation } from '@caregate/service';
-import type { Types } from 'mongoose';
+import { Types } from 'mongoose';
 
 /** Which record was meant; each field is an id. */
 export interface AuditSubject {
@@ -45,7 +46,7 @@ export function entryOf(
   const by = caller && auditCaller(caller);
   if (!by) return undefined;
   return {
-    _id: newObjectId(),
+    _id: entryId(time),
     time,
     operationId: operation.operationId,
     caller: by,
@@ -53,6 +54,28 @@ export function entryOf(
     address: ip,
     requestId: id,
   };
+}
+
+const COUNTER_END = 0x1000000;
+let counter = randomInt(COUNTER_END);
+
+/** An id that orders entries by the millisecond, whichever copy of the app wrote them: seconds, milliseconds, a counter, random bits. */
+export function entryId(time: Date): Types.ObjectId {
+  const bytes = Buffer.alloc(12);
+  bytes.writeUInt32BE(Math.floor(time.getTime() / 1000), 0);
+  bytes.writeUInt16BE(time.getTime() % 1000, 4);
+  counter = (counter + 1) % COUNTER_END;
+  bytes.writeUIntBE(counter, 6, 3);
+  randomBytes(3).copy(bytes, 9);
+  return new Types.ObjectId(bytes);
+}
+
+/** The ids of entries at this moment or later are not below this one. */
+export function lowestEntryId(time: Date): Types.ObjectId {
+  const bytes = Buffer.alloc(12);
+  bytes.writeUInt32BE(Math.floor(time.getTime() / 1000), 0);
+  bytes.writeUInt16BE(time.getTime() % 1000, 4);
+  return new Types.ObjectId(bytes);
 }
 
 function auditCaller(caller: Caller): AuditCaller | undefined {

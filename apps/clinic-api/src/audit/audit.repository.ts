@@ -3,17 +3,11 @@ import { CLINIC_MODELS, type ClinicModels, objectId } from '@caregate/clinic-mod
 import type { UserId } from '@caregate/identity';
 import { MONGO } from '@caregate/service';
 import type { Connection, mongo, Types } from 'mongoose';
-import type { AuditEntry, AuditSubject } from './audit-entry.ts';
+import { type AuditEntry, type AuditSubject, lowestEntryId } from './audit-entry.ts';
 
 export interface Outcome extends AuditSubject {
   readonly _id: Types.ObjectId;
   readonly status: number;
-}
-
-/** A place in the list: entries that come after it are older. */
-export interface Place {
-  readonly time: Date;
-  readonly _id: Types.ObjectId;
 }
 
 export interface AuditFilter {
@@ -21,7 +15,8 @@ export interface AuditFilter {
   readonly patientId?: UserId;
   readonly from?: Date;
   readonly until?: Date;
-  readonly after?: Place;
+  /** Only what is older than this entry. */
+  readonly after?: Types.ObjectId;
 }
 
 @Injectable()
@@ -54,13 +49,16 @@ export class AuditRepository {
 
   /** Newest first. */
   async list({ clinicId, patientId, from, until, after }: AuditFilter, limit: number): Promise<AuditEntry[]> {
-    const time = { ...(from && { $gte: from }), ...(until && { $lt: until }) };
+    const _id = {
+      ...(from && { $gte: lowestEntryId(from) }),
+      ...(until && { $lt: lowestEntryId(until) }),
+    };
     const conditions: mongo.Filter<AuditEntry>[] = [
       await this.ofClinic(clinicId, patientId),
-      ...(Object.keys(time).length > 0 ? [{ time }] : []),
-      ...(after ? [{ $or: [{ time: { $lt: after.time } }, { time: after.time, _id: { $lt: after._id } }] }] : []),
+      ...(Object.keys(_id).length > 0 ? [{ _id }] : []),
+      ...(after ? [{ _id: { $lt: after } }] : []),
     ];
-    return this.entries.find({ $and: conditions }).sort({ time: -1, _id: -1 }).limit(limit).toArray();
+    return this.entries.find({ $and: conditions }).sort({ _id: -1 }).limit(limit).toArray();
   }
 
   /** What services do to a patient in all clinics at once (data sources, summaries) is shown to each clinic of the patient that asks for this patient. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { objectId } from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
 import type { AuditEntry } from './audit-entry.ts';
-import { type AuditFilter, AuditRepository, type Place } from './audit.repository.ts';
+import { type AuditFilter, AuditRepository } from './audit.repository.ts';
 
 export interface AuditQuery extends Pick<AuditFilter, 'patientId'> {
   readonly limit?: number;
@@ -25,12 +25,12 @@ export class AuditService {
       ...(patientId !== undefined && { patientId }),
       ...(from !== undefined && { from: new Date(from) }),
       ...(until !== undefined && { until: new Date(until) }),
-      ...(after !== undefined && { after: readPlace(after) }),
+      ...(after !== undefined && { after: entryIdOf(after) }),
     };
     const found = await this.audit.list(filter, limit + 1);
     const entries = found.slice(0, limit);
     const last = entries.at(-1);
-    return { entries: entries.map(view), next: found.length > limit && last ? writtenPlace(last) : undefined };
+    return { entries: entries.map(view), next: found.length > limit && last ? last._id.toHexString() : undefined };
   }
 }
 
@@ -46,11 +46,8 @@ const view = ({ _id, time, operationId, caller, patientId, clinicianId, record, 
   address,
 });
 
-const writtenPlace = ({ time, _id }: Place) => `${time.getTime()}-${_id.toHexString()}`;
-
-function readPlace(text: string): Place {
-  const [, time = '', id = ''] = /^([0-9]{1,15})-([0-9a-f]{24})$/.exec(text) ?? [];
-  const _id = objectId(id);
+function entryIdOf(text: string) {
+  const _id = objectId(text);
   if (!_id) throw new BadRequest('query parameter "after" has an error: give the "next" of the page before');
-  return { time: new Date(Number(time)), _id };
+  return _id;
 }

@@ -26,14 +26,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const operation = operationOf(request);
     const key = request.headers[HEADER];
     if (typeof key !== 'string' || !operation || !OFFERED.has(operation.operationId)) return next.handle();
-    const { params, query, body, caller } = request;
-    const keyed = new KeyedRequest(callerName(caller), key, {
-      operationId: operation.operationId,
-      params,
-      query,
-      body,
-    });
-    return defer(() => this.once(keyed, context.switchToHttp().getResponse<FastifyReply>(), next));
+    return defer(() =>
+      this.once(
+        keyedRequest(request, key, operation.operationId),
+        context.switchToHttp().getResponse<FastifyReply>(),
+        next,
+      ),
+    );
   }
 
   private async once(keyed: KeyedRequest, reply: FastifyReply, next: CallHandler): Promise<unknown> {
@@ -48,4 +47,14 @@ export class IdempotencyInterceptor implements NestInterceptor {
     void reply.status(answer.status);
     return answer.body === undefined ? undefined : JSON.parse(answer.body);
   }
+}
+
+function keyedRequest(
+  { caller, account, params, query, body }: FastifyRequest,
+  key: string,
+  operationId: string,
+): KeyedRequest {
+  const accountId = caller.kind === 'apiKey' ? caller.accountId : account?._id;
+  const sent = { operationId, params: params as Record<string, unknown>, query, body }; // validated route parameters
+  return new KeyedRequest(callerName(caller), key, sent, accountId);
 }

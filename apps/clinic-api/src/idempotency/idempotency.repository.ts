@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type AccountId, CLINIC_MODELS, type ClinicModels, objectId } from '@caregate/clinic-model';
 import { MONGO } from '@caregate/service';
 import type { ClientSession, Connection, mongo } from 'mongoose';
 
@@ -8,6 +9,8 @@ export interface IdempotencyRecord {
   readonly _id: string;
   readonly fingerprint: string;
   readonly operationId: string;
+  /** With which the record moves to another shard. */
+  readonly accountId?: AccountId;
   /** The attempt that carries the request out; while its lease lasts, others wait. */
   readonly attempt: string;
   readonly leaseUntil: Date;
@@ -27,8 +30,16 @@ const QUICKLY = { writeConcern: { w: 1, journal: false } };
 export class IdempotencyRepository {
   private readonly records;
 
-  constructor(@Inject(MONGO) connection: Connection) {
+  constructor(
+    @Inject(MONGO) connection: Connection,
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+  ) {
     this.records = connection.collection<IdempotencyRecord>('idempotency_records');
+  }
+
+  /** The account that holds a clinic, if any. */
+  async accountOf(clinicId: string): Promise<AccountId | undefined> {
+    return (await this.models.clinics.findById(objectId(clinicId), { _id: 0, accountId: 1 }).lean())?.accountId;
   }
 
   /** Says whether the record is new; false when this caller has used this key already. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AccountId } from '@caregate/clinic-model';
 import {
   accompanied,
   CaregateError,
@@ -64,8 +65,9 @@ export class Idempotency {
   /** The answer that is recorded, or the right to carry the request out. */
   private async claim(request: KeyedRequest): Promise<Answer | Attempt> {
     const giveUp = Date.now() + WAIT_MS;
+    const accountId = await this.accountOf(request);
     for (;;) {
-      const fresh = newRecord(request);
+      const fresh = newRecord(request, accountId);
       if (await this.records.insert(fresh)) return fresh;
       const record = await this.records.find(request.id);
       if (record) {
@@ -83,6 +85,12 @@ export class Idempotency {
         await sleep(LOOK_AGAIN_MS);
       }
     }
+  }
+
+  private async accountOf({ accountId, sent }: KeyedRequest): Promise<AccountId | undefined> {
+    if (accountId !== undefined) return accountId;
+    const { clinicId } = sent.params;
+    return typeof clinicId === 'string' ? this.records.accountOf(clinicId) : undefined;
   }
 
   private async noteCarriedOut(
@@ -139,12 +147,13 @@ const isRefusal = (status: number) => status >= 400 && status < 500 && status !=
 const leaseFromNow = () => new Date(Date.now() + LEASE_MS);
 const textOf = (text: string) => (text === '' ? undefined : text);
 
-function newRecord({ id, fingerprint, sent }: KeyedRequest): IdempotencyRecord {
+function newRecord({ id, fingerprint, sent }: KeyedRequest, accountId: AccountId | undefined): IdempotencyRecord {
   const now = Date.now();
   return {
     _id: id,
     fingerprint,
     operationId: sent.operationId,
+    ...(accountId !== undefined && { accountId }),
     attempt: randomUUID(),
     leaseUntil: leaseFromNow(),
     createdTime: new Date(now),

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import type { AccountId } from '@caregate/clinic-model';
 import stringify from 'safe-stable-stringify';
 
 const CIPHER = 'aes-256-gcm';
@@ -9,7 +10,7 @@ const TAG_BYTES = 16;
 /** What makes two requests the same one. */
 export interface Sent {
   readonly operationId: string;
-  readonly params: unknown;
+  readonly params: Readonly<Record<string, unknown>>;
   readonly query: unknown;
   readonly body: unknown;
 }
@@ -28,6 +29,8 @@ export class KeyedRequest {
     private readonly caller: string,
     private readonly key: string,
     readonly sent: Sent,
+    /** Through whose subdomain or key it came. */
+    readonly accountId?: AccountId,
   ) {
     this.id = createHash('sha256')
       .update(JSON.stringify([caller, key]))
