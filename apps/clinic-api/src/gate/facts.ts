@@ -1,17 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Facts } from '@caregate/access';
 import { CLINIC_MODELS, type ClinicianRole, type ClinicModels, objectId } from '@caregate/clinic-model';
+import { SharedReads } from '../shared-reads.ts';
 
-/** Answers what access decisions ask, each by one indexed read. */
+/** Answers what access decisions ask, each by one indexed read; requests that come at once and ask the same share it. */
 @Injectable()
 export class ShardFacts implements Facts {
+  private readonly roles = new SharedReads<readonly ClinicianRole[]>();
+
   constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
 
   async rolesIn(clinicIdText: string, userId: string): Promise<readonly ClinicianRole[]> {
     const clinicId = objectId(clinicIdText);
     if (!clinicId) return [];
-    const found = await this.models.clinicians.collection.findOne({ clinicId, userId }, { projection: { _id: 0, roles: 1 } });
-    return found?.roles ?? [];
+    return this.roles.read(`${clinicIdText} ${userId}`, async () => {
+      const found = await this.models.clinicians.collection.findOne({ clinicId, userId }, { projection: { _id: 0, roles: 1 } });
+      return found?.roles ?? [];
+    });
   }
 
   async accountOfClinic(clinicIdText: string): Promise<string | undefined> {

@@ -9,6 +9,7 @@ import {
   readCounts,
 } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
+import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter, searchCondition } from './list-filter.ts';
 import { BY_NAME, type Order } from './list-sort.ts';
 
@@ -40,6 +41,8 @@ const NO_PATIENTS = { patients: [], count: 0 } as const;
  */
 @Injectable()
 export class PatientListsRepository {
+  private readonly totals = new SharedReads<number>();
+
   constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
 
   async list(clinicId: ObjectId, filter: PatientFilter, order: Order, page: Page): Promise<PatientPage> {
@@ -86,11 +89,13 @@ export class PatientListsRepository {
     return (await cursor.toArray()) as unknown as PatientDocument[]; // the projection leaves out what no reader of a page uses
   }
 
-  private async total(clinicId: ObjectId): Promise<number> {
-    const stripes = await this.models.clinicCounts.collection
-      .find({ clinicId }, { projection: { _id: 0, total: 1 } })
-      .toArray();
-    return stripes.reduce((sum, { total = 0 }) => sum + (total as number), 0);
+  private total(clinicId: ObjectId): Promise<number> {
+    return this.totals.read(clinicId.toHexString(), async () => {
+      const stripes = await this.models.clinicCounts.collection
+        .find({ clinicId }, { projection: { _id: 0, total: 1 } })
+        .toArray();
+      return stripes.reduce((sum, { total = 0 }) => sum + (total as number), 0);
+    });
   }
 
   private async shortestWay(clinicId: ObjectId, filter: PatientFilter, counts: ClinicCounts): Promise<Way> {

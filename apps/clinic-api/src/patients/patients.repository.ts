@@ -12,6 +12,7 @@ import {
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
 import type { ClientSession, Connection, Types } from 'mongoose';
 import { DemoPatient } from '../clinics/demo-patient.ts';
+import { SharedReads } from '../shared-reads.ts';
 import { WITHOUT_SEARCH_FIELDS } from './patient-lists.repository.ts';
 import type { StoredStats } from './summaries.ts';
 
@@ -25,6 +26,8 @@ const KEPT_REVIEWS = 2;
 
 @Injectable()
 export class PatientsRepository {
+  private readonly rules = new SharedReads<ClinicRules>();
+
   constructor(
     @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
@@ -40,7 +43,11 @@ export class PatientsRepository {
    * The rules as they are now, or as a transaction sees them: whoever changes them for all patients can not come in between then.
    * @throws {NotFound} when there is no such clinic
    */
-  async rulesOf(clinicId: ObjectId, session?: ClientSession): Promise<ClinicRules> {
+  rulesOf(clinicId: ObjectId, session?: ClientSession): Promise<ClinicRules> {
+    return session ? this.readRules(clinicId, session) : this.rules.read(clinicId.toHexString(), () => this.readRules(clinicId));
+  }
+
+  private async readRules(clinicId: ObjectId, session?: ClientSession): Promise<ClinicRules> {
     const found = await this.models.clinics.collection.findOne({ _id: clinicId }, { projection: RULES, ...(session && { session }) });
     if (!found) throw new NotFound('clinic not found');
     return found as unknown as ClinicRules; // what the projection takes of the clinic
