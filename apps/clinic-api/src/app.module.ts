@@ -9,6 +9,7 @@ import { ClinicsModule } from './clinics/clinics.module.ts';
 import { ClinicianInvitesModule } from './clinician-invites/clinician-invites.module.ts';
 import { CliniciansModule } from './clinicians/clinicians.module.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
+import { MergeModule } from './merge/merge.module.ts';
 import { MigrationsModule } from './migrations/migrations.module.ts';
 import { UsersModule } from './users/users.module.ts';
 import type { ClinicApiConfig } from './config.ts';
@@ -49,6 +50,7 @@ export class AppModule {
         CountsModule,
         TagsModule,
         SitesModule,
+        MergeModule,
         ClinicianInvitesModule,
         CliniciansModule,
         MigrationsModule,

@@ -56,22 +56,38 @@ export class ClinicsRepository {
    * Tried at once; only when others are in the way are they asked to wait.
    * @throws {NotFound} when there is no such clinic
    */
-  async alone<T>(
-    clinicIdText: string,
-    work: (clinic: ClinicDocument, session: ClientSession) => Promise<T>,
+  alone<T>(clinicId: string, work: (clinic: ClinicDocument, session: ClientSession) => Promise<T>): Promise<T> {
+    return this.aloneWith([idOf(clinicId)], ([clinic], session) => work(clinic ?? noClinic(), session));
+  }
+
+  /** As `alone`, with two clinics at once. */
+  aloneWithBoth<T>(
+    one: string,
+    other: string,
+    work: (one: ClinicDocument, other: ClinicDocument, session: ClientSession) => Promise<T>,
+  ): Promise<T> {
+    return this.aloneWith([idOf(one), idOf(other)], ([first, second], session) =>
+      work(first ?? noClinic(), second ?? noClinic(), session),
+    );
+  }
+
+  private async aloneWith<T>(
+    clinicIds: readonly Types.ObjectId[],
+    work: (clinics: readonly ClinicDocument[], session: ClientSession) => Promise<T>,
   ): Promise<T> {
     const { models } = this;
-    const clinicId = idOf(clinicIdText);
     let attempts = 0;
     try {
       return await inTransaction(this.connection, async (session) => {
-        if (attempts++ > 0) await askPatientWritesToWait(models, clinicId);
-        await holdPatientWrites(models, session, clinicId); // first, for each moment in the transaction is one to be overtaken in
-        const clinic = await takeTurn({ models, session }, clinicId);
-        return work(clinic ?? noClinic(), session);
+        if (attempts++ > 0) for (const clinicId of clinicIds) await askPatientWritesToWait(models, clinicId);
+        // First, for each moment in the transaction is one to be overtaken in.
+        for (const clinicId of clinicIds) await holdPatientWrites(models, session, clinicId);
+        const clinics: ClinicDocument[] = [];
+        for (const clinicId of clinicIds) clinics.push((await takeTurn({ models, session }, clinicId)) ?? noClinic());
+        return work(clinics, session);
       });
     } catch (error) {
-      if (attempts > 1) await letPatientWritesGoOn(models, clinicId);
+      if (attempts > 1) for (const clinicId of clinicIds) await letPatientWritesGoOn(models, clinicId);
       throw error;
     }
   }

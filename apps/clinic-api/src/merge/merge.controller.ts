@@ -1,0 +1,36 @@
+import { Body, Controller, Headers, Param, Res } from '@nestjs/common';
+import type { Caller } from '@caregate/access';
+import type { ClinicInputs } from '@caregate/contracts';
+import type { FastifyReply } from 'fastify';
+import { ClinicOperation } from '../contract.ts';
+import { By } from '../gate/caller.decorator.ts';
+import { asCsv } from './merge-report.ts';
+import { MergeService } from './merge.service.ts';
+
+@Controller()
+export class MergeController {
+  constructor(private readonly merges: MergeService) {}
+
+  @ClinicOperation('GenerateMergeReport')
+  async report(
+    @Param('clinicId') targetId: string,
+    @Body() { sourceId }: ClinicInputs['MergeSource'],
+    @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const report = await this.merges.report(targetId, sourceId);
+    void reply.header('cache-control', 'no-store');
+    if (!wantsCsv(accept)) return report;
+    void reply.header('content-type', 'text/csv; charset=utf-8');
+    void reply.header('content-disposition', `attachment; filename="merge-report-${sourceId}.csv"`);
+    return asCsv(report);
+  }
+
+  @ClinicOperation('MergeClinic')
+  merge(@Param('clinicId') targetId: string, @Body() { sourceId }: ClinicInputs['MergeSource'], @By() caller: Caller) {
+    return this.merges.merge(targetId, sourceId, caller);
+  }
+}
+
+/** JSON unless CSV is asked for by name. */
+const wantsCsv = (accept = '') => accept.split(',').some((type) => type.trim().toLowerCase().startsWith('text/csv'));

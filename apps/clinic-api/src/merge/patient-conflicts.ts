@@ -1,0 +1,57 @@
+import { fold, type PatientDocument } from '@caregate/clinic-model';
+
+export type ConflictKind = 'DUPLICATE_ACCOUNT' | 'LIKELY_DUPLICATE' | 'MRN_ONLY' | 'NAME_ONLY';
+
+/** A patient of the other clinic who may be the same person. */
+export interface Conflict {
+  readonly kind: ConflictKind;
+  readonly patientId: string;
+}
+
+export type Comparable = Pick<PatientDocument, 'userId' | 'fullName' | 'birthDate' | 'mrn'>;
+
+const key = (text = '') => fold(text.trim());
+
+/**
+ * Finds, for a patient of one clinic, those of the other who may be the same person (behaviour, "Merging clinics"): the same user;
+ * two of name, birth date and MRN agree; only the MRN; only the name. A birth date alone says nothing.
+ */
+export function conflictsBetween(others: readonly Comparable[]): (patient: Comparable) => Conflict[] {
+  const byUser = indexOf(others, ({ userId }) => userId);
+  const byName = indexOf(others, ({ fullName }) => key(fullName));
+  const byMrn = indexOf(others, ({ mrn }) => key(mrn));
+  return (patient) => {
+    // Whoever agrees in two agrees in the name or the MRN, so those who share only a birth date, who are many, are never looked at.
+    const candidates = new Set([byUser(patient.userId), byName(key(patient.fullName)), byMrn(key(patient.mrn))].flat());
+    return [...candidates].flatMap((other) => {
+      const kind = kindOf(patient, other);
+      return kind ? [{ kind, patientId: other.userId }] : [];
+    });
+  };
+}
+
+/** A name or MRN that more patients than this share tells nobody apart; the first of them are enough to say so. */
+const MOST_ALIKE = 100;
+
+function indexOf(
+  patients: readonly Comparable[],
+  keyOf: (patient: Comparable) => string,
+): (key: string) => Comparable[] {
+  const index = new Map<string, Comparable[]>();
+  for (const patient of patients) {
+    const alike = index.get(keyOf(patient));
+    if (!alike) index.set(keyOf(patient), [patient]);
+    else if (alike.length < MOST_ALIKE) alike.push(patient);
+  }
+  return (key) => (key === '' ? [] : (index.get(key) ?? []));
+}
+
+function kindOf(one: Comparable, other: Comparable): ConflictKind | undefined {
+  if (one.userId === other.userId) return 'DUPLICATE_ACCOUNT';
+  const agree = (field: 'fullName' | 'birthDate' | 'mrn') =>
+    key(one[field]) !== '' && key(one[field]) === key(other[field]);
+  const [name, birthDate, mrn] = [agree('fullName'), agree('birthDate'), agree('mrn')];
+  if ([name, birthDate, mrn].filter(Boolean).length > 1) return 'LIKELY_DUPLICATE';
+  if (mrn) return 'MRN_ONLY';
+  return name ? 'NAME_ONLY' : undefined;
+}
