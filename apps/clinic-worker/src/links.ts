@@ -14,6 +14,10 @@ export class Links {
     return `${this.clinic(clinicId)}/invites`;
   }
 
+  inviteOfClinician(key: string): string {
+    return `${this.base}/invites/${encodeURIComponent(key)}`;
+  }
+
   claim(userId: string): string {
     return `${this.base}/claim/${encodeURIComponent(userId)}`;
   }

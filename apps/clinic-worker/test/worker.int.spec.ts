@@ -70,6 +70,29 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     );
   });
 
+  it('sends an invite to a clinician, again when it is to be sent again, and none that another service made', async () => {
+    const [admin, invited] = [await shard.user('Mara Lindqvist'), await shard.user('Jon Ferreira')];
+    const clinicId = await shard.clinic('Harbour', [admin.userId]);
+    const inviteId = '0f1e2d3c4b5a69788796a5b4c3d2e1f0';
+    const now = new Date();
+    const fields = { clinicId, roles: ['CLINIC_MEMBER'], rolesUpdates: [], createdTime: now, updatedTime: now };
+    const foreign = await shard.user('Other');
+    await shard.models.clinicians.collection.insertMany([
+      { ...fields, email: foreign.email, inviteId: 'foreign' },
+      { ...fields, email: invited.email, inviteId, invitedBy: admin.userId, inviteSentTime: now },
+    ]);
+    const [mail] = await until(async () =>
+      (await mailsTo(invited.email)).length === 1 ? mailsTo(invited.email) : undefined,
+    );
+    expect(mail?.subject).toBe('You are invited to Harbour');
+    expect(mail?.text).toContain('Mara Lindqvist invites you to join Harbour as a member.');
+    expect(mail?.text).toContain(`/invites/${inviteId}`);
+    await shard.models.clinicians.updateOne({ clinicId, inviteId }, { $set: { updatedTime: new Date() } });
+    await shard.models.clinicians.updateOne({ clinicId, inviteId }, { $set: { inviteSentTime: new Date() } });
+    await until(async () => (await mailsTo(invited.email)).length === 2);
+    expect(await mailsTo(foreign.email)).toHaveLength(0);
+  });
+
   it.each(['structured', 'binary'] as const)(
     'forgets a deleted user in every clinic (CloudEvent, %s mode)',
     async (mode) => {

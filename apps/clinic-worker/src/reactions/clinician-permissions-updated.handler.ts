@@ -1,11 +1,12 @@
 import { type ChangedClinician, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels, type RolesUpdate } from '@caregate/clinic-model';
+import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 import { clinicianPermissionsUpdated, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
 import { MAIL_RETRIES } from './mail-retries.ts';
 import { newRolesUpdates } from './new-roles-updates.ts';
+import { roleInWords } from './roles-in-words.ts';
 
 /** A clinician's roles were changed: they are told, and by whom. */
 @Controller()
@@ -40,7 +41,7 @@ export class ClinicianPermissionsUpdated {
         to,
         data: {
           clinicName: clinic.name,
-          role: roleInWords(update),
+          role: roleInWords(update.roles),
           clinicLink: this.links.clinic(clinicId),
           ...(to.name !== undefined && { recipientName: to.name }),
           ...(changedBy !== undefined && { changedBy }),
@@ -53,5 +54,3 @@ export class ClinicianPermissionsUpdated {
     return results.join(', ');
   }
 }
-
-const roleInWords = ({ roles }: RolesUpdate) => (roles.includes('CLINIC_ADMIN') ? 'an administrator' : 'a member');

@@ -18,6 +18,7 @@ const clinicianFields = [
   'clinicId',
   'userId',
   'inviteId',
+  'inviteSentTime',
   'email',
   'name',
   'roles',
@@ -61,7 +62,7 @@ interface WorkerSource {
 
 const SOURCES: readonly WorkerSource[] = [
   { topic: 'clinics', collection: 'clinics', fields: clinicFields, watched: ['name', 'admins', 'patientTags'], beforeChange: true },
-  { topic: 'clinicians', collection: 'clinicians', fields: clinicianFields, watched: ['roles', 'rolesUpdates'], beforeChange: true },
+  { topic: 'clinicians', collection: 'clinicians', fields: clinicianFields, watched: ['roles', 'rolesUpdates', 'inviteSentTime'], beforeChange: true },
   {
     topic: 'patients',
     collection: 'patients',

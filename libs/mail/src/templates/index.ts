@@ -1,5 +1,6 @@
 import type { Template } from '../template.ts';
 import { clinicCreated } from './clinic-created.ts';
+import { clinicianInvitation } from './clinician-invitation.ts';
 import { clinicianPermissionsUpdated } from './clinician-permissions-updated.ts';
 import { custodialAccountCreated } from './custodial-account-created.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from './patient-emails.ts';
 
 export * from './clinic-created.ts';
+export * from './clinician-invitation.ts';
 export * from './clinician-permissions-updated.ts';
 export * from './custodial-account-created.ts';
 export * from './patient-emails.ts';
@@ -28,6 +30,7 @@ export function providerTemplate(
 /** Every email with its sample, for the preview page and for tests that hold for all of them. */
 export const allTemplates: readonly Preview[] = [
   preview(clinicCreated),
+  preview(clinicianInvitation),
   preview(clinicianPermissionsUpdated),
   preview(custodialAccountCreated),
   preview(patientUploadReminder),
