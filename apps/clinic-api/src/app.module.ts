@@ -11,6 +11,7 @@ import { CliniciansModule } from './clinicians/clinicians.module.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
 import { MergeModule } from './merge/merge.module.ts';
 import { MigrationsModule } from './migrations/migrations.module.ts';
+import { MovesModule } from './moves/moves.module.ts';
 import { UsersModule } from './users/users.module.ts';
 import type { ClinicApiConfig } from './config.ts';
 import { CountsModule } from './counts/counts.module.ts';
@@ -41,6 +42,7 @@ export class AppModule {
         ModelsModule,
         IdentityModule.forRoot(config),
         GateModule,
+        MovesModule, // its interceptor is the outermost: nothing of a request is written before or after it
         AuditModule, // outside of idempotency: answers that are given again are recorded too
         IdempotencyModule,
         AccountsModule,

@@ -13,3 +13,4 @@ export * from './recount.ts';
 export * from './search-text.ts';
 export * from './share-code.ts';
 export * from './users.ts';
+export * from './settings.ts';

@@ -16,7 +16,7 @@ export class AccountsRepository {
 
   /** The account that a user owns; the oldest, should there be several. */
   ownedBy(ownerUserId: UserId): Promise<AccountDocument | null> {
-    return this.models.accounts.findOne({ ownerUserId }).sort({ createdTime: 1 }).lean<AccountDocument>();
+    return this.models.accounts.findOne({ ownerUserId, 'moved.moveId': { $exists: false } }).sort({ createdTime: 1 }).lean<AccountDocument>();
   }
 
   async put(account: Pick<AccountDocument, '_id' | 'subdomain' | 'name' | 'ownerUserId'>): Promise<AccountDocument> {

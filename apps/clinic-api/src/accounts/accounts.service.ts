@@ -33,11 +33,11 @@ export class AccountsService {
   }
 }
 
-const view = ({ _id, subdomain, name, ownerUserId, createdTime }: AccountDocument) => ({
+const view = ({ _id, subdomain, name, ownerUserId, fence, moved, createdTime }: AccountDocument) => ({
   id: _id,
   subdomain,
   name,
   ownerUserId,
-  state: 'active',
+  state: moved ? 'moved' : fence ? 'fenced' : 'active',
   createdTime,
 });

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AccountId, type ApiKeyDocument, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { type AccountDocument, type AccountId, type ApiKeyDocument, CLINIC_MODELS, type ClinicModels, type Moved } from '@caregate/clinic-model';
 
 const USE_IS_NOTED_EVERY_MS = 60_000;
 
@@ -13,6 +13,12 @@ export class ApiKeysRepository {
 
   bySecret(secretHash: string): Promise<ApiKeyDocument | null> {
     return this.models.apiKeys.findOne({ secretHash }).lean<ApiKeyDocument>();
+  }
+
+  /** Where the account of a key went that is not here any more. */
+  async whereMoved(secretHash: string): Promise<Moved | undefined> {
+    const filter = { 'moved.keys': secretHash, 'moved.moveId': { $exists: true } };
+    return (await this.models.accounts.findOne(filter, { moved: 1 }).lean<Pick<AccountDocument, 'moved'>>())?.moved;
   }
 
   /** Newest first. */

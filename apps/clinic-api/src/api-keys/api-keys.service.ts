@@ -3,8 +3,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Caller, actingUser } from '@caregate/access';
 import { type AccountId, type ApiKeyDocument, newObjectId } from '@caregate/clinic-model';
 import { CONFIG, Forbidden, NotFound, Unauthorized } from '@caregate/service';
-import { apiHost, formatApiKey, InvalidApiKey, isShardId, parseApiKey } from '@caregate/shard';
+import { apiHost, formatApiKey, InvalidApiKey, isShardId, parseApiKey, type ShardId } from '@caregate/shard';
 import type { ClinicApiConfig } from '../config.ts';
+import { AccountDoor } from '../moves/account-door.ts';
+import { WrongShard } from '../moves/moved-elsewhere.ts';
 import { ApiKeysRepository } from './api-keys.repository.ts';
 
 const SECRET_BYTES = 32;
@@ -14,6 +16,7 @@ const SECRET_BYTES = 32;
 export class ApiKeysService {
   constructor(
     private readonly keys: ApiKeysRepository,
+    private readonly door: AccountDoor,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
@@ -53,14 +56,26 @@ export class ApiKeysService {
   /** Whom `Basic b64(key + ':')` speaks for; the key may come with its shard suffix or without (source "Sharding", "API keys and API URLs"). */
   async callerOf(authorization: string): Promise<Caller> {
     const { secret, shardId } = this.read(authorization);
-    if (shardId !== undefined && shardId !== this.config.SHARD_ID) {
-      throw new Unauthorized(`this API key belongs to shard ${shardId}; send the request to ${apiHost(shardId, this.config.DOMAIN)}`);
-    }
-    const key = await this.keys.bySecret(hashOf(secret));
+    const key = await this.keyHere(hashOf(secret));
+    if (shardId !== undefined && shardId !== this.config.SHARD_ID) throw this.wrongShard(shardId, key !== null);
     if (!key) throw new Unauthorized('the API key is unknown on this shard; check the key and the host');
     if (key.revokedTime) throw new Unauthorized('the API key was revoked; ask the account’s owner for a new one');
     await this.keys.noteUse(key);
     return { kind: 'apiKey', accountId: key.accountId, keyId: key._id, userId: key.createdBy };
+  }
+
+  /** The key, when its account lives here. @throws {WrongShard} when it has moved away */
+  private async keyHere(secretHash: string): Promise<ApiKeyDocument | null> {
+    const key = await this.keys.bySecret(secretHash);
+    const gone = key ? this.door.standingOf(key.accountId)?.moved : await this.keys.whereMoved(secretHash);
+    if (gone) throw WrongShard.moved(gone);
+    return key && (await this.door.isHere(key.accountId)) ? key : null;
+  }
+
+  private wrongShard(shardId: ShardId, isHere: boolean): Unauthorized {
+    const { SHARD_ID, DOMAIN } = this.config;
+    if (isHere && isShardId(SHARD_ID)) return WrongShard.suffix(SHARD_ID);
+    return new WrongShard(shardId, `this API key belongs to shard ${shardId}; send the request to ${apiHost(shardId, DOMAIN)}`);
   }
 
   private read(authorization: string) {

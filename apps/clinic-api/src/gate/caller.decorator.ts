@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '@caregate/access';
-import type { AccountDocument } from '@caregate/clinic-model';
+import type { AccountDocument, Whose } from '@caregate/clinic-model';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -9,6 +9,8 @@ declare module 'fastify' {
     caller: Caller;
     /** The account whose subdomain the request came to; undefined on the API host. */
     account: AccountDocument | undefined;
+    /** Whose data the request may write; undefined for reads, and where no account is concerned. */
+    whose: Whose | undefined;
   }
 }
 

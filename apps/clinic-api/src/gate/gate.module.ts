@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { AccountsModule } from '../accounts/accounts.module.ts';
 import { ApiKeysModule } from '../api-keys/api-keys.module.ts';
+import { MovesModule } from '../moves/moves.module.ts';
 import { ShardFacts } from './facts.ts';
 import { Gate } from './gate.service.ts';
 import { HostRules } from './host-rules.ts';
 
-@Module({ imports: [AccountsModule, ApiKeysModule], providers: [Gate, ShardFacts, HostRules], exports: [Gate] })
+@Module({ imports: [AccountsModule, ApiKeysModule, MovesModule], providers: [Gate, ShardFacts, HostRules], exports: [Gate] })
 export class GateModule {}

@@ -7,6 +7,7 @@ import { BadRequest, CONFIG, Forbidden, type ServedOperation, Unauthorized } fro
 import { ApiKeysService } from '../api-keys/api-keys.service.ts';
 import type { ClinicApiConfig } from '../config.ts';
 import { ShardFacts } from './facts.ts';
+import { AccountStandings } from '../moves/account-standings.service.ts';
 import { HostRules } from './host-rules.ts';
 
 const SESSION_HEADER = 'x-tidepool-session-token';
@@ -19,13 +20,16 @@ export class Gate {
     private readonly apiKeys: ApiKeysService,
     private readonly facts: ShardFacts,
     private readonly hosts: HostRules,
+    private readonly standings: AccountStandings,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
-  async admit(request: FastifyRequest, { operationId }: ServedOperation): Promise<void> {
+  async admit(request: FastifyRequest, operation: ServedOperation): Promise<void> {
+    const { operationId } = operation;
     request.account = await this.hosts.accountOf(request);
     request.caller = isOpenToEverybody(operationId) ? { kind: 'nobody' } : await this.callerOf(request);
     assertKeyOfHost(request);
+    await this.standings.admit(request, operation);
     // Route parameters are texts as they stand in the path.
     await assertAllowed(operationId, request.caller, request.params as PathParameters, this.facts);
   }

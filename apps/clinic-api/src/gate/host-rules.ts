@@ -5,6 +5,7 @@ import { CONFIG, Misdirected, NotFound } from '@caregate/service';
 import { parseHost } from '@caregate/shard';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
 import type { ClinicApiConfig } from '../config.ts';
+import { MovedElsewhere } from '../moves/moved-elsewhere.ts';
 
 /** Which account a request's host names, and whether this shard serves the host at all (design, decision 10). */
 @Injectable()
@@ -16,6 +17,7 @@ export class HostRules {
 
   /**
    * @throws {Misdirected} for the host of another shard
+   * @throws {MovedElsewhere} for the host of an account that has left this shard
    * @throws {NotFound} for an unknown subdomain or host; whether it exists elsewhere is not said
    */
   async accountOf(request: FastifyRequest): Promise<AccountDocument | undefined> {
@@ -26,6 +28,7 @@ export class HostRules {
     if (host.kind === 'api') return undefined;
     const account = await this.accounts.bySubdomain(host.subdomain);
     if (!account) throw new NotFound('there is no account at this host');
+    if (account.moved) throw new MovedElsewhere(account.moved.shard, account.moved.accountUrl, request);
     return account;
   }
 }

@@ -41,6 +41,7 @@ export const BELONGINGS: readonly Belonging[] = [
   { collection: 'migrations', owner: ofClinic, pageBy: '_id', users: ['userId'] },
   { collection: 'unused_accounts', owner: ofClinic, pageBy: '_id', users: ['_id'] },
   { collection: 'clinic_counts', owner: ofClinic, pageBy: '_id', users: [] },
+  { collection: 'clinic_merges', owner: { field: 'targetId', holds: 'clinic' }, pageBy: '_id', users: [] },
   { collection: 'clinicians_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
   { collection: 'patients_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
   { collection: 'api_keys', owner: ofAccount, pageBy: '_id', users: ['createdBy'], notCompared: ['lastUsedTime'] },

@@ -48,6 +48,8 @@ const TRUST_MS = 4_000;
 const LOOK_MS = 250;
 const NOTICES_KEPT = 200;
 const CLINICS_KNOWN = 50_000;
+/** An account may adopt a clinic that had none. */
+const ADOPTED_MS = 5_000;
 
 /**
  * The door through which a copy of an app goes to write what belongs to an account. It costs no look at the database: each copy knows
@@ -62,7 +64,8 @@ export class WriteDoor {
   private readonly learnt = new Map<string, number>();
   private readonly underWay = new Map<Whose, number>();
   private readonly emptied = new Set<() => void>();
-  private readonly clinics = new LRUCache<string, string>({ max: CLINICS_KNOWN });
+  private readonly clinics = new LRUCache<string, { readonly accountId: string } | 'none'>({ max: CLINICS_KNOWN });
+  private readonly here = new LRUCache<string, true>({ max: CLINICS_KNOWN });
   private readonly stopping = new AbortController();
   private readonly following = new Set<string>();
   private stream: mongo.ChangeStream<AccountDocument> | undefined;
@@ -126,15 +129,25 @@ export class WriteDoor {
   async accountOfClinic(clinicId: Types.ObjectId): Promise<{ readonly accountId: string } | 'none' | 'arriving' | 'unknown'> {
     const text = clinicId.toHexString();
     const known = this.clinics.get(text);
-    if (known !== undefined) return { accountId: known };
+    if (known !== undefined) return known;
     const clinic = await this.settings.connection.collection('clinics').findOne({ _id: clinicId }, { projection: { accountId: 1 } });
     if (!clinic) return this.movedClinic(clinicId);
     const accountId: unknown = clinic.accountId;
-    if (typeof accountId !== 'string') return 'none';
-    const here = await this.accounts.findOne({ _id: accountId as AccountDocument['_id'] }, { projection: { _id: 1 } });
-    if (!here) return 'arriving';
-    this.clinics.set(text, accountId);
+    if (typeof accountId !== 'string') {
+      this.clinics.set(text, 'none', { ttl: ADOPTED_MS });
+      return 'none';
+    }
+    if (!(await this.isHere(accountId))) return 'arriving';
+    this.clinics.set(text, { accountId });
     return { accountId };
+  }
+
+  /** Whether the account lives here or has lived here, and is not just on its way. */
+  async isHere(accountId: string): Promise<boolean> {
+    if (this.here.has(accountId)) return true;
+    const found = await this.accounts.findOne({ _id: accountId as AccountDocument['_id'] }, { projection: { _id: 1 } }); // as callers know it
+    if (found) this.here.set(accountId, true);
+    return found !== null;
   }
 
   /** After the purge only the account itself remembers which clinics it took along. */

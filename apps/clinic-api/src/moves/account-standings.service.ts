@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import { ANY_ACCOUNT, DoorClosed, objectId, type Whose } from '@caregate/clinic-model';
+import { NotFound, type ServedOperation, ServiceUnavailable } from '@caregate/service';
+import type { FastifyRequest } from 'fastify';
+import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { AccountDoor } from './account-door.ts';
+import { MovedElsewhere } from './moved-elsewhere.ts';
+
+/** Change sessions, not what accounts hold. */
+const OF_NO_ACCOUNT: ReadonlySet<string> = new Set(['SignIn', 'SignOut']);
+/** Reach clinics beside the one in their path. */
+const OF_SEVERAL: ReadonlySet<string> = new Set(['MergeClinic']);
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** Where the account stands that a request is about: here, on its way here, about to leave, or gone. */
+@Injectable()
+export class AccountStandings {
+  constructor(
+    private readonly door: AccountDoor,
+    private readonly accounts: AccountsRepository,
+  ) {}
+
+  /**
+   * @throws {MovedElsewhere} when what the path names lives on another shard now
+   * @throws {NotFound} when it is only on its way here
+   * @throws {ServiceUnavailable} for a write while the account is about to leave
+   */
+  async admit(request: FastifyRequest, operation: ServedOperation): Promise<void> {
+    if (request.caller.kind === 'directory' || request.caller.kind === 'nobody') return;
+    const account = await this.accountInPath(request);
+    const moved = account === undefined ? undefined : this.door.standingOf(account)?.moved;
+    if (moved) throw new MovedElsewhere(moved.shard, moved.apiUrl, request);
+    request.whose = await this.whose(request, operation, account);
+    if (request.whose !== undefined) this.orSay(request, () => this.door.assertOpen(request.whose ?? ANY_ACCOUNT));
+  }
+
+  /** Lets a write in; what it gives is to be called when the write is done. */
+  enter(request: FastifyRequest, whose: Whose): () => void {
+    return this.orSay(request, () => this.door.enter(whose));
+  }
+
+  private orSay<T>(request: FastifyRequest, go: () => T): T {
+    try {
+      return go();
+    } catch (error) {
+      if (!(error instanceof DoorClosed)) throw error;
+      if (error.moved) throw new MovedElsewhere(error.moved.shard, error.moved.apiUrl, request);
+      throw new ServiceUnavailable(error.message);
+    }
+  }
+
+  private async accountInPath({ params }: FastifyRequest): Promise<string | undefined> {
+    const { clinicId, accountId } = params as Record<string, string | undefined>; // route parameters are texts
+    if (clinicId === undefined) return accountId;
+    const _id = objectId(clinicId);
+    const found = _id && (await this.door.accountOfClinic(_id));
+    if (found === 'arriving') throw new NotFound('clinic not found');
+    return typeof found === 'object' ? found.accountId : undefined;
+  }
+
+  private async whose({ method, params, caller, account }: FastifyRequest, operation: ServedOperation, inPath: string | undefined): Promise<Whose | undefined> {
+    const { operationId } = operation;
+    if (READS.has(method) || OF_NO_ACCOUNT.has(operationId)) return undefined;
+    if (OF_SEVERAL.has(operationId)) return ANY_ACCOUNT;
+    if (inPath !== undefined) return inPath;
+    if ('clinicId' in (params as object)) return undefined; // a clinic without an account, or none
+    if (account) return account._id;
+    if (caller.kind === 'apiKey') return caller.accountId;
+    if (operationId === 'CreateClinic') return caller.kind === 'user' ? (await this.accounts.ownedBy(caller.userId))?._id : undefined;
+    return ANY_ACCOUNT;
+  }
+}

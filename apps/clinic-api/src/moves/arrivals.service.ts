@@ -1,0 +1,247 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type AccountDocument,
+  type AccountId,
+  announced,
+  type ArrivalDocument,
+  ARRIVALS,
+  ARRIVED_USERS,
+  belongingOf,
+  BELONGINGS,
+  belongingTo,
+  newNotice,
+  SHARING,
+  USERS,
+} from '@caregate/clinic-model';
+import type { UserId } from '@caregate/identity';
+import { Conflict, inTransaction, MONGO, NotFound } from '@caregate/service';
+import { type ClientSession, type Connection, mongo } from 'mongoose';
+import { idText, type Step, unpacked } from './batch.ts';
+import { BelongingsRepository } from './belongings.repository.ts';
+
+export interface MovingAccount {
+  readonly subdomain: string;
+  readonly name: string;
+  readonly ownerUserId: UserId;
+  /** RFC 3339. */
+  readonly createdTime: string;
+}
+
+const DUPLICATE_KEY = 11_000;
+const MOST_IN_THE_WAY = 200;
+const CANCEL_MS = 3_000;
+
+/** What this shard does for the directory when an account moves here (design, decision 9). */
+@Injectable()
+export class ArrivalsService {
+  constructor(
+    @Inject(MONGO) private readonly connection: Connection,
+    private readonly belongings: BelongingsRepository,
+  ) {}
+
+  /** @throws {Conflict} when the account is here already, or another has its subdomain */
+  async begin(accountId: AccountId, moveId: string, account: MovingAccount) {
+    const here = await this.accounts.findOne({ _id: accountId });
+    if (here?.arrived?.moveId === moveId && !here.moved) return { ready: true };
+    if (here && !here.moved) throw new Conflict('the account is on this shard already');
+    const holder = await this.accounts.findOne({ subdomain: account.subdomain, _id: { $ne: accountId } });
+    if (holder) throw new Conflict('another account of this shard has the subdomain');
+    if (here?.moved && !here.moved.purged) return { ready: false, leftOver: here.moved.moveId };
+    const another = await this.arrivals.findOne({ _id: accountId, moveId: { $ne: moveId } });
+    if (another) throw new Conflict('another move brings this account here');
+    await this.arrivals.updateOne(
+      { _id: accountId },
+      { $setOnInsert: { moveId, account: { ...account, createdTime: new Date(account.createdTime) }, turn: 0 } },
+      { upsert: true },
+    );
+    return { ready: true };
+  }
+
+  /**
+   * Puts and deletes documents, all of a batch or none. Whoever lives here already is left as they are.
+   * @throws {Conflict} when it is too late, or something here that belongs to others is in the way
+   */
+  async bring(accountId: AccountId, moveId: string, batch: string): Promise<void> {
+    const steps = await unpacked(batch).catch(() => {
+      throw new Conflict('the batch cannot be read');
+    });
+    const stale: Stale[] = [];
+    for (;;) {
+      try {
+        return await inTransaction(this.connection, (session) => this.bringIn(accountId, moveId, steps, stale, session));
+      } catch (error) {
+        const inTheWay = staleIn(error);
+        if (!inTheWay || stale.length >= MOST_IN_THE_WAY) throw error;
+        await this.assertOwn(accountId, inTheWay);
+        stale.push(inTheWay);
+      }
+    }
+  }
+
+  /** Can be repeated. Waits until each copy knows, so that none sends callers away. */
+  async activate(accountId: AccountId, moveId: string): Promise<void> {
+    const arrival = await this.arrivals.findOne({ _id: accountId, moveId });
+    if (!arrival) {
+      const here = await this.accounts.findOne({ _id: accountId });
+      if (here?.arrived?.moveId === moveId) return void (await announced(this.connection, here.notice ?? '', 1_000));
+      throw new NotFound('this account is not on its way here');
+    }
+    const through = await this.close(accountId, moveId);
+    const notice = newNotice();
+    const { subdomain, name, ownerUserId, createdTime } = arrival.account;
+    await inTransaction(this.connection, async (session) => {
+      await this.accounts.updateOne(
+        { _id: accountId },
+        {
+          $set: {
+            subdomain,
+            name,
+            ownerUserId: ownerUserId as UserId, // as the other shard knew it
+            createdTime,
+            updatedTime: new Date(),
+            arrived: { moveId, through, time: new Date() },
+            ...notice.update.$set,
+          },
+          $inc: notice.update.$inc,
+          $unset: { moved: 1, fence: 1 },
+        },
+        { upsert: true, session },
+      );
+      await this.arrivals.deleteOne({ _id: accountId, moveId }, { session });
+    });
+    await announced(this.connection, notice.id, 1_000);
+  }
+
+  /** Deletes what was brought. @throws {Conflict} once the account is active */
+  async cancel(accountId: AccountId, moveId: string) {
+    const arrival = await this.arrivals.findOne({ _id: accountId, moveId });
+    if (!arrival) {
+      const here = await this.accounts.findOne({ _id: accountId });
+      if (here?.arrived?.moveId === moveId && !here.moved) throw new Conflict('the account is active here already');
+      return { done: true, deleted: 0 };
+    }
+    await this.close(accountId, moveId);
+    const scope = await this.belongings.scopeOf(accountId);
+    const progress = await this.belongings.purge(scope, CANCEL_MS);
+    if (!progress.done) return progress;
+    const brought = await this.arrivedUsers.find({ moveId }).toArray();
+    await this.belongings.deleteUsersOfNobodyElse(brought.map(({ userId }) => userId), scope);
+    await this.arrivedUsers.deleteMany({ moveId });
+    await this.arrivals.deleteOne({ _id: accountId, moveId });
+    return progress;
+  }
+
+  /** From now on no batch gets in. Gives the moment up to which the move has written. */
+  private async close(accountId: AccountId, moveId: string): Promise<mongo.Timestamp> {
+    const session = await this.connection.startSession();
+    try {
+      await this.arrivals.updateOne({ _id: accountId, moveId }, { $set: { closed: true }, $inc: { turn: 1 } }, { session });
+      if (!session.operationTime) throw new Error('a replica set tells the time of its operations');
+      return session.operationTime;
+    } finally {
+      await session.endSession();
+    }
+  }
+
+  private async bringIn(accountId: AccountId, moveId: string, steps: readonly Step[], stale: readonly Stale[], session: ClientSession): Promise<void> {
+    const late = await this.admit(accountId, moveId, session);
+    const wanted = late ? steps.filter(({ collection }) => belongingOf(collection)?.late) : steps;
+    for (const { collection, filter } of stale) await this.belongings.collection(collection).deleteMany(filter, { session });
+    await this.drop(accountId, wanted, session);
+    for (const { collection } of BELONGINGS) await this.put(collection, wanted, session);
+    if (!late) await this.putUsers(moveId, wanted, session);
+  }
+
+  /** Says whether the account is active by now, so that only late documents may follow. */
+  private async admit(accountId: AccountId, moveId: string, session: ClientSession): Promise<boolean> {
+    const { matchedCount } = await this.arrivals.updateOne(
+      { _id: accountId, moveId, closed: { $ne: true } },
+      { $inc: { turn: 1 } },
+      { session },
+    );
+    if (matchedCount === 1) return false;
+    const active = await this.accounts.findOne({ _id: accountId, 'arrived.moveId': moveId, moved: { $exists: false } }, { session });
+    if (!active) throw new Conflict('this move does not bring the account here any more');
+    return true;
+  }
+
+  private async drop(accountId: AccountId, steps: readonly Step[], session: ClientSession): Promise<void> {
+    const gone = steps.filter(({ document }) => document === undefined);
+    if (gone.length === 0) return;
+    const scope = await this.belongings.scopeOf(accountId);
+    for (const belonging of BELONGINGS) {
+      const ids = gone.filter(({ collection }) => collection === belonging.collection).map(({ id }) => id);
+      if (ids.length === 0) continue;
+      // Ids of all accounts' deletions come along; only those of this one are acted upon.
+      await this.belongings
+        .collection(belonging.collection)
+        .deleteMany({ _id: { $in: ids as never[] }, ...belongingTo(belonging, scope) }, { session });
+    }
+  }
+
+  private async put(collection: string, steps: readonly Step[], session: ClientSession): Promise<void> {
+    const replacements = steps.flatMap((step) =>
+      step.collection === collection && step.document
+        ? [{ replaceOne: { filter: { _id: step.id as never }, replacement: step.document, upsert: true } }]
+        : [],
+    );
+    if (replacements.length > 0) await this.belongings.collection(collection).bulkWrite(replacements, { session, ordered: true });
+  }
+
+  /** A user who lives here already stays as they are: their password and profile here are newer or another region's. */
+  private async putUsers(moveId: string, steps: readonly Step[], session: ClientSession): Promise<void> {
+    const coming = steps.filter(({ collection, document }) => collection === USERS && document);
+    if (coming.length === 0) return;
+    const ids = coming.map(({ id }) => String(id));
+    const living = await this.belongings.collection(USERS).find({ _id: { $in: ids as never[] } }, { session, projection: { _id: 1 } }).toArray(); // texts
+    const marks = ids.map((id) => `${moveId}/${id}`);
+    const mine = new Set((await this.arrivedUsers.find({ _id: { $in: marks } }, { session }).toArray()).map(({ userId }) => userId));
+    const settled = new Set(living.map(({ _id }) => String(_id)).filter((id) => !mine.has(id)));
+    const brought = coming.filter(({ id }) => !settled.has(String(id)));
+    await this.put(USERS, brought, session);
+    const broughtIds = new Set(brought.map(({ id }) => String(id)));
+    await this.put(SHARING, steps.filter(({ document }) => broughtIds.has(String(document?.sharerId))), session);
+    const fresh = [...broughtIds].filter((id) => !mine.has(id));
+    if (fresh.length === 0) return;
+    await this.arrivedUsers.insertMany(fresh.map((userId) => ({ _id: `${moveId}/${userId}`, moveId, userId })), { session });
+  }
+
+  /** What is in the way may be what the move itself brought earlier and was changed since; what belongs to others stays. */
+  private async assertOwn(accountId: AccountId, { collection, filter }: Stale): Promise<void> {
+    const scope = await this.belongings.scopeOf(accountId);
+    const belonging = belongingOf(collection);
+    const own = belonging && (await this.belongings.collection(collection).findOne({ ...filter, ...belongingTo(belonging, scope) }));
+    if (own) return;
+    const holder = await this.belongings.collection(collection).findOne(filter, { projection: { _id: 1 } });
+    if (!holder) return; // it went by itself
+    const id = typeof holder._id === 'string' || holder._id instanceof mongo.ObjectId ? idText(holder._id).slice(2) : 'unknown';
+    const field = Object.keys(filter).join(', ');
+    throw new Conflict(`something of another account on this shard is in the way: ${id} in ${collection} has the same ${field}`);
+  }
+
+  private get accounts() {
+    return this.connection.collection<AccountDocument>('accounts');
+  }
+
+  private get arrivals() {
+    return this.connection.collection<ArrivalDocument>(ARRIVALS);
+  }
+
+  private get arrivedUsers() {
+    return this.connection.collection<{ _id: string; moveId: string; userId: string }>(ARRIVED_USERS);
+  }
+}
+
+/** A document that holds what must be unique. */
+interface Stale {
+  readonly collection: string;
+  readonly filter: mongo.Document;
+}
+
+function staleIn(error: unknown): Stale | undefined {
+  if (!(error instanceof mongo.MongoServerError) || error.code !== DUPLICATE_KEY) return undefined;
+  const fault: unknown = 'writeErrors' in error && Array.isArray(error.writeErrors) ? error.writeErrors[0]?.err : error;
+  const collection = /collection: [^.\s]+\.(\S+) index/.exec(error.message)?.[1];
+  const filter: unknown = (fault as { keyValue?: unknown } | undefined)?.keyValue ?? error['keyValue'];
+  return collection === undefined || typeof filter !== 'object' || filter === null ? undefined : { collection, filter };
+}

@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type AccountScope,
+  type Belonging,
+  BELONGINGS,
+  belongingTo,
+  ownersIn,
+  SHARING,
+  USERS,
+} from '@caregate/clinic-model';
+import { MONGO, NotFound, ServiceUnavailable } from '@caregate/service';
+import { type Connection, mongo, type Types } from 'mongoose';
+import { type DocumentKey, EXACT, idOfText, idText, isKey, placeIn, placeText, type Step } from './batch.ts';
+
+/** A place in a collection's order: the owner, and the key within what is its. */
+interface Place {
+  readonly owner: string | Types.ObjectId;
+  readonly key: unknown;
+}
+
+export interface Range {
+  readonly after?: string | undefined;
+  readonly until?: string | undefined;
+}
+
+export interface Fingerprint {
+  readonly id: string;
+  readonly hash: string;
+}
+
+const EXPIRES_SOON_MS = 600_000;
+
+/** Reads and deletes what belongs to an account, by the one table of belongings. */
+@Injectable()
+export class BelongingsRepository {
+  constructor(@Inject(MONGO) private readonly connection: Connection) {}
+
+  get db(): mongo.Db {
+    const { db } = this.connection;
+    if (!db) throw new ServiceUnavailable('the database is not reachable just now; try again');
+    return db as unknown as mongo.Db; // mongoose's own view of the driver's class
+  }
+
+  collection(name: string): mongo.Collection<mongo.Document> {
+    return this.db.collection(name);
+  }
+
+  async scopeOf(accountId: string): Promise<AccountScope> {
+    const [clinics, deleted] = await Promise.all([
+      this.collection('clinics').find({ accountId }, { projection: { _id: 1 } }).toArray(),
+      this.collection('clinics_deletions')
+        .find({ 'document.accountId': accountId }, { projection: { 'document._id': 1 } })
+        .toArray(),
+    ]);
+    const ids = [...clinics.map(({ _id }) => _id), ...deleted.map(({ document }) => document?._id)];
+    return { accountId, clinicIds: ids.filter((id) => id instanceof mongo.ObjectId) };
+  }
+
+  count(belonging: Belonging, scope: AccountScope): Promise<number> {
+    return this.collection(belonging.collection).countDocuments(belongingTo(belonging, scope));
+  }
+
+  /**
+   * The next documents as they are stored, in the order of owner and key.
+   * @param enough is told the size of each document and says when there are enough; the rest comes with the next page
+   */
+  async page(
+    belonging: Belonging,
+    scope: AccountScope,
+    range: Range,
+    enough: (bytes: number) => boolean,
+  ): Promise<{ documents: Buffer[]; next?: string }> {
+    const documents: Buffer[] = [];
+    for await (const { document, place } of this.walk(belonging, scope, range)) {
+      documents.push(document);
+      if (enough(document.length)) return { documents, next: placeText(place) };
+    }
+    return { documents };
+  }
+
+  private async *walk(belonging: Belonging, scope: AccountScope, { after, until }: Range) {
+    const { pageBy, owner } = belonging;
+    const [from, to] = [placeOf(after), placeOf(until)];
+    for (const value of ownersIn(belonging, scope)) {
+      const [text, first, last] = [String(value), from && String(from.owner), to && String(to.owner)];
+      if (first !== undefined && text < first) continue;
+      if (last !== undefined && text > last) return;
+      const bounds = {
+        ...(text === first && { $gt: from?.key }),
+        ...(text === last && { $lte: to?.key }),
+      };
+      const cursor = this.collection(belonging.collection).find(
+        { [owner.field]: value, ...(Object.keys(bounds).length > 0 && { [pageBy]: bounds }) },
+        { raw: true, sort: { [pageBy]: 1 }, batchSize: 500 },
+      );
+      for await (const raw of cursor as unknown as AsyncIterable<Buffer>) { // `raw` gives bytes
+        yield { document: raw, place: { owner: value, key: valueIn(raw, pageBy) } satisfies Place };
+      }
+    }
+  }
+
+  /** Documents by their ids, as far as they belong to the account. */
+  async byIds(belonging: Belonging, scope: AccountScope, ids: readonly DocumentKey[]): Promise<Buffer[]> {
+    const cursor = this.collection(belonging.collection).find(
+      { _id: { $in: [...ids] as never[] }, ...belongingTo(belonging, scope) }, // ids are ObjectIds or texts
+      { raw: true },
+    );
+    return (await cursor.toArray()) as unknown as Buffer[]; // `raw` gives bytes
+  }
+
+  /** The users that documents name, with their direct sharing. */
+  async usersNamedIn(belonging: Belonging, documents: readonly Buffer[]): Promise<Step[]> {
+    if (belonging.users.length === 0 || documents.length === 0) return [];
+    const ids = new Set(documents.flatMap((raw) => belonging.users.flatMap((field) => textsIn(raw, field))));
+    return this.users([...ids]);
+  }
+
+  async users(ids: readonly string[]): Promise<Step[]> {
+    if (ids.length === 0) return [];
+    const within = { $in: [...ids] as never[] }; // texts, which the driver's type for ids does not expect
+    const [users, sharing] = await Promise.all([
+      this.collection(USERS).find({ _id: within }, EXACT).toArray(),
+      this.collection(SHARING).find({ sharerId: within }, EXACT).toArray(),
+    ]);
+    const step = (collection: string) => (document: mongo.WithId<mongo.Document>) =>
+      isKey(document._id) ? [{ collection, id: document._id, document }] : [];
+    return [...users.flatMap(step(USERS)), ...sharing.flatMap(step(SHARING))];
+  }
+
+  /** Deletes what belongs to the account, clinics last, since they say what does; for at most `forMs`. */
+  async purge(scope: AccountScope, forMs: number): Promise<{ done: boolean; deleted: number }> {
+    const end = performance.now() + forMs;
+    let deleted = 0;
+    for (const belonging of [...BELONGINGS].reverse()) {
+      for (;;) {
+        const some = await this.deleteSome(belonging, scope);
+        deleted += some;
+        if (some === 0) break;
+        if (performance.now() > end) return { done: false, deleted };
+      }
+    }
+    return { done: true, deleted };
+  }
+
+  private async deleteSome(belonging: Belonging, scope: AccountScope): Promise<number> {
+    const documents = await this.collection(belonging.collection)
+      .find(belongingTo(belonging, scope), { projection: { _id: 1, ...Object.fromEntries(belonging.users.map((field) => [field, 1])) } })
+      .limit(1_000)
+      .toArray();
+    if (documents.length === 0) return 0;
+    const named = documents.flatMap((document) => belonging.users.flatMap((field) => asTexts(document[field])));
+    await this.deleteUsersOfNobodyElse([...new Set(named)], scope);
+    const { deletedCount } = await this.collection(belonging.collection).deleteMany({
+      _id: { $in: documents.map(({ _id }) => _id) },
+      ...belongingTo(belonging, scope),
+    });
+    return deletedCount;
+  }
+
+  /** Users whom nothing of others here names: they were here only for this account. */
+  async deleteUsersOfNobodyElse(ids: readonly string[], scope: AccountScope): Promise<void> {
+    if (ids.length === 0) return;
+    const needed = new Set<string>();
+    const within = { $in: [...ids] };
+    for (const { collection, owner, users } of BELONGINGS) {
+      for (const field of users.filter((each) => each !== 'admins')) { // admins are clinicians too
+        const others = await this.collection(collection)
+          .find(
+            { [field]: within as never, [owner.field]: { $nin: ownersIn({ owner } as Belonging, scope) } }, // only the owner is looked at
+            { projection: { [field]: 1 } },
+          )
+          .toArray();
+        for (const document of others) for (const id of asTexts(document[field])) needed.add(id);
+      }
+    }
+    const owners = await this.collection('accounts')
+      .find({ ownerUserId: within, _id: { $ne: scope.accountId as never }, 'moved.moveId': { $exists: false } }) // a text
+      .toArray();
+    for (const { ownerUserId } of owners) needed.add(String(ownerUserId));
+    const leaving = ids.filter((id) => !needed.has(id));
+    if (leaving.length === 0) return;
+    await this.collection(SHARING).deleteMany({ $or: [{ sharerId: { $in: leaving } }, { userId: { $in: leaving } }] });
+    await this.collection(USERS).deleteMany({ _id: { $in: leaving as never[] } }); // texts
+  }
+
+  async fingerprints(belonging: Belonging, scope: AccountScope, range: Range, limit: number): Promise<{ documents: Fingerprint[]; next?: string }> {
+    let count = 0;
+    const { documents, next } = await this.page(belonging, scope, range, () => ++count >= limit);
+    return { documents: documents.flatMap((raw) => fingerprintOf(belonging, raw)), ...(next !== undefined && { next }) };
+  }
+
+  async fingerprintsOf(belonging: Belonging, scope: AccountScope, ids: readonly string[]): Promise<Fingerprint[]> {
+    const documents = await this.byIds(belonging, scope, ids.map(idOfText));
+    return documents.flatMap((raw) => fingerprintOf(belonging, raw));
+  }
+}
+
+/** A document's id, and a hash of all its bytes but for what is not compared; none for one that is about to expire. */
+function fingerprintOf({ notCompared, expires }: Belonging, raw: Buffer): Fingerprint[] {
+  const id = valueIn(raw, '_id');
+  if (!isKey(id)) return [];
+  let bytes = raw;
+  if (notCompared || expires) {
+    const document = mongo.BSON.deserialize(raw, EXACT);
+    if (expires && isSoon(document.expiresTime)) return [];
+    for (const field of notCompared ?? []) delete document[field];
+    bytes = Buffer.from(mongo.BSON.serialize(document));
+  }
+  return [{ id: idText(id), hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16) }];
+}
+
+const isSoon = (time: unknown) => time instanceof Date && time.getTime() < Date.now() + EXPIRES_SOON_MS;
+
+function placeOf(text: string | undefined): Place | undefined {
+  if (!text) return undefined;
+  const place = placeIn(text);
+  if (typeof place !== 'object' || place === null || !('owner' in place) || !('key' in place)) throw new NotFound('this place is none of an export');
+  const { owner, key } = place;
+  if (typeof owner !== 'string' && !(owner instanceof mongo.ObjectId)) throw new NotFound('this place is none of an export');
+  return { owner, key };
+}
+
+function valueIn(raw: Buffer, field: string): unknown {
+  return mongo.BSON.deserialize(raw, { promoteValues: true })[field];
+}
+
+const textsIn = (raw: Buffer, field: string) => asTexts(valueIn(raw, field));
+const asTexts = (value: unknown): string[] =>
+  (Array.isArray(value) ? value : [value]).filter((each) => typeof each === 'string');
+
+/** Documents of one collection as steps that put them. */
+export function puts({ collection }: Belonging, documents: readonly Buffer[]): Step[] {
+  return documents.flatMap((raw) => {
+    const document = mongo.BSON.deserialize(raw, EXACT);
+    const id: unknown = document._id;
+    return isKey(id) ? [{ collection, id, document }] : [];
+  });
+}

@@ -1,0 +1,173 @@
+import { Injectable } from '@nestjs/common';
+import { type AccountScope, belongingOf, BELONGINGS, belongingTo, USERS } from '@caregate/clinic-model';
+import { Conflict } from '@caregate/service';
+import { mongo } from 'mongoose';
+import { type DocumentKey, EXACT, idText, isKey, packed, placeIn, placeText, type Step } from './batch.ts';
+import { BelongingsRepository } from './belongings.repository.ts';
+
+const MOST_EVENTS = 1_000;
+const MOST_BYTES = 4_000_000;
+const WAIT_MS = 20;
+
+/** The oplog does not reach back so far, or the place is none. */
+const LOST_PLACE = new Set([280, 286, 50811, 260]);
+
+interface Gathered {
+  readonly steps: Map<string, Step>;
+  token: unknown;
+  events: number;
+  bytes: number;
+  caughtUp: boolean;
+  drained?: string;
+  newest?: Date;
+}
+
+/** What changes of an account, from this shard's own change stream. */
+@Injectable()
+export class ChangesRepository {
+  constructor(private readonly belongings: BelongingsRepository) {}
+
+  /** The place where the change stream is now. */
+  async now(): Promise<string> {
+    const stream = this.belongings.db.watch([], { maxAwaitTimeMS: 1 });
+    try {
+      await stream.tryNext();
+      return placeText(stream.resumeToken);
+    } finally {
+      await stream.close();
+    }
+  }
+
+  /**
+   * The changes of what belongs to an account since a place, as steps that put what is there now.
+   * @throws {Conflict} when the place is not known any more
+   */
+  async since(accountId: string, after: string, lateOnly: boolean) {
+    const gathered = await this.gather(accountId, after, lateOnly);
+    const steps = [...gathered.steps.values()];
+    const users = await this.usersNamedIn(steps);
+    const lagMs = gathered.newest && !gathered.caughtUp ? Math.max(0, Date.now() - gathered.newest.getTime()) : 0;
+    return {
+      batch: await packed([...steps, ...users]),
+      count: gathered.events,
+      token: placeText(gathered.token),
+      caughtUp: gathered.caughtUp,
+      lagMs,
+      touched: steps
+        .filter(({ collection }) => belongingOf(collection)?.late !== true && collection !== USERS)
+        .map(({ collection, id }) => ({ collection, id: idText(id) })),
+      ...(gathered.drained !== undefined && { drained: gathered.drained }),
+    };
+  }
+
+  /** A clinic that was made meanwhile makes its documents the account's, so then it reads once more, from the same place. */
+  private async gather(accountId: string, after: string, lateOnly: boolean): Promise<Gathered> {
+    for (let scope = await this.belongings.scopeOf(accountId); ;) {
+      const gathered = await this.read(scope, after, lateOnly);
+      const known = new Set(scope.clinicIds.map(String));
+      scope = await this.belongings.scopeOf(accountId);
+      if (scope.clinicIds.every((id) => known.has(String(id)))) return gathered;
+    }
+  }
+
+  private async read(scope: AccountScope, after: string, lateOnly: boolean): Promise<Gathered> {
+    const stream = this.belongings.db.watch(pipelineFor(scope, lateOnly), {
+      resumeAfter: placeIn(after),
+      fullDocument: 'updateLookup',
+      maxAwaitTimeMS: WAIT_MS,
+      batchSize: MOST_EVENTS,
+      ...EXACT,
+    });
+    const gathered: Gathered = { steps: new Map(), token: placeIn(after), events: 0, bytes: 0, caughtUp: false };
+    try {
+      while (gathered.events < MOST_EVENTS && gathered.bytes < MOST_BYTES && gathered.drained === undefined) {
+        const change = await stream.tryNext();
+        gathered.token = stream.resumeToken;
+        if (!change) {
+          gathered.caughtUp = true;
+          return gathered;
+        }
+        await this.take(gathered, scope, change as unknown as Change); // what the pipeline lets through
+      }
+      return gathered;
+    } catch (error) {
+      if (error instanceof mongo.MongoServerError && LOST_PLACE.has(Number(error.code)))
+        throw new Conflict('the place in the change stream is not known any more; copy the account again');
+      throw error;
+    } finally {
+      await stream.close();
+    }
+  }
+
+  private async take(gathered: Gathered, scope: AccountScope, change: Change): Promise<void> {
+    const { ns, documentKey, fullDocument, operationType, wallTime } = change;
+    gathered.events += 1;
+    if (wallTime) gathered.newest = wallTime;
+    if (ns.coll === 'accounts') {
+      const fence: unknown = change.updateDescription?.updatedFields['fence.drained'] === true ? fullDocument?.fence?.id : undefined;
+      if (typeof fence === 'string') gathered.drained = fence;
+      return;
+    }
+    const id = documentKey._id;
+    if (!isKey(id)) return;
+    if (ns.coll === USERS && !(await this.isNamed(scope, id))) return;
+    const name = `${ns.coll}/${idText(id)}`;
+    gathered.steps.delete(name); // the last of several is what counts
+    if (operationType === 'delete') gathered.steps.set(name, { collection: ns.coll, id });
+    else if (fullDocument) {
+      gathered.steps.set(name, { collection: ns.coll, id, document: fullDocument });
+      gathered.bytes += mongo.BSON.calculateObjectSize(fullDocument);
+    }
+  }
+
+  /** Whether a user has something to do with the account. */
+  private async isNamed(scope: AccountScope, id: DocumentKey): Promise<boolean> {
+    const owner = await this.belongings.collection('accounts').findOne({ _id: scope.accountId as never, ownerUserId: id }); // a text
+    if (owner) return true;
+    for (const collection of ['patients', 'clinicians', 'patient_invites']) {
+      const found = await this.belongings
+        .collection(collection)
+        .findOne({ userId: id, clinicId: { $in: [...scope.clinicIds] } }, { projection: { _id: 1 } });
+      if (found) return true;
+    }
+    return false;
+  }
+
+  private async usersNamedIn(steps: readonly Step[]): Promise<Step[]> {
+    const ids = new Set<string>();
+    for (const { collection, document } of steps) {
+      for (const field of document ? (belongingOf(collection)?.users ?? []) : []) {
+        const value: unknown = document?.[field];
+        for (const each of Array.isArray(value) ? value : [value]) if (typeof each === 'string') ids.add(each);
+      }
+    }
+    return this.belongings.users([...ids]);
+  }
+}
+
+interface Change {
+  readonly operationType: 'insert' | 'update' | 'replace' | 'delete';
+  readonly ns: { readonly coll: string };
+  readonly documentKey: { readonly _id: unknown };
+  readonly fullDocument?: mongo.Document | null;
+  readonly updateDescription?: { readonly updatedFields: mongo.Document };
+  readonly wallTime?: Date;
+}
+
+/** Of a deletion only the id is known, so those of all accounts come through; an id tells nothing. */
+function pipelineFor(scope: AccountScope, lateOnly: boolean): mongo.Document[] {
+  const wanted = BELONGINGS.filter(({ late }) => !lateOnly || late === true);
+  const belonging = wanted.map((each) => ({ 'ns.coll': each.collection, ...belongingTo(each, scope, 'fullDocument.') }));
+  const deleted = { operationType: 'delete', 'ns.coll': { $in: wanted.map(({ collection }) => collection) } };
+  const others = lateOnly
+    ? []
+    : [
+        { 'ns.coll': USERS, operationType: { $in: ['update', 'replace'] } },
+        { 'ns.coll': 'accounts', 'documentKey._id': scope.accountId, operationType: 'update' },
+      ];
+  return [
+    { $match: { operationType: { $in: ['insert', 'update', 'replace', 'delete'] } } },
+    { $match: { $or: [...belonging, deleted, ...others] } },
+  ];
+}
+

@@ -1,0 +1,214 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type AccountDocument,
+  type AccountId,
+  announced,
+  type Belonging,
+  belongingOf,
+  BELONGINGS,
+  forgetSilentWriters,
+  newNotice,
+} from '@caregate/clinic-model';
+import { Conflict, MONGO, NotFound, ServiceUnavailable } from '@caregate/service';
+import { type Connection } from 'mongoose';
+import { packed } from './batch.ts';
+import { BelongingsRepository, puts } from './belongings.repository.ts';
+import { ChangesRepository } from './changes.repository.ts';
+
+export interface Destination {
+  readonly moveId: string;
+  readonly shard: string;
+  readonly accountUrl: string;
+  readonly apiUrl: string;
+}
+
+export interface FenceWanted {
+  readonly moveId: string;
+  readonly fenceId: string;
+  readonly forMs: number;
+  readonly withinMs: number;
+}
+
+export interface FingerprintsWanted {
+  readonly collection: string;
+  readonly ids?: readonly string[];
+  readonly after?: string;
+  readonly until?: string;
+  readonly limit: number;
+  readonly counted: boolean;
+}
+
+const PAGE_BYTES = 2_000_000;
+const PAGE_DOCUMENTS = 500;
+const PURGE_MS = 3_000;
+
+/** What this shard does for the directory when an account moves away from here (design, decision 9). */
+@Injectable()
+export class DeparturesService {
+  constructor(
+    @Inject(MONGO) private readonly connection: Connection,
+    private readonly belongings: BelongingsRepository,
+    private readonly changesOf: ChangesRepository,
+  ) {}
+
+  async begin(accountId: AccountId) {
+    const { subdomain, name, ownerUserId, createdTime } = await this.accountHere(accountId);
+    const token = await this.changesOf.now();
+    const scope = await this.belongings.scopeOf(accountId);
+    const collections = await Promise.all(
+      BELONGINGS.map(async (belonging) => ({
+        collection: belonging.collection,
+        count: await this.belongings.count(belonging, scope),
+        late: belonging.late === true,
+      })),
+    );
+    return { account: { subdomain, name, ownerUserId, createdTime }, token, collections };
+  }
+
+  async documents(accountId: AccountId, collection: string, after: string | undefined) {
+    const belonging = known(collection);
+    const scope = await this.belongings.scopeOf(accountId);
+    let [bytes, count] = [0, 0];
+    const { documents, next } = await this.belongings.page(belonging, scope, { after }, (size) => {
+      bytes += size;
+      count += 1;
+      return bytes >= PAGE_BYTES || count >= PAGE_DOCUMENTS;
+    });
+    const users = await this.belongings.usersNamedIn(belonging, documents);
+    const owner = after === undefined && collection === 'clinics' ? await this.owner(accountId) : [];
+    return {
+      batch: await packed([...puts(belonging, documents), ...users, ...owner]),
+      count: documents.length,
+      ...(next !== undefined && { next }),
+    };
+  }
+
+  changes(accountId: AccountId, after: string, lateOnly: boolean) {
+    return this.changesOf.since(accountId, after, lateOnly);
+  }
+
+  async fingerprints(accountId: AccountId, { collection, ids, after, until, limit, counted }: FingerprintsWanted) {
+    const belonging = known(collection);
+    const scope = await this.belongings.scopeOf(accountId);
+    const [found, count] = await Promise.all([
+      ids
+        ? this.belongings.fingerprintsOf(belonging, scope, ids).then((documents) => ({ documents }))
+        : this.belongings.fingerprints(belonging, scope, { after, until }, limit),
+      counted ? this.belongings.count(belonging, scope) : undefined,
+    ]);
+    return { ...found, ...(count !== undefined && { count }) };
+  }
+
+  /**
+   * Keeps writers out, on every copy of every app, and waits until none is inside.
+   * @throws {ServiceUnavailable} when that takes too long: then they are let in again
+   */
+  async fence(accountId: AccountId, { moveId, fenceId, forMs, withinMs }: FenceWanted): Promise<void> {
+    await forgetSilentWriters(this.connection);
+    const notice = newNotice(fenceId);
+    const fenced = await this.accounts.findOneAndUpdate(
+      { _id: accountId, 'moved.moveId': { $exists: false }, $or: [{ fence: { $exists: false } }, { 'fence.moveId': moveId, 'fence.sealed': { $ne: true } }] },
+      [
+        {
+          $set: {
+            fence: { id: fenceId, moveId, until: { $add: ['$$NOW', forMs] } },
+            notice: notice.id,
+            notices: { $add: [{ $ifNull: ['$notices', 0] }, 1] },
+          },
+        },
+      ],
+    );
+    if (!fenced) throw await this.whyNotFenced(accountId);
+    if (!(await announced(this.connection, fenceId, withinMs))) {
+      await this.lift(accountId, { 'fence.id': fenceId });
+      throw new ServiceUnavailable('writes are under way that take too long just now; try again');
+    }
+    // This very update is seen in the change stream, after all that was written before.
+    const { matchedCount } = await this.accounts.updateOne({ _id: accountId, 'fence.id': fenceId }, { $set: { 'fence.drained': true } });
+    if (matchedCount === 0) throw new ServiceUnavailable('the fence has lifted already; try again');
+  }
+
+  /** @throws {Conflict} when the fence has lifted by itself */
+  async seal(accountId: AccountId, fenceId: string): Promise<void> {
+    const { matchedCount } = await this.accounts.updateOne(
+      { _id: accountId, 'fence.id': fenceId, 'fence.drained': true },
+      { $set: { 'fence.sealed': true } },
+    );
+    if (matchedCount === 0) throw new Conflict('the fence has lifted: writes may have been accepted since');
+  }
+
+  /** @throws {Conflict} once the account has moved */
+  async cancel(accountId: AccountId, moveId: string): Promise<void> {
+    const account = await this.accounts.findOne({ _id: accountId });
+    if (account?.moved?.moveId === moveId) throw new Conflict('the account has moved already');
+    await this.lift(accountId, { 'fence.moveId': moveId });
+  }
+
+  /** Can be repeated. Waits until each copy knows, so that none takes the account for one of its own. */
+  async complete(accountId: AccountId, destination: Destination): Promise<void> {
+    const account = await this.accounts.findOne({ _id: accountId });
+    if (account?.moved?.moveId === destination.moveId) return;
+    if (account?.fence?.moveId !== destination.moveId || !account.fence.sealed) throw new Conflict('the account is not sealed by this move');
+    const scope = await this.belongings.scopeOf(accountId);
+    const keys = await this.belongings.collection('api_keys').find({ accountId, revokedTime: { $exists: false } }).toArray();
+    const notice = newNotice();
+    await this.accounts.updateOne(
+      { _id: accountId, 'fence.moveId': destination.moveId },
+      {
+        $set: {
+          ...notice.update.$set,
+          moved: { ...destination, time: new Date(), keys: keys.map(({ secretHash }) => String(secretHash)), clinics: [...scope.clinicIds] },
+        },
+        $inc: notice.update.$inc,
+        $unset: { fence: 1, arrived: 1 },
+      },
+    );
+    await announced(this.connection, notice.id, 1_000);
+  }
+
+  /** Deletes what was left behind by this move; what came back since by another is none of it. */
+  async purge(accountId: AccountId, moveId: string) {
+    const mine = { _id: accountId, 'moved.moveId': moveId };
+    const account = await this.accounts.findOne(mine);
+    const arriving = await this.belongings.collection('account_arrivals').findOne({ _id: accountId as never }); // a text
+    if (!account || arriving) return { done: true, deleted: 0 };
+    const scope = await this.belongings.scopeOf(accountId);
+    const progress = await this.belongings.purge(scope, PURGE_MS);
+    if (progress.done) {
+      await this.belongings.deleteUsersOfNobodyElse([account.ownerUserId], scope);
+      // The name of a practice stays in its region; the subdomain is needed to say where it went.
+      await this.accounts.updateOne(mine, { $set: { 'moved.purged': true, name: '' } });
+    }
+    return progress;
+  }
+
+  private async lift(accountId: AccountId, which: object): Promise<void> {
+    await this.accounts.updateOne({ _id: accountId, ...which }, { $unset: { fence: 1 }, ...newNotice().update });
+  }
+
+  private owner(accountId: AccountId) {
+    return this.accountHere(accountId).then(({ ownerUserId }) => this.belongings.users([ownerUserId]));
+  }
+
+  private async accountHere(accountId: AccountId): Promise<AccountDocument> {
+    const account = await this.accounts.findOne({ _id: accountId });
+    if (!account || account.moved) throw new NotFound('there is no such account on this shard');
+    return account;
+  }
+
+  private async whyNotFenced(accountId: AccountId): Promise<Error> {
+    const account = await this.accountHere(accountId);
+    return new Conflict(account.fence?.sealed ? 'the account is sealed by its move' : 'another move has fenced the account');
+  }
+
+  private get accounts() {
+    return this.connection.collection<AccountDocument>('accounts');
+  }
+}
+
+function known(collection: string): Belonging {
+  const belonging = belongingOf(collection);
+  if (!belonging) throw new NotFound(`no collection ${collection} moves with an account`);
+  return belonging;
+}
+
