@@ -111,8 +111,10 @@ export class ConnectClient {
     const response = await this.fetched(method, path, body);
     const text = await response.text().catch(() => '');
     if (response.ok) return text === '' ? undefined : parsedJson(text);
+    const refusal = refusalOf(text);
+    if (refusal === undefined) throw new ConnectUnavailable(`Kafka Connect is not ready: it answers ${response.status} to ${method} ${path}`);
+    const reason = `Kafka Connect answers ${response.status} to ${method} ${path}: ${withoutSecrets(refusal)}`;
     // 409: a rebalance is going on, or the connector is not in the state yet that the call needs; 5xx: Connect is starting or in trouble.
-    const reason = `Kafka Connect answers ${response.status} to ${method} ${path}: ${withoutSecrets(text)}`;
     throw response.status === 409 || response.status >= 500 ? new ConnectUnavailable(reason) : new ConnectRejected(response.status, reason);
   }
 
@@ -142,6 +144,17 @@ function parsedJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new ConnectUnavailable('Kafka Connect answers with something that is not JSON');
+  }
+}
+
+const refusals = z.object({ message: z.string() });
+
+/** What Connect says against a request; undefined for an answer that is not Connect's own, such as its server's page while it starts. */
+function refusalOf(text: string): string | undefined {
+  try {
+    return refusals.parse(JSON.parse(text)).message;
+  } catch {
+    return undefined;
   }
 }
 
