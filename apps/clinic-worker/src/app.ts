@@ -1,7 +1,7 @@
-import { ChangeEventServer, topicDefinitions } from '@caregate/change-events';
+import { ChangeEventServer, topicDefinitions, topicPrefix } from '@caregate/change-events';
 import { type AppDefinition, HealthChecks, Metrics, MONGO } from '@caregate/service';
 import { AppModule } from './app.module.ts';
-import { settings, topicPrefix } from './config.ts';
+import { settings } from './config.ts';
 import { changeStreams } from './streams/change-streams.ts';
 import { userEvents } from './streams/user-events.ts';
 

@@ -2,3 +2,4 @@ export * from './topics.ts';
 export * from './envelope.ts';
 export * from './connectors/index.ts';
 export * from './runtime/index.ts';
+export * from './settings.ts';

@@ -10,26 +10,30 @@ const secret = z
 export const identitySettings = {
   IDENTITY: z
     .enum(['local', 'http'], 'must be local (users are kept on the shard) or http (a remote service knows them)')
-    .default('local'),
-  /** Base address of the remote identity service. */
+    .default('local')
+    .describe('who knows callers and users: local keeps them on the shard, http asks a remote service'),
   IDENTITY_URL: z
     .url({ protocol: /^https?$/, error: 'must be an address such as http://identity.internal:9107' })
-    .optional(),
-  /** With `local` it signs the session tokens; with `http` it is the secret by which this server signs in. */
-  IDENTITY_SECRET: z.string().optional(),
-  /** The secret before this one: tokens that it signed are still taken, so that a secret can be changed without signing anyone out. */
-  IDENTITY_SECRET_PREVIOUS: secret.optional(),
-  /** How long a session lasts, in hours. */
+    .optional()
+    .describe('with http: the base address of the remote identity service'),
+  IDENTITY_SECRET: z
+    .string()
+    .optional()
+    .describe('with local (needed): signs session tokens; with http: the secret by which this server signs in'),
+  IDENTITY_SECRET_PREVIOUS: secret
+    .optional()
+    .describe('the secret before this one; tokens that it signed are still taken, so a change signs nobody out'),
   IDENTITY_SESSION_HOURS: z.coerce
     .number()
     .positive()
     .max(24 * 30)
-    .default(12),
-  /** The realm of the remote identity provider that knows the service accounts. */
+    .default(12)
+    .describe('how long a session lasts, in hours'),
   IDENTITY_REALM: z
     .string()
     .regex(/^[\w-]+$/, 'must be a realm name')
-    .default('caregate'),
+    .default('caregate')
+    .describe('the realm of the remote identity provider that knows the service accounts'),
 } as const;
 
 export type IdentityConfig = z.output<z.ZodObject<typeof identitySettings>> & { SHARD_ID: string };

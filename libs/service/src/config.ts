@@ -8,22 +8,34 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** The settings that every app has (design, "Settings that scripts rely on"). `PORT` 0 takes a free port. */
+/** The address of a database: the server, and the database in the path. */
+export const mongodbUri = () =>
+  z
+    .string({ error: 'is needed: mongodb://host:port/database' })
+    .regex(
+      /^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/,
+      'must look like mongodb://host:port/database, with the database in its path',
+    );
+
+/** The settings that every app has (design, "Settings that scripts rely on"). */
 export const commonSettings = {
-  HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: z.coerce.number().int().min(0).max(65535).default(0),
+  HOST: z.string().min(1).default('127.0.0.1').describe('the address to listen at'),
+  PORT: z.coerce.number().int().min(0).max(65535).default(0).describe('the port to listen at; 0 takes a free one'),
   SHARD_ID: z
     .string()
     .regex(/^[a-z]{2}[0-9]{1,2}$/, 'must be two letters and one or two digits, such as au1')
-    .default('au1'),
+    .default('au1')
+    .describe('the shard that this app belongs to'),
   DOMAIN: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name, such as example.com')
-    .default('localhost'),
-  MONGODB_URI: z
-    .string({ error: 'is needed: mongodb://host:port/database' })
-    .regex(/^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/, 'must look like mongodb://host:port/database, with the database in its path'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    .default('localhost')
+    .describe('the domain that all shards are under'),
+  MONGODB_URI: mongodbUri().describe('the database of this app'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('how much is logged'),
 } as const;
 
 /**
@@ -38,4 +50,19 @@ export function loadConfig<Shape extends z.ZodRawShape>(
   const parsed = schema.safeParse(present);
   if (parsed.success) return parsed.data;
   throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '));
+}
+
+/** What `--help` of an app prints: each setting, whether it is needed, and what it is for. */
+export function settingsHelp(app: string, schema: z.ZodObject): string {
+  const rows = Object.entries(schema.shape).map(([name, type]) => {
+    const description = 'description' in type ? String(type.description ?? '') : '';
+    return `  ${name.padEnd(26)}${description} (${needOf(type)})`;
+  });
+  return [`Usage: node ${app}/main.js`, '', 'Settings are environment variables:', ...rows, ''].join('\n');
+}
+
+function needOf(type: z.core.$ZodType): string {
+  const unset = z.safeParse(type, undefined);
+  if (!unset.success) return 'needed';
+  return unset.data === undefined ? 'optional' : `default ${String(unset.data)}`;
 }

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { brokenRequests } from './broken-requests.ts';
-import { type commonSettings, CONFIG, ConfigError, loadConfig } from './config.ts';
+import { type commonSettings, CONFIG, ConfigError, loadConfig, settingsHelp } from './config.ts';
 import { ErrorFilter } from './error-filter.ts';
 import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
@@ -23,6 +23,10 @@ export interface AppDefinition<Shape extends z.ZodRawShape & typeof commonSettin
 
 /** The whole life of an app: settings, start, listening, and a shutdown that finishes what is running and exits 0. */
 export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings>(definition: AppDefinition<Shape>): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(settingsHelp(definition.name, definition.schema));
+    return;
+  }
   try {
     const { app, logger, url } = await startApp(definition, process.env);
     logger.info({ url }, 'listening');

@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { CONFIG } from '@caregate/service';
-import { ConnectClient } from '@caregate/change-events';
+import { ConnectClient, topicPrefix } from '@caregate/change-events';
 import kafkajs from 'kafkajs';
-import { type GatekeeperSyncConfig, topicPrefix } from '../config.ts';
+import type { GatekeeperSyncConfig } from '../config.ts';
 import { ConnectorsService } from './connectors.service.ts';
 import { Lease } from './lease.ts';
 import { PrepareSourcesService } from './prepare-sources.service.ts';

@@ -8,12 +8,13 @@ import {
   type ReconcileReport,
   topicDefinitions,
   workerConnectors,
+  topicPrefix,
 } from '@caregate/change-events';
 import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics, toCaregateError } from '@caregate/service';
 import type { Kafka } from 'kafkajs';
 import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type GatekeeperSyncConfig, topicPrefix } from '../config.ts';
+import type { GatekeeperSyncConfig } from '../config.ts';
 import { KAFKA } from './kafka.ts';
 import { Lease } from './lease.ts';
 import { PrepareSourcesService } from './prepare-sources.service.ts';

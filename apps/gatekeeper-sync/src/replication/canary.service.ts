@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CANARIES, type PermissionReplica, topicsOf } from '@caregate/change-events';
+import { CANARIES, type PermissionReplica, topicPrefix, topicsOf } from '@caregate/change-events';
 import { CONFIG, InjectMongo, ServiceUnavailable } from '@caregate/service';
 import type { Kafka } from 'kafkajs';
 import type { Connection } from 'mongoose';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type GatekeeperSyncConfig, topicPrefix } from '../config.ts';
+import type { GatekeeperSyncConfig } from '../config.ts';
 import { KAFKA } from '../connectors/kafka.ts';
 import { InjectGatekeeper } from '../gatekeeper-database.ts';
 import { canaryIds } from './canary-ids.ts';

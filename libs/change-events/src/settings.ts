@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** Settings of an app that reads or feeds Kafka. */
+export const streamSettings = {
+  KAFKA_BROKERS: z
+    .string({ error: 'is needed: host:port, several with commas between them' })
+    .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, 'must look like host:port,host:port')
+    .describe('the Kafka brokers, host:port,host:port'),
+  TOPIC_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens')
+    .optional()
+    .describe('begins the names of topics, connectors and groups; the shard id unless shards share one Kafka'),
+  TOPIC_PARTITIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(6)
+    .describe('partitions of topics that do not exist yet; those that exist keep theirs'),
+} as const;
+
+/** What begins the names of a shard's topics, connectors and consumer groups. */
+export const topicPrefix = (config: { TOPIC_PREFIX?: string; SHARD_ID: string }) => config.TOPIC_PREFIX ?? config.SHARD_ID;
