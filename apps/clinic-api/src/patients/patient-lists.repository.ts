@@ -5,9 +5,11 @@ import {
   type ClinicModels,
   GRAM,
   gramsOf,
+  objectId,
   type PatientDocument,
   readCounts,
 } from '@caregate/clinic-model';
+import { LRUCache } from 'lru-cache';
 import type { Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter, searchCondition } from './list-filter.ts';
@@ -48,10 +50,11 @@ export class PatientListsRepository {
   async list(clinicId: ObjectId, filter: PatientFilter, order: Order, page: Page): Promise<PatientPage> {
     const labels = labelsOnly(filter);
     if (labels === 'none') return this.everybody(clinicId, order, page);
-    const counts = await readCounts(this.models, clinicId);
+    const [counts, grams] = await Promise.all([this.countsFor(filter, clinicId), this.byGram(clinicId, filter)]);
     if (filter.search !== undefined && !canMatch(filter.search)) return { ...NO_PATIENTS, totalCount: counts.total };
-    const way = await this.shortestWay(clinicId, filter, counts);
-    if (way.size === 0) return { ...NO_PATIENTS, totalCount: counts.total };
+    const ways = [throughTheClinic(filter, counts), ...byTag(filter, counts), ...bySite(filter, counts)];
+    if (ways.some(({ size }) => size === 0)) return { ...NO_PATIENTS, totalCount: counts.total };
+    const way = [...ways, ...grams].reduce((best, each) => (each.size < best.size ? each : best));
     const conditions = { clinicId, $and: conditionsOf(filter, way) };
     const [patients, count] = await Promise.all([
       this.page(conditions, order, page, way.hint),
@@ -98,14 +101,13 @@ export class PatientListsRepository {
     });
   }
 
-  private async shortestWay(clinicId: ObjectId, filter: PatientFilter, counts: ClinicCounts): Promise<Way> {
-    const ways = [throughTheClinic(filter, counts), ...byTag(filter, counts), ...bySite(filter, counts)];
-    if (filter.search !== undefined) ways.push(...(await this.byGram(clinicId, filter.search)));
-    return ways.reduce((best, way) => (way.size < best.size ? way : best));
+  /** Tags and sites are counted too; when neither is asked for, the total is enough, and that is a read which requests share. */
+  private async countsFor({ tags, sites }: PatientFilter, clinicId: ObjectId): Promise<Counts> {
+    return tags || sites ? readCounts(this.models, clinicId) : { total: await this.total(clinicId), tags: {}, sites: {} };
   }
 
-  /** By the rarest piece of the search text; how rare the pieces are is counted in the index, and not beyond what would be worth it. */
-  private byGram(clinicId: ObjectId, search: string): Promise<Way[]> {
+  /** By pieces of the search text. How rare a piece is decides only the way, so it need not be fresh. */
+  private byGram(clinicId: ObjectId, { search = '' }: PatientFilter): Promise<Way[]> {
     const pieces = gramsOf(search)
       .filter((_, i, grams) => i % GRAM === 0 || i === grams.length - 1)
       .slice(0, MOST_PIECES);
@@ -113,15 +115,27 @@ export class PatientListsRepository {
       pieces.map(async (gram) => ({
         hint: 'search',
         condition: { searchGrams: gram },
-        size: await this.patients.countDocuments({ clinicId, searchGrams: gram }, { hint: 'search', limit: WORTH_FETCHING }),
+        size: (await this.frequencies.fetch(`${clinicId.toHexString()} ${gram}`)) ?? WORTH_FETCHING,
       })),
     );
   }
+
+  /** Counted in the index, and not beyond what would be worth it. */
+  private readonly frequencies = new LRUCache<string, number>({
+    max: 10_000,
+    ttl: FREQUENCY_MS,
+    fetchMethod: (key) => {
+      const [clinicId = '', gram = ''] = [key.slice(0, 24), key.slice(25)];
+      return this.patients.countDocuments({ clinicId: objectId(clinicId), searchGrams: gram }, { hint: 'search', limit: WORTH_FETCHING });
+    },
+  });
 
   private get patients() {
     return this.models.patients.collection;
   }
 }
+
+type Counts = Pick<ClinicCounts, 'total' | 'tags' | 'sites'>;
 
 /** A way to those that may match: an index, the condition that it serves, and how many documents would be looked at. */
 interface Way {
@@ -130,21 +144,22 @@ interface Way {
   readonly size: number;
 }
 
+const FREQUENCY_MS = 30_000;
 const MOST_PIECES = 6;
 const WORTH_FETCHING = 2_000;
 /** Looking at an entry of an index is so much cheaper than at a document. */
 const INDEX_ONLY = 0.2;
 
 /** In name order through the clinic; a search is decided within the index, by the text that it holds. */
-const throughTheClinic = ({ search }: PatientFilter, { total }: ClinicCounts): Way => ({
+const throughTheClinic = ({ search }: PatientFilter, { total }: Counts): Way => ({
   hint: 'by_name',
   size: search === undefined ? total : total * INDEX_ONLY,
 });
 
-const byTag = ({ tags = [] }: PatientFilter, counts: ClinicCounts): Way[] =>
+const byTag = ({ tags = [] }: PatientFilter, counts: Counts): Way[] =>
   tags.map((tag) => ({ hint: 'by_tag', condition: { tags: tag }, size: counts.tags[tag.toHexString()] ?? 0 }));
 
-function bySite({ sites = [] }: PatientFilter, counts: ClinicCounts): Way[] {
+function bySite({ sites = [] }: PatientFilter, counts: Counts): Way[] {
   if (sites.length === 0) return [];
   const size = sites.reduce((sum, site) => sum + (counts.sites[site.toHexString()] ?? 0), 0);
   return [{ hint: 'by_site', condition: sites.length === 1 ? { 'sites._id': sites[0] } : { 'sites._id': { $in: sites } }, size }];
