@@ -23,7 +23,10 @@ export interface ChangeEvent<Document = Readonly<Record<string, unknown>>> {
   readonly clusterTime?: { readonly time: Date; readonly ordinal: number };
   readonly ns: { readonly db: string; readonly coll: string };
   readonly documentKey: { readonly _id: mongo.ObjectId | string };
-  /** The document as it was when the connector looked it up, at the change or soon after it; absent after a delete. */
+  /**
+   * The document as it was when the connector looked it up, at the change or soon after it; absent after a delete, and only then.
+   * An update whose document was gone by then comes as a delete, and the delete itself comes after it.
+   */
   readonly fullDocument?: Document;
   /** The document before the change, where its collection keeps pre-images. */
   readonly fullDocumentBeforeChange?: Partial<Document>;
@@ -40,7 +43,7 @@ const document = z.record(z.string(), z.unknown());
 const message = z.object({
   _id: z.union([z.object({ _data: z.string().min(1) }), z.object({ _id: documentId, copyingData: z.literal(true) })]),
   operationType: z.enum(OPERATIONS),
-  clusterTime: z.instanceof(mongo.Timestamp).optional(),
+  clusterTime: z.instanceof(mongo.Timestamp).nullish(),
   ns: z.object({ db: z.string(), coll: z.string() }),
   documentKey: z.object({ _id: documentId }),
   fullDocument: document.nullish(),
@@ -51,7 +54,7 @@ const message = z.object({
       removedFields: z.array(z.string()).default([]),
       truncatedArrays: z.array(z.object({ field: z.string(), newSize: z.number() })).default([]),
     })
-    .optional(),
+    .nullish(),
 });
 
 /**

@@ -1,0 +1,47 @@
+import { permissionConnectors } from './permission-replicas.ts';
+import { changePipeline, replicaPipeline } from './pipeline.ts';
+import { workerConnectors } from './worker-sources.ts';
+
+const place = { prefix: 'au1', clinicUri: 'mongodb://m:1/clinic_au1', gatekeeperUri: 'mongodb://m:1/gatekeeper_au1', sinkTasks: 2 };
+const projectOf = (pipeline: readonly Readonly<Record<string, unknown>>[]) => pipeline.flatMap((stage) => Object.keys((stage['$project'] as object | undefined) ?? {})); // stages hold objects
+
+test('only the fields named leave the database', () => {
+  const fields = ['userId', 'permissions'];
+  expect(projectOf(replicaPipeline({ fields }, { patients: 'patient_permissions' })).filter((path) => path.startsWith('fullDocument'))).toEqual([
+    'fullDocument._id',
+    'fullDocument.userId',
+    'fullDocument.permissions',
+  ]);
+  expect(projectOf(changePipeline({ fields })).filter((path) => path.startsWith('fullDocument.'))).toEqual([
+    'fullDocument._id',
+    'fullDocument.userId',
+    'fullDocument.permissions',
+  ]);
+});
+
+test('no filter looks at the looked-up document, for then MongoDB refuses to resume', () => {
+  for (const { name, config } of [...permissionConnectors(place), ...workerConnectors(place, { t: 1, i: 1 })]) {
+    const pipeline = JSON.parse(config['pipeline'] ?? '[]') as Record<string, unknown>[]; // as it was put in
+    const filters = pipeline.filter((stage) => '$match' in stage);
+    expect([name, JSON.stringify(filters).includes('fullDocument')]).toEqual([name, false]);
+  }
+});
+
+test('gatekeeper connectors send ids and permissions, nothing else', () => {
+  const sent = permissionConnectors(place)
+    .filter(({ config }) => config['pipeline'] !== undefined)
+    .flatMap(({ config }) => projectOf(JSON.parse(config['pipeline'] ?? '[]') as Record<string, unknown>[])); // as it was put in
+  expect(new Set(sent.filter((path) => path.startsWith('fullDocument')))).toEqual(
+    new Set(['_id', 'userId', 'clinicId', 'permissions', 'inviteId', 'roles', 'sent'].map((field) => `fullDocument.${field}`)),
+  );
+});
+
+test('connectors are named by the prefix and read and write its topics only', () => {
+  const all = [...permissionConnectors(place), ...workerConnectors(place, { t: 1, i: 1 })];
+  expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+  for (const { name, config } of all) {
+    expect(name.startsWith('au1.')).toBe(true);
+    const topics = config['topics'] ?? Object.values(JSON.parse(config['topic.namespace.map'] ?? '{}') as object)[0]; // one route
+    expect(String(topics).startsWith('au1.')).toBe(true);
+  }
+});

@@ -1,0 +1,110 @@
+import type { ConnectClient, ConnectorState } from './connect-client.ts';
+import { ConnectRejected } from './connect-client.ts';
+import type { ConnectorDefinition } from './definition.ts';
+import { ConnectorReconciler, hasLostItsPlace, reasonOf } from './reconciler.ts';
+
+const LOST = `org.apache.kafka.connect.errors.ConnectException: ResumeToken not found. Cannot create a change stream cursor
+\tat com.mongodb.kafka.connect.source.MongoSourceTask.start(MongoSourceTask.java:1)
+Caused by: com.mongodb.MongoCommandException: Command failed with error 286 (ChangeStreamHistoryLost): 'Resume of change stream was not possible, as the resume point may no longer be in the oplog.'`;
+const OTHER = `org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded
+\tat a.B.c(B.java:1)
+\t... 13 more
+Caused by: com.mongodb.MongoTimeoutException: mongodb://user:secret@host/db did not answer`;
+
+const definition = (name: string, config: Record<string, string> = { 'tasks.max': '1' }): ConnectorDefinition => ({ name, config });
+
+const running = (name: string, config: Record<string, string> = { 'tasks.max': '1' }): ConnectorState => ({
+  name,
+  config: { ...config, name },
+  state: 'RUNNING',
+  tasks: [{ id: 0, state: 'RUNNING' }],
+});
+
+const failed = (name: string, trace: string): ConnectorState => ({ ...running(name), tasks: [{ id: 0, state: 'FAILED', trace }] });
+
+/** Kafka Connect as far as the reconciler can tell: what it has, and what it was told. */
+class Told {
+  readonly calls: string[] = [];
+  constructor(public states: ConnectorState[]) {}
+  async connectors() {
+    return this.states;
+  }
+  async put({ name }: ConnectorDefinition) {
+    if (name.endsWith('refused')) throw new ConnectRejected(400, 'refused');
+    this.calls.push(`put ${name}`);
+  }
+  remove = this.note('remove');
+  restartFailed = this.note('restart');
+  stop = this.note('stop');
+  resume = this.note('resume');
+  forgetOffsets = this.note('forget');
+
+  private note(what: string) {
+    return async (name: string) => void this.calls.push(`${what} ${name}`);
+  }
+}
+
+function reconcilerOf(connect: Told, now?: () => number) {
+  return new ConnectorReconciler({ client: connect as unknown as ConnectClient, prefix: 'au1', ...(now && { now }) }); // as far as it is used
+}
+
+test('what is missing is created, what differs is changed, what is ours and not defined is removed', async () => {
+  const connect = new Told([running('au1.same'), running('au1.differs', { 'tasks.max': '2' }), running('au1.stray'), running('au11.stray'), running('other')]);
+  const report = await reconcilerOf(connect).reconcile([definition('au1.same'), definition('au1.differs'), definition('au1.missing')]);
+  expect(report).toMatchObject({ created: ['au1.missing'], changed: ['au1.differs'], removed: ['au1.stray'], failing: [] });
+  expect(connect.calls).toEqual(['remove au1.stray', 'put au1.differs', 'put au1.missing']);
+});
+
+test('another beginning is no difference: it matters only once', async () => {
+  const at = (time: string) => ({ 'startup.mode': 'timestamp', 'startup.mode.timestamp.start.at.operation.time': time });
+  const connect = new Told([running('au1.a', at('1'))]);
+  await reconcilerOf(connect).reconcile([definition('au1.a', at('2'))]);
+  expect(connect.calls).toEqual([]);
+});
+
+test('a failed task is restarted at once, then after pauses that double up to half a minute', async () => {
+  let now = 1_000_000;
+  const connect = new Told([failed('au1.a', OTHER)]);
+  const keeper = reconcilerOf(connect, () => now);
+  const restarts: number[] = [];
+  for (; now < 1_000_000 + 120_000; now += 250) {
+    const report = await keeper.reconcile([definition('au1.a')]);
+    expect(report.failing).toHaveLength(1);
+    if (report.restarted.length > 0) restarts.push(now - 1_000_000);
+  }
+  const pauses = restarts.slice(1).map((at, i) => at - (restarts[i] ?? 0));
+  expect(restarts[0]).toBe(0);
+  expect(pauses.length).toBeGreaterThanOrEqual(6);
+  pauses.forEach((pause, i) => {
+    const whole = Math.min(30_000, 1_000 * 2 ** i);
+    expect(pause).toBeGreaterThanOrEqual(whole / 2);
+    expect(pause).toBeLessThanOrEqual(whole + 250);
+  });
+});
+
+test('a source that lost its place forgets its offsets and begins anew', async () => {
+  const connect = new Told([failed('au1.a', LOST)]);
+  const report = await reconcilerOf(connect).reconcile([{ ...definition('au1.a'), afterLoss: 'snapshot' }]);
+  expect(report).toMatchObject({ begunAnew: [{ name: 'au1.a', afterLoss: 'snapshot' }], restarted: [], failing: [] });
+  expect(connect.calls).toEqual(['stop au1.a', 'forget au1.a', 'put au1.a', 'resume au1.a']);
+});
+
+test('what somebody stopped is resumed', async () => {
+  const connect = new Told([{ ...running('au1.a'), state: 'STOPPED', tasks: [] }]);
+  await reconcilerOf(connect).reconcile([definition('au1.a')]);
+  expect(connect.calls).toEqual(['resume au1.a']);
+});
+
+test('a definition that Connect refuses does not keep the others from being put', async () => {
+  const connect = new Told([]);
+  const report = await reconcilerOf(connect).reconcile([definition('au1.refused'), definition('au1.b')]);
+  expect(report.created).toEqual(['au1.b']);
+  expect(report.failing).toEqual([{ name: 'au1.refused', reason: 'refused' }]);
+});
+
+test('the reason of a failure is told without stack and without passwords', () => {
+  expect(reasonOf(OTHER)).toBe(
+    'org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded Caused by: com.mongodb.MongoTimeoutException: mongodb://…@host/db did not answer',
+  );
+  expect([hasLostItsPlace(reasonOf(LOST)), hasLostItsPlace(reasonOf(OTHER))]).toEqual([true, false]);
+});

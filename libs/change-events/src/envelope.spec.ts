@@ -1,0 +1,69 @@
+import { mongo } from 'mongoose';
+import { type ChangeEvent, MalformedEvent, parseChangeEvent, touched } from './envelope.ts';
+
+const id = new mongo.ObjectId();
+const token = '826B05F84D000000022B022C0100296E';
+
+const message = (fields: object) =>
+  mongo.BSON.EJSON.stringify(
+    {
+      _id: { _data: token },
+      operationType: 'update',
+      clusterTime: new mongo.Timestamp({ t: 1_795_553_357, i: 2 }),
+      ns: { db: 'clinic_au1', coll: 'patients' },
+      documentKey: { _id: id },
+      fullDocument: { _id: id, fullName: 'x', lastUploadReminderTime: new Date(5), count: 3 },
+      updateDescription: { updatedFields: { 'permissions.view': {} }, removedFields: ['mrn'], truncatedArrays: [{ field: 'tags', newSize: 1 }] },
+      ...fields,
+    },
+    { relaxed: false },
+  );
+
+test('an event is read with the types that the database has', () => {
+  expect(parseChangeEvent(Buffer.from(message({})))).toEqual({
+    _id: token,
+    operationType: 'update',
+    clusterTime: { time: new Date(1_795_553_357_000), ordinal: 2 },
+    ns: { db: 'clinic_au1', coll: 'patients' },
+    documentKey: { _id: id },
+    fullDocument: { _id: id, fullName: 'x', lastUploadReminderTime: new Date(5), count: 3 },
+    updateDescription: { updatedFields: { 'permissions.view': {} }, removedFields: ['mrn'], truncatedArrays: [{ field: 'tags', newSize: 1 }] },
+  });
+});
+
+test('a copied document is an insert that is identified by the document', () => {
+  const copied = message({ _id: { _id: id, copyingData: true }, operationType: 'insert', clusterTime: undefined, updateDescription: undefined });
+  expect(parseChangeEvent(copied)).toMatchObject({ _id: `copy:${id.toHexString()}`, operationType: 'insert' });
+});
+
+test('a deletion needs no document', () => {
+  const event = parseChangeEvent(message({ operationType: 'delete', fullDocument: undefined, updateDescription: undefined }));
+  expect(event).toMatchObject({ operationType: 'delete', documentKey: { _id: id } });
+  expect(event.fullDocument).toBeUndefined();
+});
+
+test.each([
+  ['nothing', null],
+  ['an empty text', ''],
+  ['no JSON', '{"fullName": "Planted Name"'],
+  ['JSON of something else', '[1, 2]'],
+  ['a broken ObjectId', '{"_id": {"$oid": "Planted Name"}}'],
+  ['no token', message({ _id: {} })],
+  ['an unknown operation', message({ operationType: 'Planted Name' })],
+  ['an update without a document', message({ fullDocument: undefined })],
+  ['a document that is none', message({ fullDocument: 'Planted Name' })],
+  ['no key', message({ documentKey: {} })],
+])('%s is a malformed event, and the error repeats nothing of it', (_what, value) => {
+  const read = () => parseChangeEvent(value);
+  expect(read).toThrow(MalformedEvent);
+  expect(read).not.toThrow(/Planted/);
+});
+
+test('a path counts as touched when it, or anything below it, was set, removed or cut', () => {
+  const event = parseChangeEvent(message({}));
+  for (const path of ['permissions', 'permissions.view', 'mrn', 'tags']) expect([path, touched(event, path)]).toEqual([path, true]);
+  for (const path of ['permissions.note', 'perm', 'fullName']) expect([path, touched(event, path)]).toEqual([path, false]);
+  const inserted: ChangeEvent = { ...event, operationType: 'insert' };
+  expect(touched(inserted, 'fullName')).toBe(true);
+  expect(touched({ ...event, operationType: 'delete' }, 'fullName')).toBe(false);
+});
