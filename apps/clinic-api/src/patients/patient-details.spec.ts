@@ -1,0 +1,31 @@
+import { newObjectId } from '@caregate/clinic-model';
+import { detailsOf, permissionsFrom, permissionsFromPatient } from './patient-details.ts';
+
+const person = { fullName: 'Ann', birthDate: '1990-01-01' };
+
+test('what is not sent of the person is taken away, what is not sent of the clinic’s labels stays', () => {
+  const details = detailsOf(person, []);
+  expect(details).toEqual({ ...person, email: undefined, mrn: undefined, targetDevices: undefined });
+  expect(Object.keys(details)).not.toEqual(expect.arrayContaining(['tags']));
+  expect(detailsOf({ ...person, tags: null, dataSources: null }, [])).not.toHaveProperty('tags');
+  expect(detailsOf({ ...person, tags: [] }, []).tags).toEqual([]);
+  expect(detailsOf({ ...person, email: 'Ann@Example.Test' }, []).email).toBe('ann@example.test');
+});
+
+test('a site has the name that the clinic gives it, and is there once', () => {
+  const [known, gone] = [newObjectId(), newObjectId()];
+  const sites = [
+    { id: known.toHexString(), name: 'Old name' },
+    { id: known.toHexString(), name: 'Other name' },
+    { id: gone.toHexString(), name: 'Gone' },
+  ];
+  expect(detailsOf({ ...person, sites }, [{ _id: known, name: 'North' }]).sites).toEqual([
+    { _id: known, name: 'North' },
+    { _id: gone, name: 'Gone' },
+  ]);
+});
+
+test('a permission is there or not, and custody is not the patient’s to give', () => {
+  expect(permissionsFrom({ view: {}, upload: { anything: 1 } })).toEqual({ view: {}, upload: {} });
+  expect(permissionsFromPatient({ custodian: {}, note: {} })).toEqual({ note: {} });
+});
