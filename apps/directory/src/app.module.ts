@@ -4,6 +4,8 @@ import { AccountsModule } from './accounts/accounts.module.ts';
 import { AccountsRepository } from './accounts/accounts.repository.ts';
 import { SignUpLimit } from './accounts/sign-up-limit.ts';
 import type { DirectoryConfig } from './config.ts';
+import { MovesModule } from './moves/moves.module.ts';
+import { MovesRepository } from './moves/moves.repository.ts';
 import { ShardsModule } from './shards/shards.module.ts';
 import { SignUpModule } from './sign-up/sign-up.module.ts';
 
@@ -18,11 +20,13 @@ export class AppModule {
           uri: config.MONGODB_URI,
           prepare: async (connection) => {
             await AccountsRepository.prepare(connection);
+            await MovesRepository.prepare(connection);
             await SignUpLimit.prepare(connection);
           },
         }),
         ShardsModule.forRoot(config),
         AccountsModule,
+        MovesModule,
         SignUpModule,
       ],
     };

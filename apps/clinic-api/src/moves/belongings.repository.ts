@@ -29,8 +29,6 @@ export interface Fingerprint {
   readonly hash: string;
 }
 
-const EXPIRES_SOON_MS = 600_000;
-
 /** Reads and deletes what belongs to an account, by the one table of belongings. */
 @Injectable()
 export class BelongingsRepository {
@@ -196,21 +194,19 @@ export class BelongingsRepository {
   }
 }
 
-/** A document's id, and a hash of all its bytes but for what is not compared; none for one that is about to expire. */
+/** A document's id, and a hash of all its bytes but for what is not compared; none for what expires by itself. */
 function fingerprintOf({ notCompared, expires }: Belonging, raw: Buffer): Fingerprint[] {
   const id = valueIn(raw, '_id');
   if (!isKey(id)) return [];
   let bytes = raw;
-  if (notCompared || expires) {
+  if (expires) return [];
+  if (notCompared) {
     const document = mongo.BSON.deserialize(raw, EXACT);
-    if (expires && isSoon(document.expiresTime)) return [];
-    for (const field of notCompared ?? []) delete document[field];
+    for (const field of notCompared) delete document[field];
     bytes = Buffer.from(mongo.BSON.serialize(document));
   }
   return [{ id: idText(id), hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16) }];
 }
-
-const isSoon = (time: unknown) => time instanceof Date && time.getTime() < Date.now() + EXPIRES_SOON_MS;
 
 function placeOf(text: string | undefined): Place | undefined {
   if (!text) return undefined;

@@ -94,7 +94,7 @@ export class DeparturesService {
       ids
         ? this.belongings.fingerprintsOf(belonging, scope, ids).then((documents) => ({ documents }))
         : this.belongings.fingerprints(belonging, scope, { after, until }, limit),
-      counted ? this.belongings.count(belonging, scope) : undefined,
+      counted && !belonging.expires ? this.belongings.count(belonging, scope) : undefined,
     ]);
     return { ...found, ...(count !== undefined && { count }) };
   }

@@ -9,6 +9,6 @@ import { SignUpLimit } from './sign-up-limit.ts';
 @Module({
   controllers: [AccountsController],
   providers: [AccountsService, AccountsRepository, ProvisioningService, ShardClient, SignUpLimit],
-  exports: [AccountsService, SignUpLimit],
+  exports: [AccountsService, AccountsRepository, SignUpLimit],
 })
 export class AccountsModule {}

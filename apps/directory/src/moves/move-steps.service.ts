@@ -1,0 +1,283 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, LOGGER, type Logger } from '@caregate/service';
+import type { DirectoryConfig } from '../config.ts';
+import { ShardsService } from '../shards/shards.service.ts';
+import type { MoveDocument } from './move.ts';
+import { MovesRepository } from './moves.repository.ts';
+import { ShardMoves, ShardRefused } from './shard-moves.ts';
+import { differing, Suspects } from './suspects.ts';
+
+/** How long a fence lasts when whoever set it is not heard of again. */
+const FENCE_MS = 3_000;
+const DRAIN_MS = 500;
+const SMALL_REST = 200;
+const MOST_SUSPECTS = 20_000;
+const AT_ONCE = 2_000;
+const MOST_MISMATCHES = 5;
+
+/** Something that waiting will not mend: the move is given up and the account stays. */
+export class MoveImpossible extends Error {
+  override readonly name = 'MoveImpossible';
+}
+
+/** One attempt at a move: what it knows beside what is recorded. */
+export interface Attempt {
+  suspects?: Suspects;
+}
+
+/**
+ * The steps of a move, each from what is recorded to what is recorded next (design, decision 9). Each can be repeated: a crash anywhere
+ * goes on with the step that was not recorded. Nothing of the account is kept here, only carried.
+ */
+@Injectable()
+export class MoveSteps {
+  constructor(
+    private readonly moves: MovesRepository,
+    private readonly shard: ShardMoves,
+    private readonly shards: ShardsService,
+    @Inject(CONFIG) private readonly config: DirectoryConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** @throws {MoveImpossible} @throws {ShardRefused} and others, after which the step is tried again */
+  next(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
+    switch (move.phase) {
+      case 'preparing':
+        return this.prepare(move);
+      case 'copying':
+        return this.copy(move);
+      case 'comparing':
+        return this.orAnew(move, this.compare(move, attempt));
+      case 'catchingUp':
+        return this.orAnew(move, this.catchUp(move, attempt));
+      case 'fencing':
+        return this.fence(move, attempt);
+      case 'settling':
+        return this.settle(move);
+      case 'waiting':
+        return this.moves.record(move, { phase: 'purging' });
+      case 'purging':
+        return this.purge(move);
+      default:
+        return this.cancel(move);
+    }
+  }
+
+  async prepare(move: MoveDocument): Promise<MoveDocument> {
+    const { _id, accountId, from, to } = move;
+    const { account, token, collections } = await this.shard.beginDeparture(from, accountId, _id);
+    const { ready, leftOver } = await orImpossible(this.shard.beginArrival(to, accountId, _id, account));
+    if (!ready) {
+      await this.clear(move, leftOver ?? '');
+      return this.moves.record(move, {});
+    }
+    await this.moves.endEarlier(accountId, to);
+    return this.moves.record(move, {
+      phase: 'copying',
+      token,
+      collections,
+      cursor: { collection: 0 },
+      copied: 0,
+      copyingSince: new Date(),
+    });
+  }
+
+  /** It comes back to a shard that still keeps what it left behind there: that goes first. */
+  private async clear({ accountId, to }: MoveDocument, earlierId: string): Promise<void> {
+    const earlier = await this.moves.byId(earlierId);
+    if (earlier?.movedTime) {
+      await this.followLate(earlier, async (_, token) => ({ ...earlier, token })).catch((error) => {
+        if (!(error instanceof ShardRefused)) throw error;
+      });
+    }
+    await this.shard.purge(to, accountId, earlierId);
+  }
+
+  private async copy(move: MoveDocument): Promise<MoveDocument> {
+    const { _id, accountId, from, to, cursor, collections } = move;
+    const current = collections[cursor.collection];
+    if (!current) return this.moves.record(move, { phase: 'comparing' });
+    const page = await this.shard.documents(from, accountId, current.collection, cursor.after);
+    if (page.batch !== '') await orImpossible(this.shard.bring(to, accountId, _id, page.batch));
+    const next = page.next === undefined ? { collection: cursor.collection + 1 } : { collection: cursor.collection, after: page.next };
+    return this.moves.record(move, { cursor: next, copied: move.copied + page.count });
+  }
+
+  /** Compares all documents of both sides while the account is in use; what differs now is looked at again when it is fenced. */
+  private async compare(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
+    const suspects = new Suspects();
+    let current = await this.follow(move, suspects, ({ caughtUp }) => caughtUp);
+    for (const { collection, late } of current.collections) {
+      if (late) continue;
+      for (let after: string | undefined, more = true; more;) {
+        const source = await this.shard.fingerprints(current.from, current.accountId, { collection, after });
+        const until = source.next;
+        const target = await this.shard.fingerprints(current.to, current.accountId, { collection, after, until });
+        for (const id of differing(source.documents, target.documents)) suspects.add({ collection, id });
+        [after, more] = [until, until !== undefined];
+      }
+      current = await this.moves.record(current, {}); // a sign of life, and a look whether it is to be cancelled
+      if (current.cancelWanted) return current;
+    }
+    attempt.suspects = suspects;
+    return this.moves.record(current, { phase: 'catchingUp', fault: undefined });
+  }
+
+  private async catchUp(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
+    const { suspects } = attempt;
+    if (!suspects || suspects.size > MOST_SUSPECTS) return this.moves.record(move, { phase: 'comparing' });
+    const current = await this.follow(move, suspects, ({ caughtUp, count }) => caughtUp && count < SMALL_REST);
+    return this.moves.record(current, { phase: 'fencing', lagMs: 0 });
+  }
+
+  /** Writers wait from here until the account is served on the other shard, or stays. */
+  private async fence(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
+    const { suspects } = attempt;
+    if (!suspects) return this.unfence(move, 'comparing'); // a crash in here: all that was fenced is free again
+    const { _id: moveId, accountId, from, to } = move;
+    const fenceId = `${moveId}-${move.fences + 1}`;
+    const current = await this.moves.record(move, { fences: move.fences + 1 });
+    const began = performance.now();
+    try {
+      await this.shard.fence(from, accountId, { moveId, fenceId, forMs: FENCE_MS, withinMs: DRAIN_MS });
+      const fenced = await this.follow(current, suspects, ({ drained }) => drained === fenceId);
+      if (!(await this.agree(fenced, suspects))) return await this.startOver(fenced, began);
+      await this.shard.seal(from, accountId, { moveId, fenceId });
+      const region = this.shards.find(to)?.region;
+      if (region === undefined) throw new Error(`shard ${to} is not listed any more`);
+      const flipped = await this.moves.flip(fenced, region, { phase: 'settling', pausedMs: pausedBy(fenced, began) });
+      if (!flipped) return await this.moves.record(fenced, { phase: 'cancelling' });
+      await this.shard.activate(to, accountId, moveId);
+      await this.shard.complete(from, accountId, to, flipped.subdomain, moveId);
+      return await this.moves.record(flipped, { pausedMs: pausedBy(fenced, began) });
+    } catch (error) {
+      if (!(error instanceof ShardRefused)) throw error;
+      const now = await this.moves.byId(moveId);
+      if (now?.movedTime) throw error; // it has moved: the rest is done by `settle`
+      // Writes under way took too long, or the fence has lifted: writers go on, and it is tried again.
+      this.logger.info({ moveId, reason: error.message }, 'the account could not be fenced; trying again');
+      const free = await this.unfence(current, 'catchingUp', pausedBy(current, began));
+      return this.moves.record(free, { notBefore: new Date(Date.now() + DRAIN_MS), fault: error.message });
+    }
+  }
+
+  private async unfence(move: MoveDocument, phase: 'comparing' | 'catchingUp', pausedMs = move.pausedMs): Promise<MoveDocument> {
+    await this.shard.cancelDeparture(move.from, move.accountId, move._id);
+    return this.moves.record(move, { phase, pausedMs });
+  }
+
+  /** Whether both sides hold the same documents, as far as that was not known before, and as many. */
+  private async agree(move: MoveDocument, suspects: Suspects): Promise<boolean> {
+    const { from, to, accountId } = move;
+    const differences = await Promise.all(
+      [...suspects.inParts(AT_ONCE)].map(async ({ collection, ids }) => {
+        const wanted = { collection, ids, counted: true };
+        const [source, target] = await Promise.all([
+          this.shard.fingerprints(from, accountId, wanted),
+          this.shard.fingerprints(to, accountId, wanted),
+        ]);
+        const unequal = differing(source.documents, target.documents);
+        if (unequal.length > 0 || source.count !== target.count) {
+          this.logger.warn({ moveId: move._id, collection, ids: unequal.slice(0, 20), from: source.count, to: target.count }, 'both sides differ');
+          return 1;
+        }
+        return 0;
+      }),
+    );
+    return differences.every((each) => each === 0);
+  }
+
+  private async startOver(move: MoveDocument, began: number): Promise<MoveDocument> {
+    if (move.mismatches + 1 >= MOST_MISMATCHES) throw new MoveImpossible('both shards do not agree on what belongs to the account; see the log');
+    const free = await this.unfence(move, 'comparing', pausedBy(move, began));
+    return this.anew(free, 'both sides did not agree; copying again', move.mismatches + 1);
+  }
+
+  /** A place in the change stream that is not known any more (409) leaves nothing but to begin again. */
+  private async orAnew(move: MoveDocument, step: Promise<MoveDocument>): Promise<MoveDocument> {
+    try {
+      return await step;
+    } catch (error) {
+      if (!(error instanceof ShardRefused) || error.status !== 409) throw error;
+      return this.anew(move, error.message);
+    }
+  }
+
+  /** Copies all again, from nothing: what was deleted unseen would stay otherwise. */
+  private async anew(move: MoveDocument, fault: string, mismatches = move.mismatches): Promise<MoveDocument> {
+    while (!(await this.shard.cancelArrival(move.to, move.accountId, move._id)).done) await this.moves.record(move, {});
+    return this.moves.record(move, { phase: 'preparing', fault, mismatches });
+  }
+
+  /** The account has moved. What may still have been written where it was, such as a read that just ended, follows. */
+  private async settle(move: MoveDocument): Promise<MoveDocument> {
+    const { _id, accountId, from, to, subdomain } = move;
+    await this.shard.activate(to, accountId, _id);
+    await this.shard.complete(from, accountId, to, subdomain, _id);
+    const current = await this.followLate(move);
+    return this.moves.record(current, {
+      phase: 'waiting',
+      fault: undefined,
+      notBefore: new Date(Date.now() + this.config.MOVE_GRACE_SECONDS * 1_000),
+    });
+  }
+
+  private async purge(move: MoveDocument): Promise<MoveDocument> {
+    const { _id, accountId, from } = move;
+    const current = await this.followLate(move).catch((error) => {
+      // It may be back there, or have moved on: then there is nothing to follow. What cannot be reached is tried again.
+      if (error instanceof ShardRefused && (error.status === 409 || error.status === 404)) return move;
+      throw error;
+    });
+    const { done } = await this.shard.purge(from, accountId, _id);
+    return this.moves.record(current, done ? { phase: 'done', running: undefined } : {});
+  }
+
+  private async followLate(
+    move: MoveDocument,
+    note = (current: MoveDocument, token: string) => this.moves.record(current, { token }),
+  ): Promise<MoveDocument> {
+    const { _id, accountId, from, to } = move;
+    let current = move;
+    for (;;) {
+      const page = await this.shard.changes(from, accountId, current.token ?? '', true);
+      if (page.count > 0) await this.shard.bring(to, accountId, _id, page.batch);
+      current = await note(current, page.token);
+      if (page.caughtUp) return current;
+    }
+  }
+
+  private async cancel(move: MoveDocument): Promise<MoveDocument> {
+    const { _id, accountId, from, to } = move;
+    await this.shard.cancelDeparture(from, accountId, _id);
+    const { done } = await this.shard.cancelArrival(to, accountId, _id);
+    if (!done) return this.moves.record(move, {});
+    await this.moves.stays(accountId, from);
+    return this.moves.record(move, { phase: 'cancelled', running: undefined, open: undefined });
+  }
+
+  /** Brings changes to the other shard until a page says that it is enough. */
+  private async follow(move: MoveDocument, suspects: Suspects, enough: (page: { caughtUp: boolean; count: number; drained?: string }) => boolean): Promise<MoveDocument> {
+    const { _id, accountId, from, to } = move;
+    let current = move;
+    for (;;) {
+      const page = await this.shard.changes(from, accountId, current.token ?? '');
+      if (page.count > 0) await orImpossible(this.shard.bring(to, accountId, _id, page.batch));
+      for (const each of page.touched) suspects.add(each);
+      current = await this.moves.record(current, { token: page.token, lagMs: page.lagMs ?? 0 });
+      if (enough(page) || current.cancelWanted) return current;
+    }
+  }
+}
+
+const pausedBy = (move: MoveDocument, began: number) => move.pausedMs + (performance.now() - began);
+
+/** What is in the way on the other shard stays in the way. */
+async function orImpossible<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ShardRefused && error.status === 409) throw new MoveImpossible(error.message);
+    throw error;
+  }
+}
