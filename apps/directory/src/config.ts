@@ -38,6 +38,11 @@ export const settings = z.object({
     .positive()
     .default(100)
     .describe('accounts that may be signed up from one network address in an hour'),
+  MOVE_GRACE_SECONDS: z.coerce
+    .number()
+    .min(0)
+    .default(86_400)
+    .describe('how long what an account left behind is kept on the shard that it moved from'),
 });
 
 export type DirectoryConfig = z.output<typeof settings>;
