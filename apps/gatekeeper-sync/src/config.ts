@@ -25,6 +25,13 @@ export const settings = z.object({
     .max(86_400)
     .default(30)
     .describe('further behind than this, and the app is not ready'),
+  READ_AFTER_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(25_000)
+    .default(2_000)
+    .describe('how long a read waits, in milliseconds, that must not be older than a write'),
   DRIFT_CHECK_SECONDS: z.coerce
     .number()
     .min(1)

@@ -39,6 +39,31 @@ describe('replication', () => {
   });
 });
 
+describe('a read after a write', () => {
+  const clinicId = new mongo.ObjectId();
+  const headers = { 'x-tidepool-session-token': '', 'x-caregate-read-after': '' };
+
+  test('is never older than the write, again and again', async () => {
+    const [patientId, clinicianId] = ['0000000009', 'a000000009'];
+    await clinic.collection('clinicians').insertOne({ clinicId, userId: clinicianId, roles: ['CLINIC_MEMBER'] });
+    await clinic.collection('patients').insertOne({ clinicId, userId: patientId, permissions: {} });
+    for (let n = 0; n < 20; n++) {
+      const permissions = n % 2 ? { view: {} } : { upload: {} };
+      await clinic.collection('patients').updateOne({ clinicId, userId: patientId }, { $set: { permissions } });
+      const answer = await running.app.inject({
+        url: `/access/${patientId}/${clinicianId}`,
+        headers: { ...headers, 'x-tidepool-session-token': service, 'x-caregate-read-after': new Date().toISOString() },
+      });
+      expect(answer.json()).toEqual(permissions);
+    }
+  });
+
+  test('needs a time', async () => {
+    const answer = await running.app.inject({ url: '/access/0000000009', headers: { ...headers, 'x-tidepool-session-token': service, 'x-caregate-read-after': 'now' } });
+    expect(answer.statusCode).toBe(400);
+  });
+});
+
 describe('access', () => {
   const [patientId, memberId, inviteId, strangerId, friendId] = ['1000000001', 'a000000011', 'a000000012', 'a000000013', '1000000002'];
   const [clinicId, otherClinic] = [new mongo.ObjectId(), new mongo.ObjectId()];

@@ -1,10 +1,12 @@
-import { Body, Controller, Param } from '@nestjs/common';
+import { Body, Controller, Param, UseGuards } from '@nestjs/common';
 import type { Permissions, UserId } from '@caregate/identity';
 import { GatekeeperOperation } from '../contract.ts';
 import { AccessService } from './access.service.ts';
+import { ReadAfter } from './read-after.guard.ts';
 
 /** The contract has the ids in the path checked, so that they are user ids here. */
 @Controller()
+@UseGuards(ReadAfter)
 export class AccessController {
   constructor(private readonly access: AccessService) {}
 

@@ -3,6 +3,13 @@ import { AccessGate } from './access-gate.service.ts';
 import { AccessController } from './access.controller.ts';
 import { AccessRepository } from './access.repository.ts';
 import { AccessService } from './access.service.ts';
+import { ReadAfter } from './read-after.guard.ts';
+import { ReplicationModule } from '../replication/replication.module.ts';
 
-@Module({ controllers: [AccessController], providers: [AccessService, AccessRepository, AccessGate], exports: [AccessGate] })
+@Module({
+  imports: [ReplicationModule],
+  controllers: [AccessController],
+  providers: [AccessService, AccessRepository, AccessGate, ReadAfter],
+  exports: [AccessGate],
+})
 export class AccessModule {}

@@ -1,0 +1,41 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { permissionReplicas } from '@caregate/change-events';
+import { CONFIG } from '@caregate/service';
+import type { GatekeeperSyncConfig } from '../config.ts';
+import { CanaryService } from './canary.service.ts';
+
+/** Lets callers wait for what they have just written. Whoever comes while a canary is on its way shares the next one. */
+@Injectable()
+export class FreshnessService {
+  private underWay: Promise<void> | undefined;
+  private next: Promise<void> | undefined;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
+    private readonly canary: CanaryService,
+  ) {}
+
+  /**
+   * Resolves when both replicas hold whatever was committed before this call. No clocks are compared.
+   * @throws {ServiceUnavailable} when they do not in time
+   */
+  upToNow(): Promise<void> {
+    if (!this.underWay) return this.begin();
+    // The canary that is on its way may have been sent before the caller's write was committed.
+    this.next ??= this.underWay.catch(() => undefined).then(() => this.begin());
+    return this.next;
+  }
+
+  private begin(): Promise<void> {
+    this.next = undefined;
+    const pass = this.pass().finally(() => {
+      if (this.underWay === pass) this.underWay = undefined;
+    });
+    this.underWay = pass;
+    return pass;
+  }
+
+  private async pass(): Promise<void> {
+    await Promise.all(permissionReplicas.map((replica) => this.canary.pass(replica, this.config.READ_AFTER_TIMEOUT_MS)));
+  }
+}
