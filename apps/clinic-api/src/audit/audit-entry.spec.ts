@@ -56,3 +56,12 @@ test('ids order entries by the millisecond', () => {
   const lowest = lowestEntryId(new Date('2026-11-24T12:00:00.010Z')).toHexString();
   expect(ids.filter((id) => id >= lowest)).toEqual(ids.slice(1));
 });
+
+test.each(['0001-01-01T00:00:00Z', '1969-12-31T23:59:59.5Z', '9999-12-31T23:59:59Z'])(
+  '%s, which no id can tell, is before or after all',
+  (time) => {
+    const lowest = lowestEntryId(new Date(time)).toHexString();
+    const now = entryId(new Date('2026-11-24T12:00:00Z')).toHexString();
+    expect(lowest < now).toBe(time < '2');
+  },
+);

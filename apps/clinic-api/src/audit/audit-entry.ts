@@ -70,11 +70,14 @@ export function entryId(time: Date): Types.ObjectId {
   return new Types.ObjectId(bytes);
 }
 
-/** The ids of entries at this moment or later are not below this one. */
+const LAST_SECOND = 0xffffffff;
+
+/** The ids of entries at this moment or later are not below this one; moments that no id can tell count as the first or the last. */
 export function lowestEntryId(time: Date): Types.ObjectId {
+  const second = Math.floor(time.getTime() / 1000);
   const bytes = Buffer.alloc(12);
-  bytes.writeUInt32BE(Math.floor(time.getTime() / 1000), 0);
-  bytes.writeUInt16BE(time.getTime() % 1000, 4);
+  bytes.writeUInt32BE(Math.min(Math.max(second, 0), LAST_SECOND), 0);
+  if (second >= 0) bytes.writeUInt16BE(time.getTime() % 1000, 4);
   return new Types.ObjectId(bytes);
 }
 

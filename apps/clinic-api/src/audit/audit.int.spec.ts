@@ -132,6 +132,9 @@ test('the list can be cut to a time and to a patient; what services do to the pa
   const from = found[0]?.time ?? '';
   expect((await entries(admin.userId, clinicId, { from })).map(({ operationId }) => operationId)).toEqual([]);
   expect(await entries(admin.userId, clinicId, { until: from })).toHaveLength(3);
+  expect(
+    await entries(admin.userId, clinicId, { from: '0001-01-01T00:00:00Z', until: '9999-12-31T23:59:59Z' }),
+  ).toHaveLength(3);
   const elsewhere = await clinic();
   expect(await entries(elsewhere.admin.userId, elsewhere.clinicId, { patientId })).toEqual([]);
 });

@@ -109,6 +109,7 @@ test('a clinician is a member or an invite, not both and not neither', async () 
   const fields = { email: 'who@example.test', roles: ['CLINIC_MEMBER' as const] };
   expect(statusOf(await create(clinicId, fields))).toBe(400);
   expect(statusOf(await create(clinicId, { ...fields, id: newUserId(), inviteId: 'x' }))).toBe(400);
+  expect(statusOf(await create(clinicId, { ...fields, inviteId: '' }))).toBe(400);
 });
 
 test('a clinician has an email', async () => {

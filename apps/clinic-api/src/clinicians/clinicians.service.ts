@@ -70,6 +70,7 @@ export class CliniciansService {
     if ((id === undefined) === (inviteId === undefined)) {
       throw new BadRequest('request body has an error: give either id, for a member, or inviteId, for an invite');
     }
+    if (inviteId === '') throw new BadRequest('request body has an error at "/inviteId": it is empty');
     if (email === '')
       throw new BadRequest('request body has an error at "/email": only service accounts have no email');
     return this.add(clinicId, { userId: id, inviteId, email: normalEmail(email), name, roles });
