@@ -39,7 +39,7 @@ export const settings = z.object({
   GATEKEEPER_MONGODB_URI: mongodbUri()
     .optional()
     .describe('the gatekeeper database, for direct sharing of users who are gone'),
-  CONCURRENCY: z.coerce.number().int().min(1).max(500).default(32).describe('reactions that run at once in this copy'),
+  CONCURRENCY: z.coerce.number().int().min(1).max(500).default(64).describe('reactions that run at once in this copy'),
   LEASE_SECONDS: z.coerce
     .number()
     .min(1)

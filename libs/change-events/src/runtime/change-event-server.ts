@@ -19,7 +19,7 @@ import {
   type ReactionDefinition,
   type StreamEvent,
 } from './reaction.ts';
-import { type Claim, laneOf, reactionId, ReactionRecords } from './reaction-records.ts';
+import { type Claim, laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
 import { DEFAULT_RETRIES, nextStep, type RetryPolicy } from './retry-policy.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { fromRetryMessage, toRetryMessage, type WaitingFor } from './waiting-message.ts';
@@ -106,7 +106,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       lease: settings.lease ?? 30_000,
       keepDays: settings.keepDays ?? 30,
     });
-    this.slots = pLimit(settings.concurrency ?? 32);
+    this.slots = pLimit(settings.concurrency ?? 64);
     // A stream's decoder and its reactions agree on the data's type; between them it is unknown.
     this.streams = new Map((settings.streams as readonly EventStream[]).map((stream) => [stream.topic, stream]));
     this.intake = new Intake({
@@ -206,9 +206,12 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const { name } = reaction.definition;
     const id = reactionId(name, event);
     const lane = laneOf(name, event.key);
+    const claim = newClaim();
     const outcome = await this.slots(async (): Promise<Outcome> => {
       dropped.throwIfAborted();
-      const begun = await this.untilDone('claim a reaction', dropped, () => this.records.begin(id, name, lane));
+      const begun = await this.untilDone('claim a reaction', dropped, () =>
+        this.records.begin({ id, reaction: name, lane, claim }),
+      );
       if (begun.kind === 'claimed') return this.attempt(reaction, event, message, begun.claim);
       this.measured.reaction(name, begun.kind === 'finished' ? 'repeated' : 'queued');
       return begun.kind === 'finished' ? 'settled' : 'later';

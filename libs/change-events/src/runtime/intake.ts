@@ -113,6 +113,7 @@ export class Intake {
       metadataMaxAge: 30_000,
       allowAutoTopicCreation: false,
       // A fresh consumer replaces one that failed: kafkajs itself would not restart after each kind of failure.
+      // The group waits for the old member's session to expire, so that time bounds how long after a broker's return reading goes on.
       retry: { retries: 8, initialRetryTime: 300, maxRetryTime: 2_000, restartOnFailure: async () => false },
     });
     this.consumer = consumer;
@@ -128,14 +129,16 @@ export class Intake {
     consumer.on(consumer.events.HEARTBEAT, () => this.touch());
     const committing = setInterval(() => void this.commit(), COMMIT_EVERY_MS);
     try {
-      await consumer.connect();
+      const stopped = aborted(this.stopping.signal);
+      await Promise.race([consumer.connect(), stopped]);
+      if (this.stopping.signal.aborted) return;
       await consumer.subscribe({ topics: [...this.settings.topics], fromBeginning: true });
       await consumer.run({
         autoCommit: false,
         partitionsConsumedConcurrently: 8,
         eachBatch: async ({ batch }) => this.take(batch),
       });
-      const error = await Promise.race([failed, aborted(this.stopping.signal)]);
+      const error = await Promise.race([failed, stopped]);
       if (error) throw error;
       await this.settle();
     } finally {

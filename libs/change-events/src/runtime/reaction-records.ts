@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { Connection } from 'mongoose';
+import { type Connection, mongo } from 'mongoose';
+import { Batched } from './batched.ts';
 import type { StreamEvent } from './reaction.ts';
 
 /**
@@ -37,6 +38,17 @@ export interface Claim {
   readonly firstFailure?: Date;
 }
 
+/** What is to begin: a reaction to an event, and who wants it. */
+export interface Beginning {
+  readonly id: string;
+  readonly reaction: string;
+  readonly lane: string;
+  /** Names the attempt; the caller makes it with `newClaim`. */
+  readonly claim: string;
+}
+
+export const newClaim = (): string => randomUUID();
+
 export type Begun =
   { readonly kind: 'claimed'; readonly claim: Claim } | { readonly kind: 'finished' } | { readonly kind: 'wait' };
 export type Resumed =
@@ -67,6 +79,15 @@ export class ReactionRecords {
   /** The claims of this process, whose leases are renewed until they are given back. */
   private readonly held = new Map<string, { readonly id: string; readonly lost: () => void }>();
   private renewal: NodeJS.Timeout | undefined;
+  // Single writes that wait for the majority's journal are slow; together they cost what one does.
+  private readonly beginnings = new Batched<Beginning, Begun>((all) => this.beginAll(all));
+  private readonly updates = new Batched<{ filter: object; update: object }, void>(async (all) => {
+    await this.records.bulkWrite(
+      all.map((updateOne) => ({ updateOne })),
+      { ordered: false },
+    );
+    return all.map(() => undefined);
+  });
 
   constructor(settings: RecordSettings) {
     this.settings = settings;
@@ -78,7 +99,7 @@ export class ReactionRecords {
 
   async prepare(): Promise<void> {
     await this.records.createIndexes([
-      { key: { lane: 1 }, name: 'open_lane', partialFilterExpression: { open: true } },
+      { key: { lane: 1, _id: 1 }, name: 'open_of_lane', partialFilterExpression: { open: true } },
       { key: { endedTime: 1 }, name: 'expiry', expireAfterSeconds: this.settings.keepDays * 86_400 },
       { key: { state: 1, beganTime: 1 }, name: 'state' },
     ]);
@@ -92,33 +113,82 @@ export class ReactionRecords {
     clearInterval(this.renewal);
   }
 
-  /** For an event that comes from its topic: claims it, unless it has been reacted to, is being so, or must wait behind an earlier one of its lane. */
-  async begin(id: string, reaction: string, lane: string): Promise<Begun> {
-    const [own, earlier] = await Promise.all([
-      this.records.findOne({ _id: id }, { projection: { open: 1 } }),
-      this.records.findOne({ lane, open: true, _id: { $ne: id } }, { projection: { _id: 1 } }),
+  /**
+   * For an event that comes from its topic: claims it, unless it has been reacted to, is being so, or must wait behind an earlier one of its lane.
+   * Called again with the same `claim`, because it is not known whether the first call got through, it gives the same answer.
+   */
+  begin(beginning: Beginning): Promise<Begun> {
+    return this.beginnings.do(beginning);
+  }
+
+  private async beginAll(all: readonly Beginning[]): Promise<Begun[]> {
+    const [own, open] = await Promise.all([
+      this.records.find({ _id: { $in: all.map(({ id }) => id) } }, { projection: { open: 1, claim: 1 } }).toArray(),
+      this.records
+        .aggregate<{ readonly _id: string; readonly ids: string[] }>([
+          { $match: { lane: { $in: all.map(({ lane }) => lane) }, open: true } },
+          { $group: { _id: '$lane', ids: { $firstN: { n: 2, input: '$_id' } } } }, // one of them may be the event's own
+        ])
+        .toArray(),
     ]);
-    if (own) return own.open ? { kind: 'wait' } : { kind: 'finished' };
+    const known = new Map(own.map((record) => [record._id, record]));
+    const openIn = new Map(open.map(({ _id, ids }) => [_id, ids]));
+    const answers = all.map((beginning): Begun | 'new' => {
+      const record = known.get(beginning.id);
+      if (!record) return 'new';
+      if (!record.open) return { kind: 'finished' };
+      return record.claim === beginning.claim ? claimed(beginning) : { kind: 'wait' };
+    });
+    const fresh = all.filter((_each, index) => answers[index] === 'new');
+    const begun = await this.insertAll(fresh, (beginning) =>
+      (openIn.get(beginning.lane) ?? []).some((id) => id !== beginning.id),
+    );
+    return all.map((beginning, index) => {
+      const answer = answers[index];
+      return answer === undefined || answer === 'new' ? (begun.get(beginning) ?? { kind: 'wait' }) : answer;
+    });
+  }
+
+  /** Writes new records; one that another copy of the worker wrote a moment earlier is waited for. */
+  private async insertAll(
+    fresh: readonly Beginning[],
+    isBehind: (beginning: Beginning) => boolean,
+  ): Promise<Map<Beginning, Begun>> {
+    if (fresh.length === 0) return new Map();
     const now = new Date();
-    const fresh = { _id: id, reaction, lane, open: true, attempts: 0, awayAttempts: 0, beganTime: now } as const;
-    const claim = randomUUID();
+    const records = fresh.map((beginning): ReactionRecord => {
+      const { id: _id, reaction, lane, claim } = beginning;
+      const record = { _id, reaction, lane, open: true, attempts: 0, awayAttempts: 0, beganTime: now } as const;
+      return isBehind(beginning)
+        ? { ...record, state: 'waiting', due: now }
+        : { ...record, state: 'running', claim, leaseUntil: this.leaseFrom(now) };
+    });
+    const refused = await this.insertUnordered(records);
+    return new Map(
+      fresh.map((beginning, index) => [
+        beginning,
+        refused.has(index) || records[index]?.state === 'waiting' ? { kind: 'wait' } : claimed(beginning),
+      ]),
+    );
+  }
+
+  /** Gives the places of those that were there already. */
+  private async insertUnordered(records: ReactionRecord[]): Promise<Set<number>> {
     try {
-      await this.records.insertOne(
-        earlier
-          ? { ...fresh, state: 'waiting', due: now }
-          : { ...fresh, state: 'running', claim, leaseUntil: this.leaseFrom(now) },
-      );
+      await this.records.insertMany(records, { ordered: false });
+      return new Set();
     } catch (error) {
-      if (isDuplicate(error)) return { kind: 'wait' }; // another copy of the worker was a moment faster
-      throw error;
+      if (!(error instanceof mongo.MongoBulkWriteError)) throw error;
+      const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+      if (errors.length === 0 || errors.some(({ code }) => code !== DUPLICATE)) throw error;
+      return new Set(errors.map(({ index }) => index));
     }
-    return earlier ? { kind: 'wait' } : { kind: 'claimed', claim: { id, claim, attempts: 0, awayAttempts: 0 } };
   }
 
   /** For an event that has waited: claims it when it is due and nobody else holds it. A replay opens a dead one again, once. */
   async resume(id: string, reaction: string, lane: string, replay?: string): Promise<Resumed> {
     const now = new Date();
-    const claim = randomUUID();
+    const claim = newClaim();
     const running = { state: 'running', claim, leaseUntil: this.leaseFrom(now) } as const;
     const taken = await this.records.findOneAndUpdate(
       {
@@ -171,25 +241,24 @@ export class ReactionRecords {
     return () => this.held.delete(claim);
   }
 
-  /** False when the claim was lost meanwhile: whoever has it now finishes it. */
-  complete(claim: Claim, note?: string): Promise<boolean> {
+  /** Notes that a reaction is done. Of a claim that was lost meanwhile nothing is noted: whoever has it now finishes it. */
+  complete(claim: Claim, note?: string): Promise<void> {
     return this.close(claim, 'done', note === undefined ? {} : { note });
   }
 
-  bury(claim: Claim, failure: string): Promise<boolean> {
+  bury(claim: Claim, failure: string): Promise<void> {
     return this.close(claim, 'dead', { failure, attempts: claim.attempts, awayAttempts: claim.awayAttempts });
   }
 
-  async postpone(claim: Claim, due: Date, failure: string): Promise<boolean> {
+  postpone(claim: Claim, due: Date, failure: string): Promise<void> {
     const { attempts, awayAttempts, firstFailure } = claim;
-    const { matchedCount } = await this.records.updateOne(
-      { _id: claim.id, claim: claim.claim },
-      {
+    return this.updates.do({
+      filter: { _id: claim.id, claim: claim.claim },
+      update: {
         $set: { state: 'waiting', due, attempts, awayAttempts, failure, ...(firstFailure && { firstFailure }) },
         $unset: { claim: '', leaseUntil: '' },
       },
-    );
-    return matchedCount === 1;
+    });
   }
 
   /** Closes the record of a message that waited but cannot be given to its reaction any more. */
@@ -203,12 +272,14 @@ export class ReactionRecords {
     );
   }
 
-  private async close(claim: Claim, state: 'done' | 'dead', fields: Partial<ReactionRecord>): Promise<boolean> {
-    const { matchedCount } = await this.records.updateOne(
-      { _id: claim.id, claim: claim.claim },
-      { $set: { ...fields, state, endedTime: new Date() }, $unset: { open: '', claim: '', leaseUntil: '', due: '' } },
-    );
-    return matchedCount === 1;
+  private close(claim: Claim, state: 'done' | 'dead', fields: Partial<ReactionRecord>): Promise<void> {
+    return this.updates.do({
+      filter: { _id: claim.id, claim: claim.claim },
+      update: {
+        $set: { ...fields, state, endedTime: new Date() },
+        $unset: { open: '', claim: '', leaseUntil: '', due: '' },
+      },
+    });
   }
 
   private async renew(): Promise<void> {
@@ -239,6 +310,9 @@ function claimOf(record: ReactionRecord, claim: string): Claim {
   return { id, claim, attempts, awayAttempts, ...(firstFailure && { firstFailure }) };
 }
 
-function isDuplicate(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 11000;
-}
+const claimed = ({ id, claim }: Beginning): Begun => ({
+  kind: 'claimed',
+  claim: { id, claim, attempts: 0, awayAttempts: 0 },
+});
+
+const DUPLICATE = 11000;
