@@ -98,8 +98,8 @@ test('once a canary has passed, everything committed before it is in the replica
   }
 });
 
-test('after a source has begun anew, rows that are left over are removed without being asked for', async () => {
+test('a replica in doubt is checked at once, and rows that are left over go', async () => {
   await rows().insertOne({ userId: 'eeeeeeeeee', clinicId: new mongo.ObjectId(), permissions: { view: {} } });
-  running.app.get(ConnectorsService).events.emit('begunAnew', 'patient-permissions.source');
+  running.app.get(ConnectorsService).events.emit('doubt', 'patient-permissions.source');
   await eventually(async () => (await rows().countDocuments({ userId: 'eeeeeeeeee' })) === 0, 'the row is gone');
 });

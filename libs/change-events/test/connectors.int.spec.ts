@@ -4,13 +4,15 @@ import {
   ConnectorReconciler,
   ensureTopics,
   permissionConnectors,
+  putPoisonAside,
+  readDeadLetter,
   replicaSink,
   topicDefinitions,
   topicsOf,
   touched,
   workerConnectors,
 } from '../src/index.ts';
-import { eventually, listen, realServers, type RealServers } from './real-servers.ts';
+import { eventually, listen, raw, realServers, type RealServers } from './real-servers.ts';
 
 const PARTITIONS = 4;
 const PLANTED = ['Planted Name', '1971-02-03', 'planted@example.test', 'MRN-PLANTED'] as const;
@@ -89,6 +91,7 @@ test('connectors are created as defined, and a second time nothing is left to do
     removed: [],
     restarted: [],
     begunAnew: [],
+    poisoned: [],
     failing: [],
   });
 });
@@ -327,6 +330,33 @@ test('a source goes on after an update whose document was deleted while the sour
   expect(await patientRows().countDocuments({ _id: gone._id })).toBe(0);
   expect((await reconciler().reconcile(definitions())).begunAnew).toEqual([]);
 });
+
+test('messages that are no change events are put to the dead letters, and the sink goes on behind them', async () => {
+  const topics = topicsOf(servers.place.prefix);
+  const sink = { name: `${topics.patientPermissions}.sink`, topic: topics.patientPermissions };
+  const before = patient({ userId: 'aaaaaaaa11' });
+  const after = patient({ userId: 'aaaaaaaa12' });
+  const producer = servers.kafka.producer();
+  await producer.connect();
+  await patients().insertOne(before);
+  const poison = ['no JSON', '{"a": 1}', ''].flatMap((value) => [0, 1, 2, 3].map((partition) => ({ key: 'x', value, partition })));
+  await producer.send({ topic: sink.topic, messages: poison });
+  await producer.disconnect();
+  await patients().insertOne(after);
+  const keeper = new ConnectorReconciler({
+    client: servers.connect,
+    prefix: servers.place.prefix,
+    putPoisonAside: (which) => putPoisonAside({ kafka: servers.kafka, connect: servers.connect, deadLetters: topics.deadLetters }, which),
+  });
+  let aside = 0;
+  await eventually(async () => {
+    aside += (await keeper.reconcile(definitions())).poisoned.reduce((sum, { messages }) => sum + messages, 0);
+    return (await patientRows().countDocuments({ _id: { $in: [before._id, after._id] } })) === 2 && allRunning();
+  }, 'the good rows', 60_000);
+  expect(aside).toBe(poison.length);
+  const letters = await raw(servers, topics.deadLetters, poison.length);
+  expect(new Set(letters.map((letter) => readDeadLetter(letter).message.value?.toString()))).toEqual(new Set(['no JSON', '{"a": 1}', '']));
+}, 120_000);
 
 test('a failed task is restarted until it runs, with growing pauses', async () => {
   const topics = topicsOf(servers.place.prefix);

@@ -5,8 +5,10 @@ import {
   ConnectorReconciler,
   ensureTopics,
   permissionConnectors,
+  putPoisonAside,
   type ReconcileReport,
   topicDefinitions,
+  topicsOf,
   workerConnectors,
   topicPrefix,
 } from '@caregate/change-events';
@@ -25,8 +27,11 @@ const SOON_MS = 500;
 /** Keeps topics and connectors of the shard as they are defined, for as long as the app runs. */
 @Injectable()
 export class ConnectorsService implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** A source lost its place and copies everything anew: rows of documents that were deleted meanwhile are left over in the replica. */
-  readonly events = new EventEmitter<{ begunAnew: [connector: string] }>();
+  /**
+   * A replica may differ from its source: a source lost its place and copied everything anew, which leaves rows of documents over that
+   * were deleted meanwhile; or messages that nobody can read were left out, and good ones among them.
+   */
+  readonly events = new EventEmitter<{ doubt: [connector: string] }>();
   private readonly prefix: string;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
@@ -52,6 +57,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
       client: connect,
       prefix: this.prefix,
       newBeginning: (definition) => this.newBeginning(definition),
+      putPoisonAside: (sink) => putPoisonAside({ kafka, connect, deadLetters: topicsOf(this.prefix).deadLetters }, sink),
     });
   }
 
@@ -120,15 +126,20 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     return place ?? definition;
   }
 
-  private say({ created, changed, removed, restarted, begunAnew, failing }: ReconcileReport): void {
+  private say({ created, changed, removed, restarted, begunAnew, poisoned, failing }: ReconcileReport): void {
     const done = { created, changed, removed, restarted };
     for (const [act, names] of Object.entries(done)) this.acts.inc({ act }, names.length);
     this.acts.inc({ act: 'begun anew' }, begunAnew.length);
+    this.acts.inc({ act: 'freed of poison' }, poisoned.length);
     if (Object.values(done).some((names) => names.length > 0)) this.logger.info({ ...done, failing }, 'connectors put right');
     for (const { name, afterLoss } of begunAnew) {
       const how = afterLoss === 'snapshot' ? 'it copies everything anew' : 'reactions to what happened in between will not run';
       this.logger.error({ connector: name }, `the connector's place in the oplog was lost: ${how}. Give the database a longer oplog`);
-      this.events.emit('begunAnew', name);
+      this.events.emit('doubt', name);
+    }
+    for (const { name, messages } of poisoned) {
+      this.logger.error({ connector: name, messages }, 'messages that are no change events stopped the sink; they are among the dead letters now');
+      this.events.emit('doubt', name);
     }
   }
 

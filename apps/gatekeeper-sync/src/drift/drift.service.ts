@@ -56,7 +56,7 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   onApplicationBootstrap(): void {
-    this.connectors.events.on('begunAnew', () => this.wake.abort());
+    this.connectors.events.on('doubt', () => this.wake.abort());
     this.running = this.keepChecking();
   }
 

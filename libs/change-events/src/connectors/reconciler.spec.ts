@@ -108,3 +108,19 @@ test('the reason of a failure is told without stack and without passwords', () =
   );
   expect([hasLostItsPlace(reasonOf(LOST)), hasLostItsPlace(reasonOf(OTHER))]).toEqual([true, false]);
 });
+
+test('messages that stop a sink are put aside, and the sink is not just restarted', async () => {
+  const trace = "a.ConnectException: Exiting\nCaused by: a.DataException: Could not convert value 'Planted 'Name'' (java.lang.String) into a BsonDocument.";
+  const sink = definition('au1.sink', { 'tasks.max': '1', topics: 'au1.rows' });
+  const connect = new Told([{ ...failed('au1.sink', trace), config: sink.config }]);
+  const asked: unknown[] = [];
+  const keeper = new ConnectorReconciler({
+    client: connect as unknown as ConnectClient, // as far as it is used
+    prefix: 'au1',
+    putPoisonAside: async (poisoned) => (asked.push(poisoned), 3),
+  });
+  const report = await keeper.reconcile([sink]);
+  expect(asked).toEqual([{ name: 'au1.sink', topic: 'au1.rows' }]);
+  expect(report).toMatchObject({ poisoned: [{ name: 'au1.sink', messages: 3 }], restarted: [], failing: [] });
+  expect(reasonOf(trace)).not.toContain('Planted');
+});

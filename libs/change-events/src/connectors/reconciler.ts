@@ -1,6 +1,7 @@
 import pRetry from 'p-retry';
 import { ConnectRejected, type ConnectClient, type ConnectorState, withoutSecrets } from './connect-client.ts';
 import type { ConnectorDefinition } from './definition.ts';
+import { isPoisoned } from './poisoned-sink.ts';
 import { assertPrefix } from '../topics.ts';
 
 /** What one reconciliation found and did. */
@@ -11,6 +12,8 @@ export interface ReconcileReport {
   readonly restarted: string[];
   /** Sources whose resume point was gone from the oplog and that were set to begin anew: what happened in between is not in their topic. */
   readonly begunAnew: { readonly name: string; readonly afterLoss: 'snapshot' | 'continue' }[];
+  /** Sinks that a message stopped which is no change event, and how many such messages were put to the dead letters. */
+  readonly poisoned: { readonly name: string; readonly messages: number }[];
   /** What is not running after all that, and why. */
   readonly failing: { readonly name: string; readonly reason: string }[];
 }
@@ -23,6 +26,8 @@ export interface ReconcilerOptions {
   readonly now?: () => number;
   /** Gives the definition with which a source begins that has lost its resume point; by default its own. */
   readonly newBeginning?: (definition: ConnectorDefinition) => Promise<ConnectorDefinition>;
+  /** Puts the messages aside that stop a sink, and says how many they were; by default they stay. */
+  readonly putPoisonAside?: (sink: { readonly name: string; readonly topic: string }) => Promise<number>;
 }
 
 const FIRST_RESTART_AFTER_MS = 1_000;
@@ -53,7 +58,7 @@ export class ConnectorReconciler {
    * @throws {ConnectUnavailable} while Kafka Connect is away or rebalancing
    */
   async reconcile(definitions: readonly ConnectorDefinition[]): Promise<ReconcileReport> {
-    const report: ReconcileReport = { created: [], changed: [], removed: [], restarted: [], begunAnew: [], failing: [] };
+    const report: ReconcileReport = { created: [], changed: [], removed: [], restarted: [], begunAnew: [], poisoned: [], failing: [] };
     const found = new Map((await this.options.client.connectors()).map((state) => [state.name, state]));
     await this.removeUndefined(definitions, found, report);
     for (const definition of definitions) {
@@ -104,10 +109,18 @@ export class ConnectorReconciler {
     } else if (hasLostItsPlace(fault.reason)) {
       await this.beginAnew(definition);
       report.begunAnew.push({ name: state.name, afterLoss: definition.afterLoss ?? 'continue' });
-    } else {
+    } else if (!(await this.freedOfPoison(definition, fault.reason, report))) {
       report.failing.push({ name: state.name, reason: fault.reason });
       if (await this.restartInTurn(state.name)) report.restarted.push(state.name);
     }
+  }
+
+  private async freedOfPoison({ name, config }: ConnectorDefinition, reason: string, report: ReconcileReport): Promise<boolean> {
+    const { putPoisonAside } = this.options;
+    if (!putPoisonAside || config['topics'] === undefined || !isPoisoned(reason)) return false;
+    const messages = await putPoisonAside({ name, topic: config['topics'] });
+    if (messages > 0) report.poisoned.push({ name, messages });
+    return messages > 0;
   }
 
   private noteHealth(state: ConnectorState): void {
@@ -161,8 +174,11 @@ function faultOf(state: ConnectorState): { state: string; reason: string } | und
 /** The exceptions' own lines of a stack trace. */
 export function reasonOf(trace: string): string {
   const lines = trace.split('\n').filter((line) => !/^\s+(at|\.\.\.) /.test(line));
-  return withoutSecrets(lines.join(' ').trim());
+  return withoutSecrets(lines.map(withoutMessage).join(' ').trim());
 }
+
+/** Connect quotes the message that it could not read. */
+const withoutMessage = (line: string) => (/Could not convert|JsonParseException/.test(line) ? line.replace(/'.*'/s, '…') : line);
 
 /**
  * The place in the oplog where the source would go on is gone (it was away for longer than the oplog reaches back),
