@@ -11,14 +11,8 @@ import { burialKey, type DeadLetter, malformedId, writeDeadLetter } from './dead
 import { describeFailure, failureKind } from './failures.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
-import {
-  CHANGE_EVENTS,
-  type EventStream,
-  type RawMessage,
-  ReactionContext,
-  type ReactionDefinition,
-  type StreamEvent,
-} from './reaction.ts';
+import type { EventStream, RawMessage, StreamEvent } from './event-stream.ts';
+import { CHANGE_EVENTS, ReactionContext, type ReactionDefinition } from './reaction.ts';
 import { type Claim, laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
 import { DEFAULT_RETRIES, nextStep, type RetryPolicy } from './retry-policy.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';

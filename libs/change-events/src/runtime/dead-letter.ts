@@ -1,4 +1,4 @@
-import type { RawMessage } from './reaction.ts';
+import type { RawMessage } from './event-stream.ts';
 
 /** An event that could not be reacted to, with where it came from and why. */
 export interface DeadLetter {

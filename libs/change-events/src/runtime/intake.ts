@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@caregate/service';
 import type { Batch, Consumer, Kafka } from 'kafkajs';
 import { OpenOffsets } from './open-offsets.ts';
-import type { RawMessage } from './reaction.ts';
+import type { RawMessage } from './event-stream.ts';
 
 export interface IntakeSettings {
   readonly kafka: Kafka;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { readDeadLetter, writeDeadLetter } from './dead-letter.ts';
 import { Lanes } from './lanes.ts';
-import type { RawMessage } from './reaction.ts';
+import type { RawMessage } from './event-stream.ts';
 import { fromRetryMessage, toRetryMessage } from './waiting-message.ts';
 
 const bytes = fc.option(fc.uint8Array({ maxLength: 50 }).map((array) => Buffer.from(array)));

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Connection, mongo } from 'mongoose';
 import { Batched } from './batched.ts';
-import type { StreamEvent } from './reaction.ts';
+import type { StreamEvent } from './event-stream.ts';
 
 /**
  * The record of one reaction to one event. While `open` it is `running`, under a lease, or `waiting` for its turn or its next attempt;

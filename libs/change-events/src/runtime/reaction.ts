@@ -1,37 +1,10 @@
 import { applyDecorators, Catch, type RpcExceptionFilter, UseFilters } from '@nestjs/common';
 import { BaseRpcContext, EventPattern } from '@nestjs/microservices';
 import { type Observable, throwError } from 'rxjs';
+import type { RawMessage, StreamEvent } from './event-stream.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
-/** A message as it lies in a topic. */
-export interface RawMessage {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly time: Date;
-}
-
-/** An event of a stream: what happened (`data`), to what, and when. */
-export interface StreamEvent<T = unknown> {
-  /** The same for every delivery of the event: the resume token, or a CloudEvent's source and id. */
-  readonly id: string;
-  /** What must keep its order: the document's id, or the user's. */
-  readonly key: string;
-  readonly time: Date;
-  readonly data: T;
-}
-
-/** A topic and how to read it. */
-export interface EventStream<T = unknown> {
-  /** The name that reactions use. */
-  readonly name: string;
-  readonly topic: string;
-  /** Reads a message; undefined for one that says nothing (a compaction tombstone). Throws for one that is malformed. */
-  readonly decode: (message: RawMessage) => StreamEvent<T> | undefined;
-}
+export type { EventStream, RawMessage, StreamEvent } from './event-stream.ts';
 
 export interface ReactionDefinition<T> {
   /** Unique and lasting: it is part of the id by which a reaction is known to have happened. */

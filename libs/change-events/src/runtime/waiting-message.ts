@@ -1,5 +1,5 @@
 import type { Message } from 'kafkajs';
-import type { RawMessage } from './reaction.ts';
+import type { RawMessage } from './event-stream.ts';
 
 /** What the retry topic says about a message beside the message itself. Without a reaction it is to be taken as if it came anew. */
 export interface WaitingFor {

@@ -1,0 +1,29 @@
+/** A message as it lies in a topic. */
+export interface RawMessage {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly time: Date;
+}
+
+/** An event of a stream: what happened (`data`), to what, and when. */
+export interface StreamEvent<T = unknown> {
+  /** The same for every delivery of the event: the resume token, or a CloudEvent's source and id. */
+  readonly id: string;
+  /** What must keep its order: the document's id, or the user's. */
+  readonly key: string;
+  readonly time: Date;
+  readonly data: T;
+}
+
+/** A topic and how to read it. */
+export interface EventStream<T = unknown> {
+  /** The name that reactions use. */
+  readonly name: string;
+  readonly topic: string;
+  /** Reads a message; undefined for one that says nothing (a compaction tombstone). Throws for one that is malformed. */
+  readonly decode: (message: RawMessage) => StreamEvent<T> | undefined;
+}

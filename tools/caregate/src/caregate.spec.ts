@@ -1,0 +1,46 @@
+import { jest } from '@jest/globals';
+import { caregate } from './caregate.ts';
+import { shardSettings } from './settings.ts';
+
+let said = '';
+let complained = '';
+beforeEach(() => {
+  said = complained = '';
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((said += text)));
+  jest.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((complained += text)));
+});
+afterEach(() => jest.restoreAllMocks());
+
+it.each([
+  [[]],
+  [['dead-letters']],
+  [['dead-letters', 'list']],
+  [['dead-letters', 'show']],
+  [['dead-letters', 'replay']],
+  [['dead-letters', 'drop']],
+])('%j has help', async (command) => {
+  expect(await caregate([...command, '--help'])).toBe(0);
+  expect(said).toContain(`Usage: ${['caregate', ...command].join(' ')}`);
+});
+
+it.each([[['dance']], [['dead-letters', 'dance']], [['dead-letters', 'list', '--dance']], [['dead-letters', 'show']]])(
+  '%j is not understood',
+  async (command) => {
+    expect(await caregate(command)).toBe(2);
+    expect(complained).toMatch(/error: .*\n/);
+  },
+);
+
+it('says which setting is missing', () => {
+  expect(() => shardSettings({})).toThrow('KAFKA_BROKERS is needed');
+  expect(() => shardSettings({ KAFKA_BROKERS: 'nonsense' })).toThrow('must look like host:port');
+  expect(shardSettings({ KAFKA_BROKERS: 'a:1,b:2', SHARD_ID: 'uk1' })).toEqual({
+    brokers: ['a:1', 'b:2'],
+    topicPrefix: 'uk1',
+  });
+});
+
+it('drops nothing unless it is told what', async () => {
+  expect(await caregate(['dead-letters', 'drop'])).toBe(1);
+  expect(complained).toContain('which ones?');
+});

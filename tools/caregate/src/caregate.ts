@@ -1,0 +1,33 @@
+import { Command, CommanderError } from 'commander';
+import { deadLettersCommand } from './commands/dead-letters.ts';
+import { CommandFailed } from './command-failed.ts';
+
+/** Runs one command; gives the exit code: 0 done, 1 failed, 2 not understood. */
+export async function caregate(args: readonly string[]): Promise<number> {
+  const program = new Command('caregate')
+    .description('Commands for operators of a shard')
+    .addCommand(deadLettersCommand())
+    .exitOverride()
+    .showHelpAfterError('(see --help)');
+  for (const command of withSubcommands(program)) command.exitOverride().showHelpAfterError('(see --help)');
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said already what is wrong
+    process.stderr.write(`caregate: ${reasonOf(error)}\n`);
+    return 1;
+  }
+}
+
+function withSubcommands(command: Command): Command[] {
+  return command.commands.flatMap((each) => [each, ...withSubcommands(each as Command)]);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof CommandFailed) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  if (error.name.startsWith('KafkaJS'))
+    return `Kafka does not answer as it should (${error.message}); is KAFKA_BROKERS right?`;
+  return error.message;
+}
