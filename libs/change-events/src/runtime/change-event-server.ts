@@ -1,22 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type HealthChecks, type Logger, type Metrics } from '@caregate/service';
+import type { HealthChecks, Logger, Metrics } from '@caregate/service';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
-import { Kafka, logLevel, type Message, type Producer } from 'kafkajs';
+import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { Connection } from 'mongoose';
 import pLimit from 'p-limit';
-import pRetry from 'p-retry';
 import { lastValueFrom } from 'rxjs';
-import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, type Topics, topicsOf } from '../topics.ts';
-import { burialKey, type DeadLetter, malformedId, writeDeadLetter } from './dead-letter.ts';
-import { describeFailure, failureKind } from './failures.ts';
+import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, topicsOf } from '../topics.ts';
+import { malformedId } from './dead-letter.ts';
+import type { EventStream, RawMessage, StreamEvent } from './event-stream.ts';
+import { describeFailure } from './failures.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
-import type { EventStream, RawMessage, StreamEvent } from './event-stream.ts';
-import { CHANGE_EVENTS, ReactionContext, type ReactionDefinition } from './reaction.ts';
-import { type Claim, laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
-import { DEFAULT_RETRIES, nextStep, type RetryPolicy } from './retry-policy.ts';
+import { Outbox } from './outbox.ts';
+import { CHANGE_EVENTS, type ReactionDefinition } from './reaction.ts';
+import { laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
+import { type BoundReaction, type Outcome, ReactionRunner, type Work } from './reaction-runner.ts';
+import { DEFAULT_RETRIES, type RetryPolicy } from './retry-policy.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
-import { fromRetryMessage, toRetryMessage, type WaitingFor } from './waiting-message.ts';
+import { type UntilDone, untilDone } from './until-done.ts';
+import { fromRetryMessage, type WaitingFor } from './waiting-message.ts';
 
 export interface ChangeEventServerSettings {
   readonly brokers: readonly string[];
@@ -43,15 +45,6 @@ export interface ChangeEventServerSettings {
   readonly grace?: number;
 }
 
-interface BoundReaction {
-  readonly definition: ReactionDefinition<unknown>;
-  readonly retries: RetryPolicy;
-  readonly handle: MessageHandler;
-}
-
-/** `later`: the record says when to go on, and nobody has been told yet. */
-type Outcome = 'settled' | 'later';
-
 /**
  * Nest's transport for change events: reads the streams' topics from Kafka and runs each reaction once per event, in the order of each document.
  *
@@ -65,10 +58,12 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   private readonly settings: ChangeEventServerSettings;
   private readonly kafka: Kafka;
   private readonly producer: Producer;
-  private readonly topics: Pick<Topics, 'retry' | 'deadLetters'>;
   private readonly records: ReactionRecords;
   private readonly measured: RuntimeMetrics;
+  private readonly outbox: Outbox;
+  private readonly runner: ReactionRunner;
   private readonly intake: Intake;
+  private readonly untilDone: UntilDone;
   private readonly streams: ReadonlyMap<string, EventStream>;
   private readonly reactions = new Map<string, BoundReaction>();
   /** Documents for what comes, reaction and document for what waits. */
@@ -80,43 +75,37 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 
   constructor(settings: ChangeEventServerSettings) {
     super();
+    const { connection, logger, topicPrefix, groupId = `${topicPrefix}.worker` } = settings;
+    const topics = topicsOf(topicPrefix);
+    const outOfTime = this.outOfTime.signal;
     this.settings = settings;
-    this.kafka = new Kafka({
-      clientId: settings.groupId ?? `${settings.topicPrefix}.worker`,
-      brokers: [...settings.brokers],
-      connectionTimeout: 3_000,
-      requestTimeout: 15_000,
-      retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000 },
-      logLevel: logLevel.WARN,
-      logCreator:
-        () =>
-        ({ namespace, log: { message, error } }) =>
-          settings.logger.debug({ kafka: namespace, error: String(error ?? '') }, message),
-    });
+    this.kafka = kafkaClient(settings, groupId);
     this.producer = this.kafka.producer({ allowAutoTopicCreation: false });
-    this.topics = topicsOf(settings.topicPrefix);
+    this.untilDone = untilDone(logger);
     this.records = new ReactionRecords({
-      connection: settings.connection,
+      connection,
       lease: settings.lease ?? 30_000,
       keepDays: settings.keepDays ?? 30,
     });
     this.slots = pLimit(settings.concurrency ?? 64);
-    // A stream's decoder and its reactions agree on the data's type; between them it is unknown.
-    this.streams = new Map((settings.streams as readonly EventStream[]).map((stream) => [stream.topic, stream]));
-    this.intake = new Intake({
-      kafka: this.kafka,
-      groupId: settings.groupId ?? `${settings.topicPrefix}.worker`,
-      topics: [...this.streams.keys(), this.topics.retry],
-      logger: settings.logger,
-      prepare: () => this.prepare(),
-      receive: (message, dropped) =>
-        message.topic === this.topics.retry ? this.receiveWaiting(message, dropped) : this.receive(message, dropped),
-    });
     this.measured = new RuntimeMetrics(
       settings.metrics,
       () => this.intake.lags(),
       () => this.slots.activeCount,
     );
+    this.outbox = new Outbox({ producer: this.producer, topics, untilDone: this.untilDone, outOfTime });
+    const { records, outbox, measured } = this;
+    this.runner = new ReactionRunner({ records, outbox, measured, logger, untilDone: this.untilDone, outOfTime });
+    this.streams = new Map(settings.streams.map((stream) => [stream.topic, stream]));
+    this.intake = new Intake({
+      kafka: this.kafka,
+      groupId,
+      topics: [...this.streams.keys(), topics.retry],
+      logger,
+      prepare: () => this.prepare(),
+      receive: (message, dropped) =>
+        message.topic === topics.retry ? this.receiveWaiting(message, dropped) : this.receive(message, dropped),
+    });
   }
 
   /** Binds the reactions and begins to read in the background; Kafka or MongoDB may still be away. */
@@ -163,7 +152,8 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     }
     this.reactions.set(definition.name, {
       definition,
-      handle: handler,
+      handle: async (data, context) =>
+        lastValueFrom(this.transformToObservable<unknown>(await handler(data, context)), { defaultValue: undefined }),
       retries: { ...DEFAULT_RETRIES, ...this.settings.retries, ...definition.retries },
     });
   }
@@ -187,30 +177,24 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     if (concerned.length === 0) return undefined;
     return this.lanes.run(`${stream.name}|${event.key}`, async () => {
       dropped.throwIfAborted();
-      await Promise.all(concerned.map((reaction) => this.reactToNew(reaction, event, message, dropped)));
+      await Promise.all(concerned.map((reaction) => this.reactToNew(workOf(reaction, event, message), dropped)));
     });
   }
 
-  private async reactToNew(
-    reaction: BoundReaction,
-    event: StreamEvent,
-    message: RawMessage,
-    dropped: AbortSignal,
-  ): Promise<void> {
-    const { name } = reaction.definition;
-    const id = reactionId(name, event);
-    const lane = laneOf(name, event.key);
+  private async reactToNew(work: Work, dropped: AbortSignal): Promise<void> {
+    const { id, lane } = work;
+    const { name } = work.reaction.definition;
     const claim = newClaim();
     const outcome = await this.slots(async (): Promise<Outcome> => {
       dropped.throwIfAborted();
       const begun = await this.untilDone('claim a reaction', dropped, () =>
         this.records.begin({ id, reaction: name, lane, claim }),
       );
-      if (begun.kind === 'claimed') return this.attempt(reaction, event, message, begun.claim);
+      if (begun.kind === 'claimed') return this.runner.attempt(work, begun.claim);
       this.measured.reaction(name, begun.kind === 'finished' ? 'repeated' : 'queued');
       return begun.kind === 'finished' ? 'settled' : 'later';
     });
-    if (outcome === 'later') await this.write(this.topics.retry, toRetryMessage(message, { reaction: name, id, lane }));
+    if (outcome === 'later') await this.outbox.letWait(work.message, { reaction: name, id, lane });
   }
 
   /** A message of the retry topic: its turn comes when what is before it in its lane is finished and its own wait is over. */
@@ -223,31 +207,15 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     if (!reaction)
       return this.buryMessage(message, new Error(`there is no reaction ${waitingFor.reaction}`), waitingFor);
     const read = this.read(message);
-    if (read instanceof Error || !read)
-      return this.buryMessage(message, read ?? new Error('the message is empty'), waitingFor);
-    return this.lanes.run(`waiting|${waitingFor.lane}`, () =>
-      this.reactToWaiting(reaction, read.event, message, waitingFor, dropped),
-    );
+    if (!read) return this.buryMessage(message, new Error('the message is empty'), waitingFor);
+    if (read instanceof Error) return this.buryMessage(message, read, waitingFor);
+    const work = workOf(reaction, read.event, message);
+    return this.lanes.run(`waiting|${waitingFor.lane}`, () => this.reactToWaiting(work, waitingFor.replay, dropped));
   }
 
-  private async reactToWaiting(
-    reaction: BoundReaction,
-    event: StreamEvent,
-    message: RawMessage,
-    { lane, replay }: WaitingFor,
-    dropped: AbortSignal,
-  ): Promise<void> {
-    const { name } = reaction.definition;
-    const id = reactionId(name, event);
+  private async reactToWaiting(work: Work, replay: string | undefined, dropped: AbortSignal): Promise<void> {
     for (;;) {
-      const turn = await this.slots(async () => {
-        dropped.throwIfAborted();
-        const resumed = await this.untilDone('resume a reaction', dropped, () =>
-          this.records.resume(id, name, lane, replay),
-        );
-        if (resumed.kind === 'claimed') return this.attempt(reaction, event, message, resumed.claim);
-        return resumed.kind === 'finished' ? ('settled' as const) : resumed.at;
-      });
+      const turn = await this.slots(() => this.takeTurn(work, replay, dropped));
       if (turn === 'settled') return;
       // Whoever holds it may be done sooner than the lease says, so it is asked now and then.
       const wait = turn === 'later' ? 0 : Math.min(Math.max(turn.getTime() - Date.now(), 20), 5_000);
@@ -255,111 +223,15 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     }
   }
 
-  /** Runs a claimed reaction once and notes how it went. */
-  private async attempt(
-    reaction: BoundReaction,
-    event: StreamEvent,
-    message: RawMessage,
-    claim: Claim,
-  ): Promise<Outcome> {
-    const { name } = reaction.definition;
-    const took = this.measured.start(name);
-    try {
-      const note = await this.run(reaction, event, message, claim);
-      await this.untilDone('note a reaction as done', this.outOfTime.signal, () => this.records.complete(claim, note));
-      this.measured.reaction(name, 'handled', event.time);
-      return 'settled';
-    } catch (error) {
-      this.outOfTime.signal.throwIfAborted(); // the lease runs out, and whoever reads the message next goes on
-      return await this.failed(reaction, event, message, claim, error);
-    } finally {
-      took();
-    }
-  }
-
-  private async run(
-    reaction: BoundReaction,
-    event: StreamEvent,
-    message: RawMessage,
-    claim: Claim,
-  ): Promise<string | undefined> {
-    const { definition, handle } = reaction;
-    const stop = new AbortController();
-    const release = this.records.hold(claim, () => stop.abort(new Error('another worker has taken the reaction over')));
-    const deadline = definition.deadline ?? DEADLINE_MS;
-    const late = setTimeout(() => stop.abort(new Error(`the reaction took longer than ${deadline} ms`)), deadline);
-    const signal = AbortSignal.any([stop.signal, this.outOfTime.signal]);
-    try {
-      const context = new ReactionContext([
-        { reactionId: claim.id, attempt: claim.attempts + claim.awayAttempts + 1, event, origin: message, signal },
-      ]);
-      const result: unknown = await Promise.race([
-        Promise.resolve(handle(event.data, context)).then((value) =>
-          lastValueFrom(this.transformToObservable<unknown>(value), { defaultValue: undefined }),
-        ),
-        rejectWhenAborted(signal),
-      ]);
-      return typeof result === 'string' ? result : undefined;
-    } finally {
-      clearTimeout(late);
-      release();
-    }
-  }
-
-  private async failed(
-    reaction: BoundReaction,
-    event: StreamEvent,
-    message: RawMessage,
-    claim: Claim,
-    error: unknown,
-  ): Promise<Outcome> {
-    const { name } = reaction.definition;
-    const kind = failureKind(error);
-    const now = new Date();
-    const counted: Claim = {
-      ...claim,
-      attempts: claim.attempts + (kind === 'away' ? 0 : 1),
-      awayAttempts: claim.awayAttempts + (kind === 'away' ? 1 : 0),
-      firstFailure: claim.firstFailure ?? now,
-    };
-    const next = nextStep(reaction.retries, {
-      kind,
-      attempts: counted.attempts,
-      awayAttempts: counted.awayAttempts,
-      firstFailure: counted.firstFailure ?? now,
-      now,
-    });
-    const { reason, stack } = describeFailure(error);
-    this.settings.logger.warn(
-      {
-        reactionId: claim.id,
-        reaction: name,
-        kind,
-        reason,
-        attempt: counted.attempts + counted.awayAttempts,
-        next: next.step,
-      },
-      'a reaction failed',
+  /** Tries what waits, if it is due; otherwise says when it is. */
+  private async takeTurn(work: Work, replay: string | undefined, dropped: AbortSignal): Promise<Outcome | Date> {
+    dropped.throwIfAborted();
+    const { id, lane, reaction } = work;
+    const resumed = await this.untilDone('resume a reaction', dropped, () =>
+      this.records.resume(id, reaction.definition.name, lane, replay),
     );
-    if (next.step === 'retry') {
-      await this.untilDone('postpone a reaction', this.outOfTime.signal, () =>
-        this.records.postpone(counted, next.due, reason),
-      );
-      this.measured.reaction(name, 'retried');
-      return 'later';
-    }
-    await this.sendDeadLetter({
-      id: claim.id,
-      reaction: name,
-      lane: laneOf(name, event.key),
-      reason,
-      stack,
-      attempts: counted.attempts + counted.awayAttempts,
-      message,
-    });
-    await this.untilDone('note a reaction as dead', this.outOfTime.signal, () => this.records.bury(counted, reason));
-    this.measured.reaction(name, 'dead');
-    return 'settled';
+    if (resumed.kind === 'claimed') return this.runner.attempt(work, resumed.claim);
+    return resumed.kind === 'finished' ? 'settled' : resumed.at;
   }
 
   private read(message: RawMessage): { stream: EventStream; event: StreamEvent } | undefined | Error {
@@ -383,7 +255,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const id = waited?.id ?? malformedId(message);
     const { reaction, lane = id } = waited ?? {};
     this.settings.logger.warn({ deadLetter: id, reason }, 'a message cannot be read');
-    await this.sendDeadLetter({
+    await this.outbox.bury({
       id,
       lane,
       reason,
@@ -392,45 +264,33 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       message,
       ...(reaction !== undefined && { reaction }),
     });
-    if (waited)
+    if (waited) {
       await this.untilDone('note a reaction as dead', this.outOfTime.signal, () => this.records.abandon(id, reason));
-    this.measured.malformed(message.topic);
-  }
-
-  private sendDeadLetter(dead: Omit<DeadLetter, 'time'>): Promise<void> {
-    const letter = { ...dead, time: new Date() };
-    return this.write(this.topics.deadLetters, { key: burialKey(letter), value: writeDeadLetter(letter) });
-  }
-
-  private async write(topic: string, message: Message): Promise<void> {
-    await this.untilDone(`write to ${topic}`, this.outOfTime.signal, () =>
-      this.producer.send({ topic, acks: -1, messages: [message] }),
-    );
-  }
-
-  /** Does what only a server that is away can hinder, for as long as it takes; rejects when `stop` is aborted. */
-  private async untilDone<T>(what: string, stop: AbortSignal, task: () => Promise<T>): Promise<T> {
-    let done: { readonly result: T } | undefined;
-    try {
-      await pRetry(async () => void (done = { result: await task() }), {
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: 100,
-        maxTimeout: 3_000,
-        randomize: true,
-        signal: stop,
-        onFailedAttempt: ({ error, attemptNumber }) => {
-          if (attemptNumber === 2) this.settings.logger.warn({ err: error }, `cannot ${what}; trying on`);
-        },
-      });
-    } catch (error) {
-      if (!done) throw error; // told to stop while the last try was under way: what it did counts
     }
-    if (!done) throw new Error(`${what}: nothing was done`);
-    return done.result;
+    this.measured.malformed(message.topic);
   }
 }
 
-const DEADLINE_MS = 120_000;
+/** The client's own messages are for debugging: what matters of them is said by the intake. */
+function kafkaClient({ brokers, logger }: ChangeEventServerSettings, clientId: string): Kafka {
+  return new Kafka({
+    clientId,
+    brokers: [...brokers],
+    connectionTimeout: 3_000,
+    requestTimeout: 15_000,
+    retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000 },
+    logLevel: logLevel.WARN,
+    logCreator:
+      () =>
+      ({ namespace, log: { message, error } }) =>
+        logger.debug({ kafka: namespace, error: String(error ?? '') }, message),
+  });
+}
+
+function workOf(reaction: BoundReaction, event: StreamEvent, message: RawMessage): Work {
+  const { name } = reaction.definition;
+  return { id: reactionId(name, event), lane: laneOf(name, event.key), reaction, event, message };
+}
 
 function attemptTo<T>(task: () => T): T | Error {
   try {
@@ -438,12 +298,4 @@ function attemptTo<T>(task: () => T): T | Error {
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
-}
-
-function rejectWhenAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const fail = () => reject(signal.reason);
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
-  });
 }

@@ -1,0 +1,120 @@
+import type { Logger } from '@caregate/service';
+import type { RawMessage, StreamEvent } from './event-stream.ts';
+import { describeFailure, failureKind } from './failures.ts';
+import type { Outbox } from './outbox.ts';
+import { ReactionContext, type ReactionDefinition } from './reaction.ts';
+import type { Claim, ReactionRecords } from './reaction-records.ts';
+import { nextStep, type RetryPolicy } from './retry-policy.ts';
+import type { RuntimeMetrics } from './runtime-metrics.ts';
+import type { UntilDone } from './until-done.ts';
+
+export interface BoundReaction {
+  readonly definition: ReactionDefinition<unknown>;
+  readonly retries: RetryPolicy;
+  readonly handle: (data: unknown, context: ReactionContext) => Promise<unknown>;
+}
+
+/** One reaction to one event. */
+export interface Work {
+  readonly id: string;
+  readonly lane: string;
+  readonly reaction: BoundReaction;
+  readonly event: StreamEvent;
+  readonly message: RawMessage;
+}
+
+/** `later`: the record says when to go on. */
+export type Outcome = 'settled' | 'later';
+
+export interface RunnerSettings {
+  readonly records: ReactionRecords;
+  readonly outbox: Outbox;
+  readonly measured: RuntimeMetrics;
+  readonly logger: Logger;
+  readonly untilDone: UntilDone;
+  /** Aborted when a shutdown can wait no longer. */
+  readonly outOfTime: AbortSignal;
+}
+
+/** Runs claimed reactions, and notes how it went: done, to be tried again, or dead. */
+export class ReactionRunner {
+  private readonly settings: RunnerSettings;
+
+  constructor(settings: RunnerSettings) {
+    this.settings = settings;
+  }
+
+  async attempt(work: Work, claim: Claim): Promise<Outcome> {
+    const { records, measured, untilDone, outOfTime } = this.settings;
+    const { name } = work.reaction.definition;
+    const took = measured.start(name);
+    try {
+      const note = await this.run(work, claim);
+      await untilDone('note a reaction as done', outOfTime, () => records.complete(claim, note));
+      measured.reaction(name, 'handled', work.event.time);
+      return 'settled';
+    } catch (error) {
+      outOfTime.throwIfAborted(); // the lease runs out, and whoever reads the message next goes on
+      return await this.failed(work, claim, error);
+    } finally {
+      took();
+    }
+  }
+
+  private async run({ id, reaction, event, message }: Work, claim: Claim): Promise<string | undefined> {
+    const { definition, handle } = reaction;
+    const stop = new AbortController();
+    const release = this.settings.records.hold(claim, () =>
+      stop.abort(new Error('another worker has taken the reaction over')),
+    );
+    const deadline = definition.deadline ?? DEADLINE_MS;
+    const late = setTimeout(() => stop.abort(new Error(`the reaction took longer than ${deadline} ms`)), deadline);
+    const signal = AbortSignal.any([stop.signal, this.settings.outOfTime]);
+    try {
+      const attempt = claim.attempts + claim.awayAttempts + 1;
+      const context = new ReactionContext([{ reactionId: id, attempt, event, origin: message, signal }]);
+      const result = await Promise.race([handle(event.data, context), rejectWhenAborted(signal)]);
+      return typeof result === 'string' ? result : undefined;
+    } finally {
+      clearTimeout(late);
+      release();
+    }
+  }
+
+  private async failed(work: Work, before: Claim, error: unknown): Promise<Outcome> {
+    const { records, measured, logger, untilDone, outOfTime } = this.settings;
+    const { name } = work.reaction.definition;
+    const kind = failureKind(error);
+    const now = new Date();
+    const claim = {
+      ...before,
+      attempts: before.attempts + (kind === 'away' ? 0 : 1),
+      awayAttempts: before.awayAttempts + (kind === 'away' ? 1 : 0),
+      firstFailure: before.firstFailure ?? now,
+    };
+    const next = nextStep(work.reaction.retries, { ...claim, kind, now });
+    const { reason, stack } = describeFailure(error);
+    const attempts = claim.attempts + claim.awayAttempts;
+    logger.warn({ reactionId: work.id, reaction: name, kind, reason, attempts, next: next.step }, 'a reaction failed');
+    if (next.step === 'retry') {
+      await untilDone('postpone a reaction', outOfTime, () => records.postpone(claim, next.due, reason));
+      measured.reaction(name, 'retried');
+      return 'later';
+    }
+    const { id, lane, message } = work;
+    await this.settings.outbox.bury({ id, reaction: name, lane, reason, stack, attempts, message });
+    await untilDone('note a reaction as dead', outOfTime, () => records.bury(claim, reason));
+    measured.reaction(name, 'dead');
+    return 'settled';
+  }
+}
+
+const DEADLINE_MS = 120_000;
+
+function rejectWhenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = () => reject(signal.reason);
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+}
