@@ -16,6 +16,7 @@ interface Canary {
 }
 
 const LOOK_EVERY_MS = 5;
+const KNOWN_FOR_MS = 60_000;
 
 /**
  * Sends a canary through every partition of a replica's topic. Events of a partition keep their order, so once all have arrived,
@@ -23,7 +24,7 @@ const LOOK_EVERY_MS = 5;
  */
 @Injectable()
 export class CanaryService {
-  private readonly ids = new Map<string, string[]>();
+  private readonly ids = new Map<string, { readonly ids: readonly string[]; readonly until: number }>();
 
   constructor(
     @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
@@ -67,10 +68,13 @@ export class CanaryService {
     return sent.every((canary) => (counts.get(canary._id) ?? -1) >= canary.sent);
   }
 
-  private async idsOf({ topic }: PermissionReplica): Promise<string[]> {
+  /** Asked for again now and then: an operator may have added partitions. */
+  private async idsOf({ topic }: PermissionReplica): Promise<readonly string[]> {
     const name = topicsOf(topicPrefix(this.config))[topic];
-    const ids = this.ids.get(name) ?? canaryIds(name, await this.partitionsOf(name));
-    this.ids.set(name, ids);
+    const known = this.ids.get(name);
+    if (known && performance.now() < known.until) return known.ids;
+    const ids = canaryIds(name, await this.partitionsOf(name));
+    this.ids.set(name, { ids, until: performance.now() + KNOWN_FOR_MS });
     return ids;
   }
 
@@ -79,7 +83,9 @@ export class CanaryService {
     try {
       await admin.connect();
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      return topics[0]?.partitions.length ?? 0;
+      const partitions = topics[0]?.partitions.length ?? 0;
+      if (partitions === 0) throw new Error(`${topic} has no partitions yet`);
+      return partitions;
     } catch (error) {
       throw new ServiceUnavailable('Kafka does not answer; try again later', 1, { cause: error });
     } finally {

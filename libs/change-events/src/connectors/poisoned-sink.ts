@@ -4,7 +4,7 @@ import pRetry from 'p-retry';
 import { z } from 'zod';
 import { MalformedEvent, parseChangeEvent } from '../envelope.ts';
 import { burialKey, type DeadLetter, malformedId, writeDeadLetter } from '../runtime/dead-letter.ts';
-import type { RawMessage } from '../runtime/reaction.ts';
+import type { RawMessage } from '../runtime/event-stream.ts';
 import type { ConnectClient } from './connect-client.ts';
 
 /** Where a sink stands in a partition, as Connect tells it. */
