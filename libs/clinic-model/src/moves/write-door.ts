@@ -258,6 +258,8 @@ export class WriteDoor {
       for (;;) {
         const change = await this.stream.tryNext();
         if (this.stopping.signal.aborted) return;
+        // A stream that was ended from the other side answers at once, for ever.
+        if (this.stream.closed) throw new Error('the stream of accounts was ended');
         if (change && 'fullDocument' in change && change.fullDocument) this.learn(change.fullDocument);
       }
     } finally {
