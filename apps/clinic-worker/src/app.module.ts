@@ -7,6 +7,8 @@ import { Addressees } from './addressees.service.ts';
 import type { ClinicWorkerConfig } from './config.ts';
 import { databaseOfGatekeeper } from './gatekeeper.ts';
 import { Links } from './links.ts';
+import { AccountDoor } from './moves/account-door.ts';
+import { honouringMoves, MoveInterceptor } from './moves/move.interceptor.ts';
 import { appUrl } from './config.ts';
 import { reactions } from './reactions/index.ts';
 
@@ -28,11 +30,13 @@ export class AppModule {
         IdentityModule.forRoot(config),
         MailModule.forRoot({ url: config.SMTP_URL, from: config.MAIL_FROM, connections: config.MAIL_CONNECTIONS }),
       ],
-      controllers: [...reactions],
+      controllers: reactions.map((reaction) => honouringMoves(reaction)),
       providers: [
         { provide: CLINIC_MODELS, inject: [MONGO], useFactory: clinicModels },
         { provide: Links, useValue: new Links(appUrl(config)) },
         Addressees,
+        AccountDoor,
+        MoveInterceptor,
       ],
     };
   }

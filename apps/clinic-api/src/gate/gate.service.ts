@@ -27,7 +27,9 @@ export class Gate {
   async admit(request: FastifyRequest, operation: ServedOperation): Promise<void> {
     const { operationId } = operation;
     request.account = await this.hosts.accountOf(request);
-    request.caller = isOpenToEverybody(operationId) ? { kind: 'nobody' } : await this.callerOf(request);
+    request.caller = isOpenToEverybody(operationId)
+      ? { kind: 'nobody' }
+      : await this.standings.orAtItsHost(request, () => this.callerOf(request));
     assertKeyOfHost(request);
     await this.standings.admit(request, operation);
     // Route parameters are texts as they stand in the path.

@@ -4,7 +4,7 @@ import { NotFound, type ServedOperation, ServiceUnavailable } from '@caregate/se
 import type { FastifyRequest } from 'fastify';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
 import { AccountDoor } from './account-door.ts';
-import { MovedElsewhere } from './moved-elsewhere.ts';
+import { MovedElsewhere, WrongShard } from './moved-elsewhere.ts';
 
 /** Change sessions, not what accounts hold. */
 const OF_NO_ACCOUNT: ReadonlySet<string> = new Set(['SignIn', 'SignOut']);
@@ -32,6 +32,16 @@ export class AccountStandings {
     if (moved) throw new MovedElsewhere(moved.shard, moved.apiUrl, request);
     request.whose = await this.whose(request, operation, account);
     if (request.whose !== undefined) this.orSay(request, () => this.door.assertOpen(request.whose ?? ANY_ACCOUNT));
+  }
+
+  /** At an account's own host whoever calls is led on in one way, also when the account leaves at this very moment. */
+  async orAtItsHost<T>(request: FastifyRequest, identify: () => Promise<T>): Promise<T> {
+    try {
+      return await identify();
+    } catch (error) {
+      const moved = error instanceof WrongShard && request.account && this.door.standingOf(request.account._id)?.moved;
+      throw moved ? new MovedElsewhere(moved.shard, moved.accountUrl, request) : error;
+    }
   }
 
   /** Lets a write in; what it gives is to be called when the write is done. */

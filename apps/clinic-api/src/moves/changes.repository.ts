@@ -71,7 +71,7 @@ export class ChangesRepository {
   }
 
   private async read(scope: AccountScope, after: string, lateOnly: boolean): Promise<Gathered> {
-    const stream = this.belongings.db.watch(pipelineFor(scope, lateOnly), {
+    const stream = this.belongings.db.watch(pipelineFor(scope), {
       resumeAfter: placeIn(after),
       fullDocument: 'updateLookup',
       maxAwaitTimeMS: WAIT_MS,
@@ -87,7 +87,7 @@ export class ChangesRepository {
           gathered.caughtUp = true;
           return gathered;
         }
-        await this.take(gathered, scope, change as unknown as Change); // what the pipeline lets through
+        await this.take(gathered, scope, change as unknown as Change, lateOnly); // what the pipeline lets through
       }
       return gathered;
     } catch (error) {
@@ -99,7 +99,7 @@ export class ChangesRepository {
     }
   }
 
-  private async take(gathered: Gathered, scope: AccountScope, change: Change): Promise<void> {
+  private async take(gathered: Gathered, scope: AccountScope, change: Change, lateOnly: boolean): Promise<void> {
     const { ns, documentKey, fullDocument, operationType, wallTime } = change;
     gathered.events += 1;
     if (wallTime) gathered.newest = wallTime;
@@ -109,7 +109,7 @@ export class ChangesRepository {
       return;
     }
     const id = documentKey._id;
-    if (!isKey(id)) return;
+    if (!isKey(id) || (lateOnly && belongingOf(ns.coll)?.late !== true)) return;
     if (ns.coll === USERS && !(await this.isNamed(scope, id))) return;
     const name = `${ns.coll}/${idText(id)}`;
     gathered.steps.delete(name); // the last of several is what counts
@@ -154,17 +154,17 @@ interface Change {
   readonly wallTime?: Date;
 }
 
-/** Of a deletion only the id is known, so those of all accounts come through; an id tells nothing. */
-function pipelineFor(scope: AccountScope, lateOnly: boolean): mongo.Document[] {
-  const wanted = BELONGINGS.filter(({ late }) => !lateOnly || late === true);
-  const belonging = wanted.map((each) => ({ 'ns.coll': each.collection, ...belongingTo(each, scope, 'fullDocument.') }));
-  const deleted = { operationType: 'delete', 'ns.coll': { $in: wanted.map(({ collection }) => collection) } };
-  const others = lateOnly
-    ? []
-    : [
-        { 'ns.coll': USERS, operationType: { $in: ['update', 'replace'] } },
-        { 'ns.coll': 'accounts', 'documentKey._id': scope.accountId, operationType: 'update' },
-      ];
+/**
+ * Of a deletion only the id is known, so those of all accounts come through; an id tells nothing.
+ * The same for every read: a stream goes on only from a change that its pipeline lets through.
+ */
+function pipelineFor(scope: AccountScope): mongo.Document[] {
+  const belonging = BELONGINGS.map((each) => ({ 'ns.coll': each.collection, ...belongingTo(each, scope, 'fullDocument.') }));
+  const deleted = { operationType: 'delete', 'ns.coll': { $in: BELONGINGS.map(({ collection }) => collection) } };
+  const others = [
+    { 'ns.coll': USERS, operationType: { $in: ['update', 'replace'] } },
+    { 'ns.coll': 'accounts', 'documentKey._id': scope.accountId, operationType: { $in: ['update', 'replace'] } },
+  ];
   return [
     { $match: { operationType: { $in: ['insert', 'update', 'replace', 'delete'] } } },
     { $match: { $or: [...belonging, deleted, ...others] } },

@@ -138,17 +138,26 @@ export class MoveSteps {
     const fenceId = `${moveId}-${move.fences + 1}`;
     const current = await this.moves.record(move, { fences: move.fences + 1 });
     const began = performance.now();
+    const took: Record<string, number> = {};
+    const lap = (what: string) => (took[what] = Math.round(performance.now() - began));
     try {
       await this.shard.fence(from, accountId, { moveId, fenceId, forMs: FENCE_MS, withinMs: DRAIN_MS });
+      lap('fenced');
       const fenced = await this.follow(current, suspects, ({ drained }) => drained === fenceId);
+      lap('followed');
       if (!(await this.agree(fenced, suspects))) return await this.startOver(fenced, began);
+      lap('compared');
       await this.shard.seal(from, accountId, { moveId, fenceId });
       const region = this.shards.find(to)?.region;
       if (region === undefined) throw new Error(`shard ${to} is not listed any more`);
       const flipped = await this.moves.flip(fenced, region, { phase: 'settling', pausedMs: pausedBy(fenced, began) });
       if (!flipped) return await this.moves.record(fenced, { phase: 'cancelling' });
+      lap('flipped');
       await this.shard.activate(to, accountId, moveId);
+      lap('active');
       await this.shard.complete(from, accountId, to, flipped.subdomain, moveId);
+      lap('complete');
+      this.logger.info({ moveId, suspects: suspects.size, ms: took }, 'the account has moved');
       return await this.moves.record(flipped, { pausedMs: pausedBy(fenced, began) });
     } catch (error) {
       if (!(error instanceof ShardRefused)) throw error;

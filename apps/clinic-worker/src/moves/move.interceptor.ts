@@ -1,0 +1,61 @@
+import type { ChangeEvent } from '@caregate/change-events';
+import { type AccountDocument, ANY_ACCOUNT, DoorClosed, type Whose } from '@caregate/clinic-model';
+import { MONGO, ServiceUnavailable } from '@caregate/service';
+import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor, UseInterceptors } from '@nestjs/common';
+import { type Connection, mongo } from 'mongoose';
+import { finalize, type Observable, of } from 'rxjs';
+import { AccountDoor } from './account-door.ts';
+import { verdictOn } from './part-of-move.ts';
+
+/** Holds reactions back while an account moves, and leaves out what a move itself has changed. */
+@Injectable()
+export class MoveInterceptor implements NestInterceptor {
+  constructor(
+    private readonly door: AccountDoor,
+    @Inject(MONGO) private readonly connection: Connection,
+  ) {}
+
+  /** @throws {ServiceUnavailable} to be tried again, while the account is about to move or on its way here */
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const event: unknown = context.switchToRpc().getData();
+    if (!isChange(event)) return this.react(ANY_ACCOUNT, next); // a user event may reach any clinic
+    const accountId = await this.accountOf(event);
+    if (accountId === undefined) return next.handle();
+    const account = await this.connection
+      .collection<AccountDocument>('accounts')
+      .findOne({ _id: accountId as AccountDocument['_id'] }, { projection: { moved: 1, arrived: 1 } }); // as clinics hold it
+    const verdict = verdictOn(event, account ?? undefined);
+    if (verdict === 'react') return this.react(accountId, next);
+    if (verdict === 'tell only') return next.handle();
+    if (verdict === 'wait for the account') throw new ServiceUnavailable('the account is on its way here');
+    return of(verdict);
+  }
+
+  private react(whose: Whose, next: CallHandler): Observable<unknown> {
+    try {
+      return next.handle().pipe(finalize(this.door.enter(whose)));
+    } catch (error) {
+      throw error instanceof DoorClosed ? new ServiceUnavailable(error.message) : error;
+    }
+  }
+
+  private async accountOf({ ns, documentKey, fullDocument, fullDocumentBeforeChange }: ChangeEvent): Promise<string | undefined> {
+    const clinicId = ns.coll === 'clinics' ? documentKey._id : (fullDocument?.clinicId ?? fullDocumentBeforeChange?.clinicId);
+    if (!(clinicId instanceof mongo.ObjectId)) return undefined;
+    const clinic = await this.connection.collection('clinics').findOne({ _id: clinicId }, { projection: { accountId: 1 } });
+    if (typeof clinic?.accountId === 'string') return clinic.accountId;
+    const gone = await this.connection
+      .collection<AccountDocument>('accounts')
+      .findOne({ 'moved.clinics': clinicId, 'moved.moveId': { $exists: true } }, { projection: { _id: 1 } });
+    return gone?._id;
+  }
+}
+
+const isChange = (event: unknown): event is ChangeEvent =>
+  typeof event === 'object' && event !== null && 'ns' in event && 'documentKey' in event;
+
+/** Marks a class of reactions, so that each of them honours moves. */
+export function honouringMoves<T extends abstract new (...given: never[]) => unknown>(reaction: T): T {
+  UseInterceptors(MoveInterceptor)(reaction);
+  return reaction;
+}
