@@ -10,12 +10,12 @@ stack := node tools/stack/src/main.ts
 nx := nx run-many --output-style=static
 installed := node_modules/.caregate-installed
 
-.PHONY: help demo test up down logs status generate build lint typecheck unit integration e2e format affected clean
+.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e format affected clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build ## Start the real stack and two shards, play the story against them, and shut everything down
+demo: apps ## Start the real stack and two shards, play the story against them, and shut everything down
 	@exec node tools/demo/src/main.ts
 
 test: $(installed) ## Install, lint, typecheck, build, and run unit, integration and end-to-end tests on the real stack
@@ -25,7 +25,7 @@ test: $(installed) ## Install, lint, typecheck, build, and run unit, integration
 	$(stack) run -- $(nx) -t integration --parallel=1
 	$(stack) run -- $(nx) -t e2e --parallel=1
 
-up: build ## Start the stack and all apps for au1 and uk1 and keep them running
+up: apps ## Start the stack and all apps for au1 and uk1 and keep them running
 	@$(stack) up
 
 down: $(installed) ## Stop what `make up` started
@@ -43,6 +43,9 @@ generate: $(installed) ## Bundle the contracts and generate types
 build: $(installed) ## Build all libs and apps into dist/
 	@$(nx) -t build
 
+apps: $(installed) ## Build the apps only
+	@$(nx) -t build --projects='apps/*'
+
 lint: $(installed) ## Check style and module boundaries
 	@$(nx) -t lint
 
@@ -52,10 +55,10 @@ typecheck: $(installed) ## Check types
 unit: $(installed) ## Run the tests that need no server
 	@$(nx) -t test
 
-integration: build ## Run the tests that need the real servers
+integration: $(installed) ## Run the tests that need the real servers
 	@$(stack) run -- $(nx) -t integration --parallel=1
 
-e2e: build ## Run the end-to-end tests: the story, faults, the built apps
+e2e: apps ## Run the end-to-end tests: the story, faults, the built apps
 	@$(stack) run -- $(nx) -t e2e --parallel=1
 
 format: $(installed) ## Write all files in the one format

@@ -49,7 +49,7 @@ export interface App {
 
 /** Runs dist/apps/<name>/main.js and waits until it is ready. */
 export async function startApp(options: StartAppOptions): Promise<App> {
-  const { name, label = name, env, log = silent, withinMs = 60_000 } = options;
+  const { name, label = name, env, log = silent, withinMs = 180_000 } = options;
   const program = builtProgram(name, options.dist);
   const logFile = join(options.logs ?? (await logsOfThisProgram()), `${label}.log`);
 
