@@ -414,3 +414,23 @@ test('a source that has lost its place in the oplog copies everything anew', asy
   await eventually(() => patientRows().findOne({ _id: missed._id }), 'what was missed');
   await eventually(allRunning, 'all connectors run');
 });
+
+test('two shards on one Kafka and one Connect see nothing of each other', async () => {
+  const other = await realServers();
+  try {
+    await ensureTopics(other.kafka, topicDefinitions(other.place.prefix, PARTITIONS));
+    const keeper = new ConnectorReconciler({ client: other.connect, prefix: other.place.prefix });
+    expect((await keeper.reconcile(permissionConnectors(other.place))).removed).toEqual([]);
+    expect((await reconciler().reconcile(definitions())).removed).toEqual([]);
+    const [here, there] = [patient({ userId: 'aaaaaaaa21' }), patient({ userId: 'aaaaaaaa22' })];
+    await patients().insertOne(here);
+    await other.clinic.collection('patients').insertOne(there);
+    await eventually(() => patientRows().findOne({ _id: here._id }), 'the row of this shard');
+    const otherRows = other.gatekeeper.collection('patient_permissions');
+    await eventually(() => otherRows.findOne({ _id: there._id }), 'the row of the other shard');
+    expect(await otherRows.countDocuments()).toBe(1);
+    expect(await patientRows().countDocuments({ _id: there._id })).toBe(0);
+  } finally {
+    await other.close();
+  }
+});
