@@ -20,10 +20,7 @@ export const settings = z.object({
     .describe('the mail server, smtp://host:port or smtps://user:password@host:port'),
   MAIL_FROM: z
     .string({ error: 'is needed: the sender of all emails, such as Caregate <no-reply@example.com>' })
-    .regex(
-      /^([^<>\r\n]*<)?[^\s<>@]+@[^\s<>@]+>?$/,
-      'must be an email address, such as Caregate <no-reply@example.com>',
-    )
+    .regex(/^([^<>\r\n]*<)?[^\s<>@]+@[^\s<>@]+>?$/, 'must be an email address, such as Caregate <no-reply@example.com>')
     .describe('the sender of all emails'),
   MAIL_CONNECTIONS: z.coerce
     .number()

@@ -1,7 +1,14 @@
 import type { ChangeEvent } from '@caregate/change-events';
 import { type AccountDocument, ANY_ACCOUNT, DoorClosed, type Whose } from '@caregate/clinic-model';
 import { MONGO, ServiceUnavailable } from '@caregate/service';
-import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor, UseInterceptors } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+  UseInterceptors,
+} from '@nestjs/common';
 import { type Connection, mongo } from 'mongoose';
 import { finalize, type Observable, of } from 'rxjs';
 import { AccountDoor } from './account-door.ts';
@@ -39,10 +46,18 @@ export class MoveInterceptor implements NestInterceptor {
     }
   }
 
-  private async accountOf({ ns, documentKey, fullDocument, fullDocumentBeforeChange }: ChangeEvent): Promise<string | undefined> {
-    const clinicId = ns.coll === 'clinics' ? documentKey._id : (fullDocument?.clinicId ?? fullDocumentBeforeChange?.clinicId);
+  private async accountOf({
+    ns,
+    documentKey,
+    fullDocument,
+    fullDocumentBeforeChange,
+  }: ChangeEvent): Promise<string | undefined> {
+    const clinicId =
+      ns.coll === 'clinics' ? documentKey._id : (fullDocument?.clinicId ?? fullDocumentBeforeChange?.clinicId);
     if (!(clinicId instanceof mongo.ObjectId)) return undefined;
-    const clinic = await this.connection.collection('clinics').findOne({ _id: clinicId }, { projection: { accountId: 1 } });
+    const clinic = await this.connection
+      .collection('clinics')
+      .findOne({ _id: clinicId }, { projection: { accountId: 1 } });
     if (typeof clinic?.accountId === 'string') return clinic.accountId;
     const gone = await this.connection
       .collection<AccountDocument>('accounts')

@@ -2,7 +2,10 @@ import { mongo } from 'mongoose';
 import { verdictOn } from './part-of-move.ts';
 
 const at = (seconds: number, ordinal = 1) => ({ time: new Date(seconds * 1000), ordinal });
-const event = (seconds: number, coll = 'clinics', ordinal = 1) => ({ clusterTime: at(seconds, ordinal), ns: { db: 'clinic', coll } });
+const event = (seconds: number, coll = 'clinics', ordinal = 1) => ({
+  clusterTime: at(seconds, ordinal),
+  ns: { db: 'clinic', coll },
+});
 const moved = {
   moved: { moveId: 'm', shard: 'uk1', accountUrl: '', apiUrl: '', time: new Date(100_500), keys: [], clinics: [] },
 };

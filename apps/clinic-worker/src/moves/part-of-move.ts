@@ -5,7 +5,8 @@ type Event = Pick<ChangeEvent, 'clusterTime' | 'ns'>;
 type Account = Pick<AccountDocument, 'moved' | 'arrived'>;
 
 /** What a reaction does to a change, with regard to a move of the account between shards. */
-export type Verdict = 'react' | 'tell only' | 'nothing, a move brought it' | 'nothing, the account has moved' | 'wait for the account';
+export type Verdict =
+  'react' | 'tell only' | 'nothing, a move brought it' | 'nothing, the account has moved' | 'wait for the account';
 
 /**
  * A change is reacted to on the shard where it happened: what a move brings was reacted to where it came from, so no email is sent again.

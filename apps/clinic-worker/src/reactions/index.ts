@@ -1,8 +1,26 @@
 import { ClinicCreated } from './clinic-created.handler.ts';
 import { ClinicianInvited } from './clinician-invited.handler.ts';
 import { ClinicianPermissionsUpdated } from './clinician-permissions-updated.handler.ts';
+import { ConnectionRequested } from './connection-request.handler.ts';
+import { CustodialAccountCreated } from './custodial-account-created.handler.ts';
+import { CustodialProfile } from './custodial-profile.handler.ts';
+import { DeletedTag } from './deleted-tag.handler.ts';
+import { PatientInvitesClinic } from './patient-clinic-invitation.handler.ts';
+import { UploadReminder } from './upload-reminder.handler.ts';
 import { UserDeleted } from './user-deleted.handler.ts';
 import { UserUpdated } from './user-updated.handler.ts';
 
 /** All that happens because something changed (behaviour, "Change events and the worker"). */
-export const reactions = [ClinicCreated, ClinicianInvited, ClinicianPermissionsUpdated, UserDeleted, UserUpdated] as const;
+export const reactions = [
+  ClinicCreated,
+  DeletedTag,
+  CustodialProfile,
+  CustodialAccountCreated,
+  UploadReminder,
+  ConnectionRequested,
+  ClinicianInvited,
+  ClinicianPermissionsUpdated,
+  PatientInvitesClinic,
+  UserDeleted,
+  UserUpdated,
+] as const;

@@ -1,0 +1,84 @@
+import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
+import { CLINIC_MODELS, type ClinicModels, type ConnectionRequest, type DataSource } from '@caregate/clinic-model';
+import { Mail, type Provider, PROVIDERS, providerTemplate } from '@caregate/mail';
+import { Controller, Inject } from '@nestjs/common';
+import { Links } from '../links.ts';
+import { MAIL_RETRIES } from './mail-retries.ts';
+import { addressMark } from './once-each.ts';
+import { isCustodial } from './patient-conditions.ts';
+
+type PatientEvent = ChangeEvent<ChangedPatient>;
+
+/** How long a patient has to follow a request (the public service's figure); older ones are not mailed again. */
+const EXPIRES_MS = 30 * 86_400_000;
+const ENDED = new Set(['error', 'disconnected']);
+
+/** A patient was asked to connect a provider's account, or can now be reached elsewhere: they are told. */
+@Controller()
+export class ConnectionRequested {
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly mail: Mail,
+    private readonly links: Links,
+  ) {}
+
+  @Reaction<PatientEvent>({
+    name: 'request_provider_connect',
+    stream: 'patients',
+    when: (event) =>
+      Boolean(event.fullDocument?.email && event.fullDocument.connectionRequests) &&
+      (touched(event, 'connectionRequests') || touched(event, 'email')),
+    retries: MAIL_RETRIES,
+  })
+  async ask(event: PatientEvent): Promise<string> {
+    const patient = event.fullDocument;
+    if (!patient?.email) return 'the patient has no email';
+    const { _id, clinicId, userId, email, fullName } = patient;
+    const [clinic, whole] = await Promise.all([
+      this.models.clinics.findOne({ _id: clinicId }, { name: 1 }).lean(),
+      this.models.patients.findOne({ _id }, { dataSources: 1 }).lean(),
+    ]);
+    if (!clinic) return 'the clinic is gone';
+    const results: string[] = [];
+    for (const [provider, request] of openRequests(patient, event.clusterTime?.time ?? new Date())) {
+      const template = providerTemplate(provider, kindOf(provider, patient, whole?.dataSources));
+      if (!template) continue;
+      const result = await this.mail.deliver({
+        deliveryId: `${template.name}:${_id.toHexString()}:${request.createdTime.toISOString()}:${addressMark(email)}`,
+        template,
+        to: { address: email, name: fullName },
+        data: {
+          clinicName: clinic.name,
+          recipientName: fullName,
+          provider: PROVIDERS[provider],
+          link: isCustodial(patient) ? this.links.claim(userId) : this.links.connect(provider),
+        },
+        userId,
+        clinicId: clinicId.toHexString(),
+      });
+      results.push(result);
+    }
+    return results.join(', ') || 'no open request';
+  }
+}
+
+/** The newest request for each provider, as long as it can be followed. */
+export function openRequests({ connectionRequests = {} }: ChangedPatient, now: Date): [Provider, ConnectionRequest][] {
+  return Object.entries(connectionRequests).flatMap(([provider, requests]): [Provider, ConnectionRequest][] => {
+    const [newest] = requests.toSorted((a, b) => b.createdTime.getTime() - a.createdTime.getTime());
+    const isOpen = newest !== undefined && newest.createdTime.getTime() > now.getTime() - EXPIRES_MS;
+    return isOpen && isProvider(provider) ? [[provider, newest]] : [];
+  });
+}
+
+/** Who was connected once connects again; whose account the clinic looks after must claim it first. */
+export function kindOf(
+  provider: Provider,
+  patient: Pick<ChangedPatient, 'permissions'>,
+  dataSources: readonly DataSource[] = [],
+): 'connect' | 'connect_custodial' | 'reconnect' {
+  if (dataSources.some(({ providerName, state }) => providerName === provider && ENDED.has(state))) return 'reconnect';
+  return isCustodial(patient) ? 'connect_custodial' : 'connect';
+}
+
+const isProvider = (name: string): name is Provider => Object.hasOwn(PROVIDERS, name);

@@ -1,0 +1,42 @@
+import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
+import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { custodialAccountCreated, Mail } from '@caregate/mail';
+import { Controller, Inject } from '@nestjs/common';
+import { Links } from '../links.ts';
+import { MAIL_RETRIES } from './mail-retries.ts';
+import { addressMark } from './once-each.ts';
+import { isNewlyCustodial } from './patient-conditions.ts';
+
+type PatientEvent = ChangeEvent<ChangedPatient>;
+
+/** A custodial patient has an email, or another one: the person is invited to claim the account. */
+@Controller()
+export class CustodialAccountCreated {
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly mail: Mail,
+    private readonly links: Links,
+  ) {}
+
+  @Reaction<PatientEvent>({
+    name: 'custodial_account_created',
+    stream: 'patients',
+    when: (event) => isNewlyCustodial(event) && Boolean(event.fullDocument?.email) && touched(event, 'email'),
+    retries: MAIL_RETRIES,
+  })
+  async inviteToClaim({ fullDocument: patient }: PatientEvent): Promise<string> {
+    if (!patient?.email) return 'the patient has no email';
+    const { clinicId, userId, email, fullName } = patient;
+    const clinic = await this.models.clinics.findOne({ _id: clinicId }, { name: 1 }).lean();
+    if (!clinic) return 'the clinic is gone';
+    return this.mail.deliver({
+      // Of the account, not of the patient: a merge of clinics brings the patient anew.
+      deliveryId: `custodial_account_created:${userId}:${addressMark(email)}`,
+      template: custodialAccountCreated,
+      to: { address: email, name: fullName },
+      data: { clinicName: clinic.name, recipientName: fullName, claimLink: this.links.claim(userId) },
+      userId,
+      clinicId: clinicId.toHexString(),
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
+import { IdentityService } from '@caregate/identity';
+import { NotFound } from '@caregate/service';
+import { Controller } from '@nestjs/common';
+import { isNewlyCustodial } from './patient-conditions.ts';
+
+type PatientEvent = ChangeEvent<ChangedPatient>;
+
+const PROFILE = ['fullName', 'birthDate', 'email', 'mrn', 'targetDevices', 'permissions'] as const;
+
+/** A custodial patient was added or changed: what the clinic knows of them is written back to their profile. */
+@Controller()
+export class CustodialProfile {
+  constructor(private readonly identity: IdentityService) {}
+
+  @Reaction<PatientEvent>({
+    name: 'save_custodial_profile',
+    stream: 'patients',
+    when: (event) => isNewlyCustodial(event) && PROFILE.some((field) => touched(event, field)),
+  })
+  async saveProfile({ fullDocument: patient }: PatientEvent): Promise<string | undefined> {
+    if (!patient) return undefined;
+    const known = (await this.identity.profile(patient.userId)) ?? {};
+    const { fullName, birthDate, email, mrn, targetDevices } = patient;
+    const clinics = { birthday: birthDate, email, mrn, targetDevices: targetDevices && [...targetDevices] };
+    const told = Object.fromEntries(Object.entries(clinics).filter(([, value]) => value !== undefined));
+    try {
+      await this.identity.saveProfile(patient.userId, { ...known, fullName, patient: { ...known.patient, ...told } });
+      return undefined;
+    } catch (error) {
+      if (error instanceof NotFound) return 'the user is gone';
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { type ChangedClinic, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
+import { CLINIC_MODELS, type ClinicModels, removeTag } from '@caregate/clinic-model';
+import { inTransaction, MONGO } from '@caregate/service';
+import { Controller, Inject } from '@nestjs/common';
+import type { Connection, Types } from 'mongoose';
+
+type ClinicEvent = ChangeEvent<ChangedClinic>;
+
+/** So many patients lose a tag in one transaction, so that others get their turn. */
+const AT_ONCE = 500;
+
+/** A patient tag was deleted: it is taken from all the clinic's patients. */
+@Controller()
+export class DeletedTag {
+  constructor(
+    @Inject(MONGO) private readonly connection: Connection,
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+  ) {}
+
+  @Reaction<ClinicEvent>({
+    name: 'remove_deleted_tag',
+    stream: 'clinics',
+    when: (event) => touched(event, 'patientTags') && deletedTags(event).length > 0,
+    deadline: 30 * 60_000,
+  })
+  async takeFromPatients(event: ClinicEvent): Promise<string> {
+    const clinicId = event.fullDocument?._id;
+    let patients = 0;
+    for (const tag of clinicId ? deletedTags(event) : []) patients += clinicId ? await this.takeTag(clinicId, tag) : 0;
+    return `${patients} patients`;
+  }
+
+  private async takeTag(clinicId: Types.ObjectId, tag: Types.ObjectId): Promise<number> {
+    for (let taken = 0; ;) {
+      const some = await this.models.patients.find({ clinicId, tags: tag }, { userId: 1 }).limit(AT_ONCE).lean();
+      if (some.length === 0) return taken;
+      const userIds = some.map(({ userId }) => userId);
+      taken += await inTransaction(this.connection, (session) =>
+        removeTag({ models: this.models, session, clinicId }, tag, userIds),
+      );
+    }
+  }
+}
+
+/** Tags that the clinic had before the change and has no longer. */
+export function deletedTags({ fullDocument, fullDocumentBeforeChange }: ClinicEvent): Types.ObjectId[] {
+  const left = new Set((fullDocument?.patientTags ?? []).map(({ _id }) => String(_id)));
+  return (fullDocumentBeforeChange?.patientTags ?? []).map(({ _id }) => _id).filter((_id) => !left.has(String(_id)));
+}

@@ -1,0 +1,54 @@
+import { type ChangedPatientInvite, type ChangeEvent, Reaction } from '@caregate/change-events';
+import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { Mail, patientClinicInvitation } from '@caregate/mail';
+import { Controller, Inject } from '@nestjs/common';
+import { Addressees } from '../addressees.service.ts';
+import { Links } from '../links.ts';
+import { MAIL_RETRIES } from './mail-retries.ts';
+
+type InviteEvent = ChangeEvent<ChangedPatientInvite>;
+
+/** A patient wants to share with a clinic: its admins are told, unless the clinic does not want to be. */
+@Controller()
+export class PatientInvitesClinic {
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly addressees: Addressees,
+    private readonly mail: Mail,
+    private readonly links: Links,
+  ) {}
+
+  @Reaction<InviteEvent>({
+    name: 'patient_clinic_invitation',
+    stream: 'patientInvites',
+    when: ({ operationType }) => operationType === 'insert',
+    retries: MAIL_RETRIES,
+  })
+  async tellAdmins({ fullDocument: invite }: InviteEvent): Promise<string> {
+    const clinic = invite && (await this.models.clinics.findOne({ _id: invite.clinicId }).lean());
+    if (!invite || !clinic) return 'the clinic is gone';
+    if (clinic.suppressedNotifications?.patientClinicInvitation) return 'the clinic does not want these';
+    const patientName = (await this.addressees.nameOf(invite.userId)) ?? 'A patient';
+    const clinicId = clinic._id.toHexString();
+    const results: string[] = [];
+    for (const admin of clinic.admins) {
+      const to = await this.addressees.find(admin);
+      if (!to) continue;
+      const result = await this.mail.deliver({
+        deliveryId: `patient_clinic_invitation:${invite._id.toHexString()}:${admin}`,
+        template: patientClinicInvitation,
+        to,
+        data: {
+          clinicName: clinic.name,
+          patientName,
+          link: this.links.invitesOfPatients(clinicId),
+          ...(to.name !== undefined && { recipientName: to.name }),
+        },
+        userId: admin,
+        clinicId,
+      });
+      results.push(result);
+    }
+    return results.join(', ') || 'no admin has an email';
+  }
+}

@@ -1,0 +1,159 @@
+import { assignTag, type PatientDocument, readCounts, searchFields } from '@caregate/clinic-model';
+import { inTransaction } from '@caregate/service';
+import { Types } from 'mongoose';
+import { mailsTo, newUserId, randomAddress, SERVERS_GIVEN, TestShard, until } from './shard.ts';
+
+const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
+
+describeWithServers('what happens to patients and invites, through MongoDB, Kafka Connect, Kafka and SMTP', () => {
+  const shard = new TestShard();
+  let clinicId: Types.ObjectId;
+  let admin: { userId: string; email: string };
+
+  beforeAll(async () => {
+    await shard.start();
+    await shard.worker();
+    const user = await shard.user('Mara Lindqvist');
+    admin = user;
+    clinicId = await shard.clinic('Harbour', [user.userId]);
+  }, 60_000);
+  afterAll(() => shard.stop(), 60_000);
+
+  async function patient(fields: Partial<PatientDocument>): Promise<PatientDocument> {
+    const now = new Date();
+    const known = { fullName: 'Ines Okafor', birthDate: '1990-02-03', ...fields };
+    const document: PatientDocument = {
+      ...{ _id: new Types.ObjectId(), clinicId, userId: newUserId(), permissions: { view: {} }, tags: [], sites: [] },
+      ...{ ...known, ...searchFields(known), createdTime: now, updatedTime: now },
+    };
+    await shard.models.patients.collection.insertOne(document);
+    return document;
+  }
+
+  const custodial = async (fields: Partial<PatientDocument> = {}) => {
+    const { userId } = await shard.identity.createCustodialUser(clinicId.toHexString(), {});
+    return patient({ userId, permissions: { custodian: {}, view: {}, upload: {}, note: {} }, ...fields });
+  };
+  const change = (_id: Types.ObjectId, fields: object) =>
+    shard.models.patients.collection.updateOne({ _id }, { $set: fields });
+  const arrived = (address: string, count = 1) =>
+    until(async () => ((await mailsTo(address)).length >= count ? mailsTo(address) : undefined));
+
+  it('invites a custodial patient to claim the account, again at a new address, and writes the profile back', async () => {
+    const [first, second, quiet] = [randomAddress(), randomAddress(), randomAddress()];
+    await custodial({ email: quiet, isMigrated: true });
+    const { _id, userId } = await custodial({ email: first, mrn: 'M1', targetDevices: ['dexcom'] });
+    const [mail] = await arrived(first);
+    expect(mail).toMatchObject({ subject: 'Harbour has created an account for you' });
+    expect(mail?.text).toContain(`https://app.au1.localhost/claim/${userId}`);
+    const profile = {
+      fullName: 'Ines Okafor',
+      patient: { birthday: '1990-02-03', mrn: 'M1', email: first, targetDevices: ['dexcom'] },
+    };
+    await until(async () => (await shard.identity.profile(userId))?.patient?.mrn === 'M1');
+    expect(await shard.identity.profile(userId)).toMatchObject(profile);
+    await change(_id, { fullName: 'Ines Adeyemi' });
+    await until(async () => (await shard.identity.profile(userId))?.fullName === 'Ines Adeyemi');
+    await change(_id, { email: second });
+    await arrived(second);
+    expect(await mailsTo(first)).toHaveLength(1);
+    expect(await mailsTo(quiet)).toHaveLength(0);
+  });
+
+  it('reminds a patient to upload, once for each reminder', async () => {
+    const email = randomAddress();
+    const { _id } = await patient({ email });
+    await change(_id, { lastUploadReminderTime: new Date() });
+    await arrived(email);
+    await change(_id, { fullName: 'Somebody Else' });
+    await change(_id, { lastUploadReminderTime: new Date() });
+    const mails = await arrived(email, 2);
+    expect(mails.map(({ subject }) => subject)).toEqual([
+      'Harbour is waiting for your data',
+      'Harbour is waiting for your data',
+    ]);
+  });
+
+  it('asks a patient to connect, to claim first, or to connect again', async () => {
+    const [own, claimed, again] = [randomAddress(), randomAddress(), randomAddress()];
+    const requests = { connectionRequests: { dexcom: [{ providerName: 'dexcom', createdTime: new Date() }] } };
+    const ended = { dataSources: [{ providerName: 'dexcom', state: 'error' }] };
+    for (const { _id } of [
+      await patient({ email: own }),
+      await custodial({ email: claimed }),
+      await patient({ email: again, ...ended }),
+    ]) {
+      await change(_id, requests);
+    }
+    expect((await arrived(own))[0]?.text).toContain('Connect Dexcom:\nhttps://app.au1.localhost/connect/dexcom');
+    const custodialMails = await arrived(claimed, 2);
+    expect(custodialMails.map(({ subject }) => subject)).toContain('Harbour asks you to connect your Dexcom account');
+    expect((await arrived(again))[0]?.subject).toBe('Please connect your Dexcom account again');
+  });
+
+  it('takes a deleted tag from all patients, and counts it out', async () => {
+    const [kept, deleted] = [new Types.ObjectId(), new Types.ObjectId()];
+    const patientTags = [
+      { _id: kept, name: 'Kept' },
+      { _id: deleted, name: 'Deleted' },
+    ];
+    await shard.models.clinics.collection.updateOne({ _id: clinicId }, { $set: { patientTags } });
+    const { _id } = await patient({});
+    await inTransaction(shard.connection, async (session) => {
+      for (const tag of [kept, deleted]) await assignTag({ models: shard.models, session, clinicId }, tag);
+    });
+    await shard.models.clinics.collection.updateOne(
+      { _id: clinicId },
+      { $set: { patientTags: patientTags.slice(0, 1) } },
+    );
+    await until(async () => (await shard.models.patients.countDocuments({ clinicId, tags: deleted })) === 0);
+    expect((await shard.models.patients.findOne({ _id }).lean())?.tags.map(String)).toEqual([kept.toHexString()]);
+    const { tags } = await readCounts(shard.models, clinicId);
+    expect(tags[deleted.toHexString()] ?? 0).toBe(0);
+    expect(tags[kept.toHexString()]).toBeGreaterThan(0);
+  });
+
+  it('tells the admins that a patient wants to share, unless the clinic does not want to be told', async () => {
+    const user = await shard.user('Ines Okafor');
+    const quiet = await shard.user('Quiet Admin');
+    const quietClinic = await shard.clinic('Quiet', [quiet.userId]);
+    await shard.models.clinics.collection.updateOne(
+      { _id: quietClinic },
+      { $set: { suppressedNotifications: { patientClinicInvitation: true } } },
+    );
+    for (const each of [quietClinic, clinicId]) {
+      await shard.models.patientInvites.collection.insertOne({
+        clinicId: each,
+        userId: user.userId,
+        permissions: { view: {} },
+        createdTime: new Date(),
+      });
+    }
+    const mails = await until(
+      async () => (await mailsTo(admin.email)).filter(({ subject }) => subject.startsWith('A patient'))[0],
+    );
+    expect(mails.text).toContain('Ines Okafor wants to share their data with Harbour.');
+    expect((await mailsTo(quiet.email)).filter(({ subject }) => subject.startsWith('A patient'))).toEqual([]);
+  });
+
+  it('mails an invite to become a clinician, again when it is sent again', async () => {
+    const [email, now] = [randomAddress(), new Date()];
+    const _id = new Types.ObjectId();
+    const invite = {
+      _id,
+      clinicId,
+      inviteId: 'i',
+      inviteSentTime: now,
+      email,
+      roles: ['CLINIC_MEMBER'],
+      rolesUpdates: [],
+    };
+    await shard.models.clinicians.collection.insertOne({ ...invite, createdTime: now, updatedTime: now });
+    await arrived(email);
+    await shard.models.clinicians.collection.updateOne(
+      { _id },
+      { $set: { inviteSentTime: new Date(now.getTime() + 1_000) } },
+    );
+    await arrived(email, 2);
+  });
+});
