@@ -5,7 +5,10 @@ import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
 import { searchFields } from './search-text.ts';
 
-/** How to change patients so that counts stay true: each of these runs in the caller's transaction. */
+/**
+ * How to change patients so that counts stay true: each of these runs in the caller's transaction. They count first, for whoever
+ * is to wait (`askPatientWritesToWait`) then does so before having touched the patient.
+ */
 export interface PatientWrites {
   readonly models: ClinicModels;
   readonly session: ClientSession;
@@ -17,9 +20,12 @@ export type PatientChange = Partial<Omit<PatientDocument, '_id' | 'clinicId' | '
 type DerivedField = 'sortName' | 'searchText' | 'searchGrams';
 
 /** Adds a patient and counts it. A second one of the same user in the clinic breaks the unique index `patient`. */
-export async function insertPatient({ models, session, isDemo }: PatientWrites, patient: PatientDocument): Promise<void> {
-  await models.patients.collection.insertOne(patient, { session });
+export async function insertPatient(
+  { models, session, isDemo }: PatientWrites,
+  patient: PatientDocument,
+): Promise<void> {
   await addToCounts(models, session, patient.clinicId, countsDelta(undefined, patient, isDemo));
+  await models.patients.collection.insertOne(patient, { session });
 }
 
 /** Replaces a patient by its changed self and counts the difference. */
@@ -28,8 +34,8 @@ export async function replacePatient(
   before: PatientDocument,
   after: PatientDocument,
 ): Promise<void> {
-  await models.patients.collection.replaceOne({ _id: before._id }, after, { session });
   await addToCounts(models, session, before.clinicId, countsDelta(before, after, isDemo));
+  await models.patients.collection.replaceOne({ _id: before._id }, after, { session });
 }
 
 /**
@@ -43,15 +49,15 @@ export async function changePatient(
 ): Promise<PatientDocument> {
   const { $set, $unset } = updateOf(before, change);
   const after = { ...before, ...change, ...$set };
+  const delta = countsDelta(before, after, isDemo);
+  // An MRN is nothing that is counted, but who holds all patients back (`holdPatientWrites`) to look at their MRNs must meet this writer.
+  if ('mrn' in change && change.mrn !== before.mrn) delta['turn'] = 1;
+  await addToCounts(models, session, before.clinicId, delta);
   await models.patients.collection.updateOne(
     { _id: before._id },
     { ...(Object.keys($set).length > 0 && { $set }), ...(Object.keys($unset).length > 0 && { $unset }) },
     { session },
   );
-  const delta = countsDelta(before, after, isDemo);
-  // An MRN is nothing that is counted, but who holds all patients back (`holdPatientWrites`) to look at their MRNs must meet this writer.
-  if ('mrn' in change && change.mrn !== before.mrn) delta['turn'] = 1;
-  await addToCounts(models, session, before.clinicId, delta);
   return after;
 }
 

@@ -30,15 +30,33 @@ export function repairCounts(recounting: Recounting, clinicId: Types.ObjectId): 
   return recount(recounting, clinicId, true);
 }
 
-function recount({ connection, models, isDemo }: Recounting, clinicId: Types.ObjectId, repair: boolean): Promise<readonly Drift[]> {
+function recount(
+  { connection, models, isDemo }: Recounting,
+  clinicId: Types.ObjectId,
+  repair: boolean,
+): Promise<readonly Drift[]> {
   return inTransaction(connection, async (session) => {
     const counted: Record<string, number> = {};
     const patients = models.patients.collection
-      .find({ clinicId }, { session, projection: { _id: 0, userId: 1, tags: 1, 'sites._id': 1, 'dataSources.providerName': 1, 'dataSources.state': 1 } })
+      .find(
+        { clinicId },
+        {
+          session,
+          projection: {
+            _id: 0,
+            userId: 1,
+            tags: 1,
+            'sites._id': 1,
+            'dataSources.providerName': 1,
+            'dataSources.state': 1,
+          },
+        },
+      )
       .batchSize(5_000);
     // The projection holds what is counted.
     for await (const patient of patients as unknown as AsyncIterable<PatientDocument>) {
-      for (const [path, by] of Object.entries(countsDelta(undefined, patient, isDemo))) counted[path] = (counted[path] ?? 0) + by;
+      for (const [path, by] of Object.entries(countsDelta(undefined, patient, isDemo)))
+        counted[path] = (counted[path] ?? 0) + by;
     }
     const drift = differences(await readCounts(models, clinicId, session), sumCounts([stripeOf(clinicId, counted)]));
     if (repair) {

@@ -11,7 +11,11 @@ test('all four fields are searched through without regard to case, and none runs
 });
 
 test('what a person does not have is not searched through', () => {
-  expect(searchFields({ fullName: 'Al', birthDate: '' })).toEqual({ sortName: 'al', searchText: 'al', searchGrams: [] });
+  expect(searchFields({ fullName: 'Al', birthDate: '' })).toEqual({
+    sortName: 'al',
+    searchText: 'al',
+    searchGrams: [],
+  });
 });
 
 test('pieces are of whole characters, each once', () => {
@@ -20,5 +24,10 @@ test('pieces are of whole characters, each once', () => {
 });
 
 test('names are sorted without regard to case and accents', () => {
-  expect(['Zoë', 'émile', 'Emma', 'ÉMIL'].sort((a, b) => (sortNameOf(a) < sortNameOf(b) ? -1 : 1))).toEqual(['ÉMIL', 'émile', 'Emma', 'Zoë']);
+  expect(['Zoë', 'émile', 'Emma', 'ÉMIL'].sort((a, b) => (sortNameOf(a) < sortNameOf(b) ? -1 : 1))).toEqual([
+    'ÉMIL',
+    'émile',
+    'Emma',
+    'Zoë',
+  ]);
 });

@@ -15,7 +15,10 @@ export function searchTextOf(patient: { fullName: string; email?: string; mrn?: 
 }
 
 /** A name as it is sorted: without regard to case and accents, so that Émile stands among the names with E. */
-export const sortNameOf = (fullName: string) => fold(fullName).normalize('NFD').replace(/\p{M}+/gu, '');
+export const sortNameOf = (fullName: string) =>
+  fold(fullName)
+    .normalize('NFD')
+    .replace(/\p{M}+/gu, '');
 
 /** The distinct trigrams of a text, within its fields. */
 export function gramsOf(text: string): string[] {

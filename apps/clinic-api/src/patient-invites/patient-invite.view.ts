@@ -19,7 +19,10 @@ export function idOfKey(key: string): Types.ObjectId | undefined {
 }
 
 /** An offer to share, with whose it is, as clients of the public confirmation service know it. */
-export function patientInviteView(invite: PatientInviteDocument, { fullName, patient }: Profile = {}): ClinicSchemas['PatientInvite'] {
+export function patientInviteView(
+  invite: PatientInviteDocument,
+  { fullName, patient }: Profile = {},
+): ClinicSchemas['PatientInvite'] {
   const birthday = typeof patient?.birthday === 'string' ? patient.birthday : undefined;
   return {
     key: keyOf(invite),
@@ -27,7 +30,10 @@ export function patientInviteView(invite: PatientInviteDocument, { fullName, pat
     status: 'pending',
     clinicId: invite.clinicId.toHexString(),
     creatorId: invite.userId,
-    creator: { userid: invite.userId, profile: { fullName: fullName ?? '', patient: { ...(birthday && { birthday }) } } },
+    creator: {
+      userid: invite.userId,
+      profile: { fullName: fullName ?? '', patient: { ...(birthday && { birthday }) } },
+    },
     context: permissionsView(invite.permissions),
     created: wireTime(invite.createdTime),
     modified: wireTime(invite.createdTime),

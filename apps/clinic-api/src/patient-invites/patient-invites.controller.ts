@@ -34,7 +34,11 @@ export class PatientInvitesController {
   }
 
   @ClinicOperation('AcceptPatientInvitation')
-  accept(@Param('clinicId') clinicId: string, @Param('inviteId') key: string, @Body() input?: ClinicInputs['PatientInvitationAcceptance']) {
+  accept(
+    @Param('clinicId') clinicId: string,
+    @Param('inviteId') key: string,
+    @Body() input?: ClinicInputs['PatientInvitationAcceptance'],
+  ) {
     return this.invites.accept(clinicId, key, input);
   }
 

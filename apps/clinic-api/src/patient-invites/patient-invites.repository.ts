@@ -6,7 +6,9 @@ import type { ClientSession, QueryFilter, Types } from 'mongoose';
 const SHOWN = 100;
 
 /** An invite as its clinic or its patient calls it. */
-export type InviteFilter = { readonly _id: Types.ObjectId } & ({ readonly clinicId: Types.ObjectId } | { readonly userId: string });
+export type InviteFilter = { readonly _id: Types.ObjectId } & (
+  { readonly clinicId: Types.ObjectId } | { readonly userId: string }
+);
 
 @Injectable()
 export class PatientInvitesRepository {
@@ -35,7 +37,11 @@ export class PatientInvitesRepository {
     return deletedCount === 1;
   }
 
-  async isPatient(clinicId: Types.ObjectId, userId: PatientInviteDocument['userId'], session: ClientSession): Promise<boolean> {
+  async isPatient(
+    clinicId: Types.ObjectId,
+    userId: PatientInviteDocument['userId'],
+    session: ClientSession,
+  ): Promise<boolean> {
     return (await this.models.patients.exists({ clinicId, userId }).session(session)) !== null;
   }
 

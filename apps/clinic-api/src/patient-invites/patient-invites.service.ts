@@ -24,7 +24,8 @@ export class PatientInvitesService {
   async create(userIdText: string, { shareCode, permissions: offered }: ClinicInputs['PatientInvitation']) {
     const userId = userIdText as UserId; // the contract says that it is one
     const permissions = permissionsFromPatient(offered);
-    if (Object.keys(permissions).length === 0) throw new BadRequest('bad request: offer at least one of the permissions view, upload and note');
+    if (Object.keys(permissions).length === 0)
+      throw new BadRequest('bad request: offer at least one of the permissions view, upload and note');
     const clinic = await this.clinics.byShareCode(shareCode.trim().toUpperCase());
     if (!clinic) throw new NotFound('clinic not found: no clinic has this share code');
     concerns({ clinicId: clinic._id });
@@ -41,11 +42,17 @@ export class PatientInvitesService {
 
   async ofClinic(clinicId: string) {
     const invites = await this.invites.ofClinic(idOf(clinicId));
-    return Promise.all(invites.map(async (invite) => patientInviteView(invite, await this.identity.profile(invite.userId))));
+    return Promise.all(
+      invites.map(async (invite) => patientInviteView(invite, await this.identity.profile(invite.userId))),
+    );
   }
 
   /** The patient comes in and the invite goes, or neither. */
-  async accept(clinicIdText: string, key: string, input: ClinicInputs['PatientInvitationAcceptance'] = {}): Promise<void> {
+  async accept(
+    clinicIdText: string,
+    key: string,
+    input: ClinicInputs['PatientInvitationAcceptance'] = {},
+  ): Promise<void> {
     const clinicId = idOf(clinicIdText);
     const filter = { _id: idOfKey(key) ?? noInvite(), clinicId };
     const { userId, permissions } = (await this.invites.get(filter)) ?? noInvite();
@@ -71,7 +78,8 @@ export class PatientInvitesService {
   private async offer(invite: PatientInviteDocument): Promise<void> {
     try {
       await this.clinics.inTurn(invite.clinicId.toHexString(), async ({ _id }, session) => {
-        if (await this.invites.isPatient(_id, invite.userId, session)) throw new Conflict('duplicate: you are a patient of this clinic already');
+        if (await this.invites.isPatient(_id, invite.userId, session))
+          throw new Conflict('duplicate: you are a patient of this clinic already');
         await this.invites.insert(invite, session);
       });
     } catch (error) {

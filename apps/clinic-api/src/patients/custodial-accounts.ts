@@ -22,8 +22,12 @@ export class CustodialAccounts {
   /** @throws {Conflict} when the email belongs to somebody else */
   async create(clinicId: Types.ObjectId, { email, fullName }: { email?: string; fullName: string }): Promise<UserId> {
     try {
-      const { userId } = await this.identity.createCustodialUser(clinicId.toHexString(), { ...(email !== undefined && { email }), fullName });
-      if (email !== undefined) await this.models.unusedAccounts.create([{ _id: userId, clinicId, email, createdTime: new Date() }]);
+      const { userId } = await this.identity.createCustodialUser(clinicId.toHexString(), {
+        ...(email !== undefined && { email }),
+        fullName,
+      });
+      if (email !== undefined)
+        await this.models.unusedAccounts.create([{ _id: userId, clinicId, email, createdTime: new Date() }]);
       return userId;
     } catch (error) {
       if (!(error instanceof Conflict) || email === undefined) throw error;

@@ -15,7 +15,9 @@ test('no search reaches across two fields', () => {
 });
 
 test('conditions on figures name kind and period; two on one figure hold both', () => {
-  expect(filterOf({ 'cgm.timeInTargetPercent': '>=0.5', 'bgm.averageGlucoseMmolDelta': '<-.5', period: '30d' }).figures).toEqual({
+  expect(
+    filterOf({ 'cgm.timeInTargetPercent': '>=0.5', 'bgm.averageGlucoseMmolDelta': '<-.5', period: '30d' }).figures,
+  ).toEqual({
     'summary.cgmStats.periods.30d.timeInTargetPercent': { $gte: 0.5 },
     'summary.bgmStats.periods.30d.averageGlucoseMmolDelta': { $lt: -0.5 },
   });
@@ -23,7 +25,9 @@ test('conditions on figures name kind and period; two on one figure hold both', 
   expect(filterOf({ 'cgm.lastDataFrom': from, 'cgm.lastDataTo': to }).figures).toEqual({
     'summary.cgmStats.dates.lastData': { $gte: new Date(from), $lt: new Date(to) },
   });
-  expect(filterOf({ 'cgm.totalRecords': '>+10' }).figures).toEqual({ 'summary.cgmStats.periods.14d.totalRecords': { $gt: 10 } });
+  expect(filterOf({ 'cgm.totalRecords': '>+10' }).figures).toEqual({
+    'summary.cgmStats.periods.14d.totalRecords': { $gt: 10 },
+  });
 });
 
 test('text that is no id asks for patients without tags or sites', () => {

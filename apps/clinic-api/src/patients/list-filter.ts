@@ -68,13 +68,19 @@ function figureConditions(input: FilterInput): Condition {
   return conditions;
 }
 
-function figureCondition(stats: string, figure: string, value: string, period: string): [string, Record<string, unknown>] {
+function figureCondition(
+  stats: string,
+  figure: string,
+  value: string,
+  period: string,
+): [string, Record<string, unknown>] {
   if (figure === 'lastDataFrom') return [`${stats}.dates.lastData`, { $gte: new Date(value) }];
   if (figure === 'lastDataTo') return [`${stats}.dates.lastData`, { $lt: new Date(value) }];
   const [, comparison = '', number = ''] = CONDITION.exec(value) ?? [];
   const operator = COMPARISONS[comparison];
   // The contract has checked the form; this is for callers from inside.
-  if (operator === undefined || Number.isNaN(Number(number))) throw new BadRequest(`bad request: invalid filter on ${figure}`);
+  if (operator === undefined || Number.isNaN(Number(number)))
+    throw new BadRequest(`bad request: invalid filter on ${figure}`);
   return [`${stats}.periods.${period}.${figure}`, { [operator]: Number(number) }];
 }
 

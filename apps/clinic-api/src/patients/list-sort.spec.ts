@@ -3,13 +3,22 @@ import { BY_NAME, orderOf } from './list-sort.ts';
 
 test('by name unless something else is asked for', () => {
   expect(orderOf({})).toEqual(BY_NAME);
-  expect(orderOf({ sort: '-fullName', sortType: 'cgm' })).toEqual([['sortName', -1], ['_id', -1]]);
-  expect(orderOf({ sort: '+birthDate', sortType: 'bgm' })).toEqual([['birthDate', 1], ['_id', 1]]);
+  expect(orderOf({ sort: '-fullName', sortType: 'cgm' })).toEqual([
+    ['sortName', -1],
+    ['_id', -1],
+  ]);
+  expect(orderOf({ sort: '+birthDate', sortType: 'bgm' })).toEqual([
+    ['birthDate', 1],
+    ['_id', 1],
+  ]);
 });
 
 test('a figure is that of the kind and the period, 14 days by default, and those without it come last either way', () => {
   const figures = 'summary.cgmStats.periods.14d';
-  for (const [sign, direction] of [['+', 1], ['-', -1]] as const) {
+  for (const [sign, direction] of [
+    ['+', 1],
+    ['-', -1],
+  ] as const) {
     expect(orderOf({ sort: `${sign}timeInTargetPercent`, sortType: 'cgm' })).toEqual([
       [`${figures}.hasTimeInTargetPercent`, -1],
       [`${figures}.timeInTargetPercent`, direction],
@@ -25,7 +34,10 @@ test('a figure is that of the kind and the period, 14 days by default, and those
     ['summary.bgmStats.dates.lastData', 1],
     ['_id', 1],
   ]);
-  expect(orderOf({ sort: '+min', sortType: 'cgm' })).toEqual([[`${figures}.min`, 1], ['_id', 1]]);
+  expect(orderOf({ sort: '+min', sortType: 'cgm' })).toEqual([
+    [`${figures}.min`, 1],
+    ['_id', 1],
+  ]);
 });
 
 test.each([

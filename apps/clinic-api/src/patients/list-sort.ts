@@ -57,8 +57,16 @@ export function orderOf({ sort, sortType, period = DEFAULT_PERIOD }: SortInput):
   const kind = sortType as Kind; // the contract says that it is one of the two
   const own = Object.hasOwn(OF_PATIENT, attribute) ? OF_PATIENT[attribute] : undefined;
   // Down an index that is read backwards, equal ones are backwards too.
-  if (own === 'sortName' || own === 'birthDate') return [[own, direction], ['_id', direction]];
-  if (own !== undefined) return [[own, direction], ['_id', 1]];
+  if (own === 'sortName' || own === 'birthDate')
+    return [
+      [own, direction],
+      ['_id', direction],
+    ];
+  if (own !== undefined)
+    return [
+      [own, direction],
+      ['_id', 1],
+    ];
   const [path, flag] = figurePath(attribute, kind, period);
   return [...(flag === undefined ? [] : [[flag, -1] as const]), [path, direction], ['_id', 1]];
 }

@@ -33,7 +33,8 @@ export class MembershipsService {
 
   /** Finds patients in all clinics of the caller, or in the one that the caller calls by the id of a workspace. */
   async find(caller: Caller, { workspaceId, workspaceIdType, ...search }: PatientSearch) {
-    if (workspaceId !== undefined && workspaceIdType === undefined) throw new BadRequest('bad request: workspace id type is required');
+    if (workspaceId !== undefined && workspaceIdType === undefined)
+      throw new BadRequest('bad request: workspace id type is required');
     const clinics = (await this.clinicsOfCaller(caller)).filter(
       (clinic) => workspaceId === undefined || workspaceOf(clinic, workspaceIdType) === workspaceId,
     );
@@ -53,7 +54,8 @@ export class MembershipsService {
   }
 
   private async clinicsOfCaller(caller: Caller): Promise<ClinicDocument[]> {
-    if (caller.kind === 'apiKey') return this.models.clinics.find({ accountId: caller.accountId }).limit(MOST_CLINICS).lean<ClinicDocument[]>();
+    if (caller.kind === 'apiKey')
+      return this.models.clinics.find({ accountId: caller.accountId }).limit(MOST_CLINICS).lean<ClinicDocument[]>();
     if (caller.kind !== 'user') return [];
     const memberships = await this.models.clinicians
       .find({ userId: caller.userId }, { _id: 0, clinicId: 1 })

@@ -20,7 +20,10 @@ import { isCustodial } from './patient-details.ts';
 import { type ClinicRules, PatientsRepository } from './patients.repository.ts';
 
 /** A patient before the clinic has taken them in. */
-export type NewPatient = Omit<PatientDocument, '_id' | 'clinicId' | 'createdTime' | 'updatedTime' | 'sortName' | 'searchText' | 'searchGrams' | 'uniqueMrn'>;
+export type NewPatient = Omit<
+  PatientDocument,
+  '_id' | 'clinicId' | 'createdTime' | 'updatedTime' | 'sortName' | 'searchText' | 'searchGrams' | 'uniqueMrn'
+>;
 
 /** The rules by which a clinic takes a patient in, and keeps an MRN (behaviour, "Patients"). */
 @Injectable()
@@ -37,7 +40,11 @@ export class PatientAdmission {
    * @throws {BadRequest} when the MRN is missing or taken
    * @throws {PaymentRequired} when the clinic's limit is reached
    */
-  async assertPossible(clinic: ClinicRules, patient: Pick<NewPatient, 'mrn' | 'permissions'>, userId?: string): Promise<void> {
+  async assertPossible(
+    clinic: ClinicRules,
+    patient: Pick<NewPatient, 'mrn' | 'permissions'>,
+    userId?: string,
+  ): Promise<void> {
     await this.assertMrn(clinic, patient.mrn, userId);
     const limit = hardLimitAt(new Date(), clinic, this.config.FREE_TIER_PATIENT_LIMIT);
     if (limit === undefined || !isCustodial(patient)) return;
@@ -45,7 +52,12 @@ export class PatientAdmission {
   }
 
   /** @throws {BadRequest} when the MRN is missing or taken */
-  async assertMrn(clinic: ClinicRules, mrn: string | undefined, userId: string | undefined, session?: ClientSession): Promise<void> {
+  async assertMrn(
+    clinic: ClinicRules,
+    mrn: string | undefined,
+    userId: string | undefined,
+    session?: ClientSession,
+  ): Promise<void> {
     if (clinic.mrnSettings?.required && (mrn ?? '') === '') throw new BadRequest('bad request: mrn is required');
     if (!clinic.mrnSettings?.unique || mrn === undefined) return;
     if (await this.patients.hasMrn(clinic._id, mrn, userId, session)) throw mrnTaken();
@@ -55,7 +67,11 @@ export class PatientAdmission {
    * In the transaction that counts: of two that race for a place or an MRN, one gets it. Gives the patient as written.
    * What a patient is may depend on the clinic, such as the names of its sites.
    */
-  async admit(writes: PatientWrites, clinicId: Types.ObjectId, patientOf: (clinic: ClinicRules) => NewPatient): Promise<PatientDocument> {
+  async admit(
+    writes: PatientWrites,
+    clinicId: Types.ObjectId,
+    patientOf: (clinic: ClinicRules) => NewPatient,
+  ): Promise<PatientDocument> {
     const clinic = await this.patients.rulesOf(clinicId, writes.session);
     const patient = patientOf(clinic);
     // The limit looks only at what the rules hold.

@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { actingUser, type Caller } from '@caregate/access';
-import { changePatient, normalEmail, type PatientDocument, type PatientWrites, type UserId } from '@caregate/clinic-model';
+import {
+  changePatient,
+  normalEmail,
+  type PatientDocument,
+  type PatientWrites,
+  type UserId,
+} from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
 import { IdentityService, type Profile, type User } from '@caregate/identity';
 import { Conflict, NotFound, Unprocessable } from '@caregate/service';
@@ -8,7 +14,14 @@ import type { Types } from 'mongoose';
 import { idOf } from '../clinics/clinics.repository.ts';
 import { CustodialAccounts } from './custodial-accounts.ts';
 import { inWords, type NewPatient, PatientAdmission } from './patient-admission.ts';
-import { CUSTODIAL, detailsOf, labelsOf, type PatientFromUserInput, type PatientInput, permissionsFrom } from './patient-details.ts';
+import {
+  CUSTODIAL,
+  detailsOf,
+  labelsOf,
+  type PatientFromUserInput,
+  type PatientInput,
+  permissionsFrom,
+} from './patient-details.ts';
 import { patientView, type PatientView } from './patient.view.ts';
 import { type ClinicRules, PatientsRepository } from './patients.repository.ts';
 
@@ -38,7 +51,11 @@ export class PatientCreation {
   }
 
   /** A person who has an account already. What is not said is taken from their profile. */
-  async createFromUser(clinicIdText: string, userIdText: string, input: PatientFromUserInput = {}): Promise<PatientView> {
+  async createFromUser(
+    clinicIdText: string,
+    userIdText: string,
+    input: PatientFromUserInput = {},
+  ): Promise<PatientView> {
     const clinicId = idOf(clinicIdText);
     const userId = userIdText as UserId; // the contract says that it is one, and the legacy clinician's too
     const legacyClinicianId = input.legacyClinicianId as UserId | undefined;
@@ -57,12 +74,22 @@ export class PatientCreation {
   private async prepare(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView) {
     const { userId } = newcomer;
     const [clinic, person] = await Promise.all([this.patients.rulesOf(clinicId), this.personOf(userId, input)]);
-    const patientOf = ({ sites }: ClinicRules) => ({ tags: [], sites: [], ...person, ...labelsOf(input, sites), ...newcomer });
+    const patientOf = ({ sites }: ClinicRules) => ({
+      tags: [],
+      sites: [],
+      ...person,
+      ...labelsOf(input, sites),
+      ...newcomer,
+    });
     await this.admission.assertPossible(clinic, patientOf(clinic), userId);
     return patientOf;
   }
 
-  private admit(clinicId: Types.ObjectId, patientOf: (rules: ClinicRules) => NewPatient, along?: Along): Promise<PatientDocument> {
+  private admit(
+    clinicId: Types.ObjectId,
+    patientOf: (rules: ClinicRules) => NewPatient,
+    along?: Along,
+  ): Promise<PatientDocument> {
     return inWords(
       this.patients.change(async (writes) => {
         await along?.(writes);
@@ -90,7 +117,11 @@ export class PatientCreation {
     }
   }
 
-  private noteLegacyClinician(clinicId: Types.ObjectId, userId: string, legacyClinicianId: UserId): Promise<PatientDocument | undefined> {
+  private noteLegacyClinician(
+    clinicId: Types.ObjectId,
+    userId: string,
+    legacyClinicianId: UserId,
+  ): Promise<PatientDocument | undefined> {
     return this.patients.changeOne(clinicId, userId, (patient, writes) => {
       const legacyClinicianIds = [...new Set([...(patient.legacyClinicianIds ?? []), legacyClinicianId])];
       return changePatient(writes, patient, { legacyClinicianIds, updatedTime: new Date() });
@@ -101,13 +132,18 @@ export class PatientCreation {
    * @throws {NotFound} when there is no such user
    * @throws {Unprocessable} when neither the request nor the profile tells a name and a birth date
    */
-  private async personOf(userId: UserId, given: Person): Promise<Required<Pick<Person, 'fullName' | 'birthDate'>> & Person> {
+  private async personOf(
+    userId: UserId,
+    given: Person,
+  ): Promise<Required<Pick<Person, 'fullName' | 'birthDate'>> & Person> {
     const [user, profile] = await Promise.all([this.identity.findUser(userId), this.identity.profile(userId)]);
     if (!user) throw new NotFound('user not found');
     const person = personFrom(user, profile, given);
     const { fullName, birthDate } = person;
     if (!fullName || !birthDate) {
-      throw new Unprocessable('constraint violation: the user has no profile with name and birth date; send fullName and birthDate');
+      throw new Unprocessable(
+        'constraint violation: the user has no profile with name and birth date; send fullName and birthDate',
+      );
     }
     return { ...person, fullName, birthDate };
   }
@@ -163,4 +199,3 @@ const originOf = ({ isMigrated, attestationSubmitted }: PatientFromUserInput) =>
 function withoutUndefined<T extends object>(fields: T): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T; // the same, without the absent ones
 }
-

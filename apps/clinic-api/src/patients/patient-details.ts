@@ -21,15 +21,21 @@ export const CUSTODIAL: PatientPermissions = { custodian: {}, view: {}, upload: 
 
 /** A permission is given when it is there, whatever it holds. */
 export function permissionsFrom(given: Readonly<Partial<Record<Permission, unknown>>> = {}): PatientPermissions {
-  return Object.fromEntries(PERMISSIONS.filter((permission) => given[permission] !== undefined).map((permission) => [permission, {}]));
+  return Object.fromEntries(
+    PERMISSIONS.filter((permission) => given[permission] !== undefined).map((permission) => [permission, {}]),
+  );
 }
 
 /** What a patient grants: `custodian` is not theirs to give (behaviour, "Patients"). */
-export function permissionsFromPatient({ custodian: _custodian, ...given }: Readonly<Partial<Record<Permission, unknown>>>): PatientPermissions {
+export function permissionsFromPatient({
+  custodian: _custodian,
+  ...given
+}: Readonly<Partial<Record<Permission, unknown>>>): PatientPermissions {
   return permissionsFrom(given);
 }
 
-export const isCustodial = ({ permissions }: { readonly permissions: PatientPermissions }) => permissions.custodian !== undefined;
+export const isCustodial = ({ permissions }: { readonly permissions: PatientPermissions }) =>
+  permissions.custodian !== undefined;
 
 /**
  * What an update of a patient says. Email, MRN and devices that are not sent are taken away; tags, sites, data sources, ranges and
@@ -42,7 +48,9 @@ export function detailsOf(input: PatientInput, sites: readonly Site[]): PatientC
     email: input.email === undefined ? undefined : normalEmail(input.email),
     mrn: input.mrn,
     targetDevices: input.targetDevices,
-    ...(input.dataSources && { dataSources: input.dataSources.length > 0 ? dataSourcesFrom(input.dataSources) : undefined }),
+    ...(input.dataSources && {
+      dataSources: input.dataSources.length > 0 ? dataSourcesFrom(input.dataSources) : undefined,
+    }),
     ...labelsOf(input, sites),
   };
 }
@@ -50,7 +58,10 @@ export function detailsOf(input: PatientInput, sites: readonly Site[]): PatientC
 type Labels = Pick<PatientInput, 'tags' | 'sites' | 'glycemicRanges' | 'diagnosisType'>;
 
 /** What a clinic says about a patient rather than the patient about themselves. */
-export function labelsOf({ tags, sites: given, glycemicRanges, diagnosisType }: Labels, sites: readonly Site[]): PatientChange {
+export function labelsOf(
+  { tags, sites: given, glycemicRanges, diagnosisType }: Labels,
+  sites: readonly Site[],
+): PatientChange {
   return {
     ...(tags && { tags: idsFrom(tags) }),
     ...(given && { sites: sitesFrom(given, sites) }),

@@ -34,9 +34,16 @@ beforeAll(async () => {
     delta: { tags, sites: sites.slice(0, 1) },
     emile: { tags: tags.slice(0, 1), sites },
   };
-  for (const [key, given] of Object.entries(PEOPLE)) ids[key] = (await newPatient(api, clinicId, { ...given, ...groups[key] })).id;
-  await summarise('alpha', '2026-06-15T12:00:00Z', { '14d': { timeInTargetPercent: 0.85, totalRecords: 8, timeInTargetPercentDelta: -0.2 }, '7d': { timeInTargetPercent: 0.2 } });
-  await summarise('beta', '2026-06-01T00:00:00Z', { '14d': { timeInTargetPercent: 0.3, totalRecords: 3, timeInTargetPercentDelta: 0.3 }, '7d': { timeInTargetPercent: 0.9 } });
+  for (const [key, given] of Object.entries(PEOPLE))
+    ids[key] = (await newPatient(api, clinicId, { ...given, ...groups[key] })).id;
+  await summarise('alpha', '2026-06-15T12:00:00Z', {
+    '14d': { timeInTargetPercent: 0.85, totalRecords: 8, timeInTargetPercentDelta: -0.2 },
+    '7d': { timeInTargetPercent: 0.2 },
+  });
+  await summarise('beta', '2026-06-01T00:00:00Z', {
+    '14d': { timeInTargetPercent: 0.3, totalRecords: 3, timeInTargetPercentDelta: 0.3 },
+    '7d': { timeInTargetPercent: 0.9 },
+  });
 });
 afterAll(() => harness.close());
 
@@ -53,25 +60,32 @@ test('lists are in name order without regard to case and accents, with what matc
   expect((await list({ search: 'ant' })).meta).toEqual({ count: 1, totalCount: 6 });
 });
 
-test.each(['', 'BEE', 'M-10', '1999', 'a', 'e', '(f', '.', 'no such'])('pages of a search for %j are stable, disjoint and together all of it', async (search) => {
-  const all = await names({ search, limit: 100 });
-  const pages: (string[] | undefined)[] = [];
-  for (let offset = 0; offset < 8; offset += 2) {
-    const page = await list({ search, limit: 2, offset });
-    expect(page.meta).toEqual({ count: all?.length, totalCount: 6 });
-    pages.push(page.data?.map(({ fullName }) => fullName));
-  }
-  expect(pages.flat()).toEqual(all);
-  const literal = (text = '') => text.toLowerCase().includes(search.toLowerCase());
-  const people = Object.values(PEOPLE).filter(({ fullName, mrn, birthDate }) => [fullName, mrn, birthDate].some(literal));
-  expect(all).toEqual(people.map(({ fullName }) => fullName));
-});
+test.each(['', 'BEE', 'M-10', '1999', 'a', 'e', '(f', '.', 'no such'])(
+  'pages of a search for %j are stable, disjoint and together all of it',
+  async (search) => {
+    const all = await names({ search, limit: 100 });
+    const pages: (string[] | undefined)[] = [];
+    for (let offset = 0; offset < 8; offset += 2) {
+      const page = await list({ search, limit: 2, offset });
+      expect(page.meta).toEqual({ count: all?.length, totalCount: 6 });
+      pages.push(page.data?.map(({ fullName }) => fullName));
+    }
+    expect(pages.flat()).toEqual(all);
+    const literal = (text = '') => text.toLowerCase().includes(search.toLowerCase());
+    const people = Object.values(PEOPLE).filter(({ fullName, mrn, birthDate }) =>
+      [fullName, mrn, birthDate].some(literal),
+    );
+    expect(all).toEqual(people.map(({ fullName }) => fullName));
+  },
+);
 
 test('a search sees a patient from the moment they are there', async () => {
   expect(await names({ search: 'quagga' })).toEqual([]);
   const { id } = await newPatient(api, clinicId, { fullName: 'Quagga' });
   expect(await names({ search: 'quagga' })).toEqual(['Quagga']);
-  answered(await api.DELETE('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path: { clinicId, patientId: id } } }));
+  answered(
+    await api.DELETE('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path: { clinicId, patientId: id } } }),
+  );
   expect((await list({ search: 'quagga' })).meta).toEqual({ count: 0, totalCount: 6 });
 });
 
@@ -103,7 +117,13 @@ test('filters on figures are about the period, 14 days unless said otherwise', a
 });
 
 test('other ranges than the standard ones can be left out', async () => {
-  expect(await names({ omitNonStandardRanges: true })).toEqual(['alpha Ant', 'Beta Bee', 'carol Cat', 'Delta Dog', 'fox (F.)']);
+  expect(await names({ omitNonStandardRanges: true })).toEqual([
+    'alpha Ant',
+    'Beta Bee',
+    'carol Cat',
+    'Delta Dog',
+    'fox (F.)',
+  ]);
 });
 
 test('patients without the figure come last in either direction; those never reviewed come first', async () => {
@@ -111,9 +131,20 @@ test('patients without the figure come last in either direction; those never rev
   expect((await sorted('+timeInTargetPercent'))?.slice(0, 2)).toEqual(['Beta Bee', 'alpha Ant']);
   expect((await sorted('-timeInTargetPercent'))?.slice(0, 2)).toEqual(['alpha Ant', 'Beta Bee']);
   expect((await sorted('+lastData'))?.slice(0, 2)).toEqual(['Beta Bee', 'alpha Ant']);
-  expect(await sorted('-birthDate')).toEqual(['carol Cat', 'fox (F.)', 'Émile Eel', 'alpha Ant', 'Beta Bee', 'Delta Dog']);
+  expect(await sorted('-birthDate')).toEqual([
+    'carol Cat',
+    'fox (F.)',
+    'Émile Eel',
+    'alpha Ant',
+    'Beta Bee',
+    'Delta Dog',
+  ]);
   for (const key of ['alpha', 'beta']) {
-    answered(await api.PUT('/v1/clinics/{clinicId}/patients/{patientId}/reviews', { params: { path: { clinicId, patientId: ids[key] ?? '' } } }));
+    answered(
+      await api.PUT('/v1/clinics/{clinicId}/patients/{patientId}/reviews', {
+        params: { path: { clinicId, patientId: ids[key] ?? '' } },
+      }),
+    );
   }
   expect((await sorted('+lastReviewed'))?.slice(4)).toEqual(['alpha Ant', 'Beta Bee']);
   const reviewed = (await list({ search: 'alpha' })).data?.[0]?.reviews?.[0]?.time;
@@ -121,7 +152,14 @@ test('patients without the figure come last in either direction; those never rev
 });
 
 test('what is no order, figure or page is refused with its place', async () => {
-  for (const query of [{ sort: '+fullName' }, { sort: '+shoe', sortType: 'cgm' }, { sort: 'fullName', sortType: 'cgm' }, { limit: 0 }, { offset: -1 }, { period: '9d' }]) {
+  for (const query of [
+    { sort: '+fullName' },
+    { sort: '+shoe', sortType: 'cgm' },
+    { sort: 'fullName', sortType: 'cgm' },
+    { limit: 0 },
+    { offset: -1 },
+    { period: '9d' },
+  ]) {
     expect(statusOf(await ask(query))).toBe(400);
   }
   expect(await names({ offset: 2_000_000_000 })).toEqual([]);

@@ -64,8 +64,16 @@ export class PatientListsRepository {
   }
 
   /** Patients of several clinics that have this MRN or birth date, by name. */
-  find(clinicIds: readonly ObjectId[], { mrn, birthDate }: { mrn?: string; birthDate?: string }, page: Page): Promise<PatientDocument[]> {
-    const conditions = { clinicId: { $in: clinicIds }, ...(mrn !== undefined && { mrn }), ...(birthDate !== undefined && { birthDate }) };
+  find(
+    clinicIds: readonly ObjectId[],
+    { mrn, birthDate }: { mrn?: string; birthDate?: string },
+    page: Page,
+  ): Promise<PatientDocument[]> {
+    const conditions = {
+      clinicId: { $in: clinicIds },
+      ...(mrn !== undefined && { mrn }),
+      ...(birthDate !== undefined && { birthDate }),
+    };
     return this.page(conditions, BY_NAME, page);
   }
 
@@ -103,7 +111,9 @@ export class PatientListsRepository {
 
   /** Tags and sites are counted too; when neither is asked for, the total is enough, and that is a read which requests share. */
   private async countsFor({ tags, sites }: PatientFilter, clinicId: ObjectId): Promise<Counts> {
-    return tags || sites ? readCounts(this.models, clinicId) : { total: await this.total(clinicId), tags: {}, sites: {} };
+    return tags || sites
+      ? readCounts(this.models, clinicId)
+      : { total: await this.total(clinicId), tags: {}, sites: {} };
   }
 
   /** By pieces of the search text. How rare a piece is decides only the way, so it need not be fresh. */
@@ -126,7 +136,10 @@ export class PatientListsRepository {
     ttl: FREQUENCY_MS,
     fetchMethod: (key) => {
       const [clinicId = '', gram = ''] = [key.slice(0, 24), key.slice(25)];
-      return this.patients.countDocuments({ clinicId: objectId(clinicId), searchGrams: gram }, { hint: 'search', limit: WORTH_FETCHING });
+      return this.patients.countDocuments(
+        { clinicId: objectId(clinicId), searchGrams: gram },
+        { hint: 'search', limit: WORTH_FETCHING },
+      );
     },
   });
 
@@ -162,7 +175,13 @@ const byTag = ({ tags = [] }: PatientFilter, counts: Counts): Way[] =>
 function bySite({ sites = [] }: PatientFilter, counts: Counts): Way[] {
   if (sites.length === 0) return [];
   const size = sites.reduce((sum, site) => sum + (counts.sites[site.toHexString()] ?? 0), 0);
-  return [{ hint: 'by_site', condition: sites.length === 1 ? { 'sites._id': sites[0] } : { 'sites._id': { $in: sites } }, size }];
+  return [
+    {
+      hint: 'by_site',
+      condition: sites.length === 1 ? { 'sites._id': sites[0] } : { 'sites._id': { $in: sites } },
+      size,
+    },
+  ];
 }
 
 /** Says whether a filter is nothing, or just one tag or one site, whose count is kept. */

@@ -1,4 +1,10 @@
-import type { DataSource, PatientDocument, PatientPermissions, PatientReview, PatientSite } from '@caregate/clinic-model';
+import type {
+  DataSource,
+  PatientDocument,
+  PatientPermissions,
+  PatientReview,
+  PatientSite,
+} from '@caregate/clinic-model';
 import type { ClinicSchemas } from '@caregate/contracts';
 import { type StoredSummary, summaryView } from './summaries.ts';
 import { wireTime, wireTimeIfAny } from './wire-time.ts';
@@ -36,9 +42,15 @@ export function patientView(patient: PatientDocument): PatientView {
   };
 }
 
-export const tagIds = (tags: PatientDocument['tags']) => (tags.length > 0 ? tags.map((tag) => tag.toHexString()) : null);
+export const tagIds = (tags: PatientDocument['tags']) =>
+  tags.length > 0 ? tags.map((tag) => tag.toHexString()) : null;
 
-export const permissionsView = ({ custodian, view, note, upload }: PatientPermissions): ClinicSchemas['PatientPermissions'] => ({
+export const permissionsView = ({
+  custodian,
+  view,
+  note,
+  upload,
+}: PatientPermissions): ClinicSchemas['PatientPermissions'] => ({
   custodian,
   view,
   note,
@@ -62,7 +74,10 @@ export function dataSourceView(source: DataSource): ClinicSchemas['DataSource'] 
 
 function connectionRequestsView({ connectionRequests = {} }: PatientDocument): PatientView['connectionRequests'] {
   const of = (provider: Provider) =>
-    (connectionRequests[provider] ?? []).map(({ createdTime }) => ({ providerName: provider, createdTime: wireTime(createdTime) }));
+    (connectionRequests[provider] ?? []).map(({ createdTime }) => ({
+      providerName: provider,
+      createdTime: wireTime(createdTime),
+    }));
   return { dexcom: of('dexcom'), twiist: of('twiist'), abbott: of('abbott') };
 }
 

@@ -36,7 +36,11 @@ export class PatientsController {
   }
 
   @ClinicOperation('CreatePatientFromUser')
-  createFromUser(@Param('clinicId') clinicId: string, @Param('patientId') userId: string, @Body() input?: PatientFromUserInput) {
+  createFromUser(
+    @Param('clinicId') clinicId: string,
+    @Param('patientId') userId: string,
+    @Body() input?: PatientFromUserInput,
+  ) {
     return this.creation.createFromUser(clinicId, userId, input);
   }
 
@@ -46,7 +50,12 @@ export class PatientsController {
   }
 
   @ClinicOperation('UpdatePatient')
-  update(@Param('clinicId') clinicId: string, @Param('patientId') userId: string, @Body() input: PatientInput, @By() caller: Caller) {
+  update(
+    @Param('clinicId') clinicId: string,
+    @Param('patientId') userId: string,
+    @Body() input: PatientInput,
+    @By() caller: Caller,
+  ) {
     return this.patients.update(clinicId, userId, input, caller);
   }
 
@@ -92,12 +101,20 @@ export class PatientsController {
   }
 
   @ClinicOperation('ConnectProvider')
-  requestConnection(@Param('clinicId') clinicId: string, @Param('patientId') userId: string, @Param('providerId') provider: Provider) {
+  requestConnection(
+    @Param('clinicId') clinicId: string,
+    @Param('patientId') userId: string,
+    @Param('providerId') provider: Provider,
+  ) {
     return this.patients.requestConnection(clinicId, userId, provider);
   }
 
   @ClinicOperation('UpdatePatientSummary')
-  async setSummary(@Param('patientId') userId: string, @Body() input: SummaryInput, @Res({ passthrough: true }) reply: FastifyReply) {
+  async setSummary(
+    @Param('patientId') userId: string,
+    @Body() input: SummaryInput,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     noContentUnless(reply, await this.patients.setSummary(userId, input));
   }
 

@@ -15,7 +15,8 @@ async function clinicOfAdmin(given: Parameters<typeof newClinic>[1] = {}) {
 }
 const path = (clinicId: string, patientId: string) => ({ params: { path: { clinicId, patientId } } });
 const PATIENT = '/v1/clinics/{clinicId}/patients/{patientId}';
-const get = async (clinicId: string, patientId: string) => answered(await harness.asService().GET(PATIENT, path(clinicId, patientId)));
+const get = async (clinicId: string, patientId: string) =>
+  answered(await harness.asService().GET(PATIENT, path(clinicId, patientId)));
 const count = async (clinicId: string) =>
   answered(await harness.asService().GET('/v1/clinics/{clinicId}/patient_count', { params: { path: { clinicId } } }));
 
@@ -24,9 +25,14 @@ describe('a custodial patient', () => {
     const { admin, api, clinicId } = await clinicOfAdmin();
     const email = `Pat.${Date.now()}@Example.Test`;
     const patient = await newPatient(api, clinicId, { email });
-    expect(patient).toMatchObject({ email: email.toLowerCase(), permissions: { custodian: {}, view: {}, upload: {}, note: {} } });
+    expect(patient).toMatchObject({
+      email: email.toLowerCase(),
+      permissions: { custodian: {}, view: {}, upload: {}, note: {} },
+    });
     expect(harness.identity.user(patient.id)).toMatchObject({ email: email.toLowerCase(), roles: ['patient'] });
-    expect(await harness.models.patients.findOne({ userId: patient.id as never }).lean()).toMatchObject({ invitedBy: admin.userId });
+    expect(await harness.models.patients.findOne({ userId: patient.id as never }).lean()).toMatchObject({
+      invitedBy: admin.userId,
+    });
     expect(await get(clinicId, patient.id)).toEqual(patient);
   });
 
@@ -50,7 +56,10 @@ describe('a custodial patient', () => {
     const patient = await newPatient(api, clinicId, { email });
     expect(patient.id).toBe(left);
     // It is in use now: the email is taken, also for this clinic.
-    const again = await api.POST('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId } }, body: person({ email }) as never });
+    const again = await api.POST('/v1/clinics/{clinicId}/patients', {
+      params: { path: { clinicId } },
+      body: person({ email }) as never,
+    });
     expect(statusOf(again)).toBe(409);
   });
 
@@ -69,14 +78,25 @@ describe('a custodial patient', () => {
 
   test('loses by an update what is not sent of the person, and keeps the clinic’s labels that are not sent', async () => {
     const { api, clinicId } = await clinicOfAdmin();
-    const tag = answered(await api.POST('/v1/clinics/{clinicId}/patient_tags', { params: { path: { clinicId } }, body: { name: 'Watch' } as never }));
-    const { id } = await newPatient(api, clinicId, { mrn: 'B', targetDevices: ['dexcom'], tags: [tag.id], diagnosisType: 'type1' });
+    const tag = answered(
+      await api.POST('/v1/clinics/{clinicId}/patient_tags', {
+        params: { path: { clinicId } },
+        body: { name: 'Watch' } as never,
+      }),
+    );
+    const { id } = await newPatient(api, clinicId, {
+      mrn: 'B',
+      targetDevices: ['dexcom'],
+      tags: [tag.id],
+      diagnosisType: 'type1',
+    });
     const body = { fullName: 'Other Name', birthDate: '1991-01-01' } as never; // as in newPatient
     const updated = answered(await api.PUT(PATIENT, { ...path(clinicId, id), body }));
     expect(updated).toMatchObject({ fullName: 'Other Name', tags: [tag.id], diagnosisType: 'type1' });
     expect(updated).not.toHaveProperty('mrn');
     expect(updated).not.toHaveProperty('targetDevices');
-    const search = (text: string) => api.GET('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId }, query: { search: text } } });
+    const search = (text: string) =>
+      api.GET('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId }, query: { search: text } } });
     expect(answered(await search('other')).meta?.count).toBe(1);
     expect(answered(await search('patient')).meta?.count).toBe(0);
   });
@@ -87,7 +107,10 @@ describe('a patient from an existing user', () => {
     const { clinicId } = await clinicOfAdmin();
     const { userId, email } = harness.newUser({
       roles: ['patient'],
-      profile: { fullName: 'Keeper', patient: { fullName: 'Kid', birthday: '2015-05-05', mrn: 'P-1', targetDevices: ['dexcom'] } },
+      profile: {
+        fullName: 'Keeper',
+        patient: { fullName: 'Kid', birthday: '2015-05-05', mrn: 'P-1', targetDevices: ['dexcom'] },
+      },
     });
     const body = { permissions: { view: {}, note: {} }, mrn: 'C-1' };
     const created = answered(await harness.asService().POST(PATIENT, { ...path(clinicId, userId), body }));
@@ -106,7 +129,8 @@ describe('a patient from an existing user', () => {
   test('needs a user, and a name and a birth date from somewhere', async () => {
     const { clinicId } = await clinicOfAdmin();
     const { userId } = harness.newUser({ roles: ['patient'], profile: {} });
-    const post = async (patientId: string, body: object) => statusOf(await harness.asService().POST(PATIENT, { ...path(clinicId, patientId), body }));
+    const post = async (patientId: string, body: object) =>
+      statusOf(await harness.asService().POST(PATIENT, { ...path(clinicId, patientId), body }));
     expect(await post('1234567890', {})).toBe(404);
     expect(await post(userId, {})).toBe(422);
     expect(await post(userId, { fullName: 'Given', birthDate: '1970-01-01' })).toBe(200);
@@ -116,12 +140,21 @@ describe('a patient from an existing user', () => {
   test('who comes again from another legacy clinician is no conflict', async () => {
     const { clinicId } = await clinicOfAdmin();
     const legacy = ['c000000001', 'c000000002', 'c000000001'];
-    const { userId, patient } = await newPatientFromUser(harness, clinicId, { permissions: { view: {} }, isMigrated: true, legacyClinicianId: 'c000000001' });
+    const { userId, patient } = await newPatientFromUser(harness, clinicId, {
+      permissions: { view: {} },
+      isMigrated: true,
+      legacyClinicianId: 'c000000001',
+    });
     const again = await Promise.all(
-      legacy.map((legacyClinicianId) => harness.asService().POST(PATIENT, { ...path(clinicId, userId), body: { isMigrated: true, legacyClinicianId } })),
+      legacy.map((legacyClinicianId) =>
+        harness.asService().POST(PATIENT, { ...path(clinicId, userId), body: { isMigrated: true, legacyClinicianId } }),
+      ),
     );
     expect(again.map(statusOf)).toEqual([200, 200, 200]);
-    expect(answered(again[1] ?? { response: new Response() })).toMatchObject({ id: patient.id, permissions: { view: {} } });
+    expect(answered(again[1] ?? { response: new Response() })).toMatchObject({
+      id: patient.id,
+      permissions: { view: {} },
+    });
     const record = await harness.models.patients.findOne({ userId }).lean();
     expect([...(record?.legacyClinicianIds ?? [])].sort()).toEqual(['c000000001', 'c000000002']);
     expect(await count(clinicId)).toMatchObject({ total: 1 });
@@ -129,10 +162,15 @@ describe('a patient from an existing user', () => {
 
   test('from two legacy clinicians at the same moment is there once', async () => {
     const { clinicId } = await clinicOfAdmin();
-    const { userId } = harness.newUser({ roles: ['patient'], profile: { fullName: 'Twice', patient: { birthday: '1990-01-01' } } });
+    const { userId } = harness.newUser({
+      roles: ['patient'],
+      profile: { fullName: 'Twice', patient: { birthday: '1990-01-01' } },
+    });
     const answers = await Promise.all(
       ['c000000001', 'c000000002', 'c000000003'].map((legacyClinicianId) =>
-        harness.asService().POST(PATIENT, { ...path(clinicId, userId), body: { permissions: { view: {} }, legacyClinicianId } }),
+        harness
+          .asService()
+          .POST(PATIENT, { ...path(clinicId, userId), body: { permissions: { view: {} }, legacyClinicianId } }),
       ),
     );
     expect(answers.map(statusOf)).toEqual([200, 200, 200]);
@@ -155,14 +193,21 @@ describe('permissions', () => {
 
   test('taken away one by one, also at once, end with the patient gone, with a tombstone', async () => {
     const { clinicId } = await clinicOfAdmin();
-    const { api, userId } = await newPatientFromUser(harness, clinicId, { permissions: { view: {}, upload: {}, note: {} } });
+    const { api, userId } = await newPatientFromUser(harness, clinicId, {
+      permissions: { view: {}, upload: {}, note: {} },
+    });
     const take = (permission: 'view' | 'upload' | 'note' | 'custodian') =>
       api.DELETE(`${permissions}/{permission}`, { params: { path: { clinicId, patientId: userId, permission } } });
     expect(statusOf(await take('custodian'))).toBe(404);
     const answers = await Promise.all((['view', 'upload', 'note'] as const).map(take));
     expect(answers.map(statusOf)).toEqual([204, 204, 204]);
     expect(statusOf(await harness.asService().GET(PATIENT, path(clinicId, userId)))).toBe(404);
-    expect(await harness.models.patientTombstones.collection.countDocuments({ 'document.userId': userId, deletedBy: userId })).toBe(1);
+    expect(
+      await harness.models.patientTombstones.collection.countDocuments({
+        'document.userId': userId,
+        deletedBy: userId,
+      }),
+    ).toBe(1);
     expect(await count(clinicId)).toMatchObject({ total: 0, plan: 0 });
   });
 
@@ -181,7 +226,9 @@ describe('reviews', () => {
     const { api, admin, clinicId } = await clinicOfAdmin();
     const member = harness.newUser();
     const body = { id: member.userId, email: 'm@example.test', roles: ['CLINIC_MEMBER'] } as never; // read-only fields are not sent
-    answered(await harness.asService().POST('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId } }, body }));
+    answered(
+      await harness.asService().POST('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId } }, body }),
+    );
     const { id } = await newPatient(api, clinicId);
     expect(statusOf(await api.DELETE(reviews, path(clinicId, id)))).toBe(404);
     for (const by of [api, api, member.api]) answered(await by.PUT(reviews, path(clinicId, id)));
@@ -209,7 +256,9 @@ describe('requests to a patient', () => {
     const { api, clinicId } = await clinicOfAdmin();
     const { id } = await newPatient(api, clinicId);
     const before = Date.now();
-    const reminded = answered(await api.POST('/v1/clinics/{clinicId}/patients/{patientId}/upload_reminder', path(clinicId, id)));
+    const reminded = answered(
+      await api.POST('/v1/clinics/{clinicId}/patients/{patientId}/upload_reminder', path(clinicId, id)),
+    );
     expect(new Date(reminded.lastUploadReminderTime ?? 0).getTime()).toBeGreaterThanOrEqual(before);
     expect((await get(clinicId, id)).lastUploadReminderTime).toBe(reminded.lastUploadReminderTime);
   });
@@ -223,11 +272,17 @@ describe('requests to a patient', () => {
       ],
     });
     const connect = (providerId: 'dexcom' | 'abbott' | 'twiist') =>
-      api.POST('/v1/clinics/{clinicId}/patients/{patientId}/connect/{providerId}', { params: { path: { clinicId, patientId: id, providerId } } });
+      api.POST('/v1/clinics/{clinicId}/patients/{patientId}/connect/{providerId}', {
+        params: { path: { clinicId, patientId: id, providerId } },
+      });
     expect(statusOf(await connect('twiist'))).toBe(404);
     for (const provider of ['dexcom', 'abbott', 'dexcom'] as const) expect(statusOf(await connect(provider))).toBe(204);
     const { connectionRequests, dataSources } = await get(clinicId, id);
-    expect([connectionRequests.dexcom.length, connectionRequests.abbott.length, connectionRequests.twiist.length]).toEqual([2, 1, 0]);
+    expect([
+      connectionRequests.dexcom.length,
+      connectionRequests.abbott.length,
+      connectionRequests.twiist.length,
+    ]).toEqual([2, 1, 0]);
     const [newer, older] = connectionRequests.dexcom.map(({ createdTime }) => new Date(createdTime).getTime());
     expect(newer).toBeGreaterThanOrEqual(older ?? Infinity);
     expect(dataSources?.map(({ state }) => state)).toEqual(['pending', 'pendingReconnect']);
@@ -242,12 +297,26 @@ describe('what other services tell of a user', () => {
   test('data sources are set in all clinics and counted there; twiist patients are in no plan', async () => {
     const [one, two] = [await clinicOfAdmin(), await clinicOfAdmin()];
     const { userId } = await newPatientFromUser(harness, one.clinicId);
-    answered(await harness.asService().POST(PATIENT, { ...path(two.clinicId, userId), body: { permissions: { view: {} } } }));
-    const put = (body: object) => harness.asService().PUT('/v1/patients/{userId}/data_sources', { params: { path: { userId } }, body: body as never });
-    expect(statusOf(await put([{ providerName: 'twiist', state: 'connected', modifiedTime: '2026-01-01T00:00:00Z' }]))).toBe(200);
+    answered(
+      await harness.asService().POST(PATIENT, { ...path(two.clinicId, userId), body: { permissions: { view: {} } } }),
+    );
+    const put = (body: object) =>
+      harness
+        .asService()
+        .PUT('/v1/patients/{userId}/data_sources', { params: { path: { userId } }, body: body as never });
+    expect(
+      statusOf(await put([{ providerName: 'twiist', state: 'connected', modifiedTime: '2026-01-01T00:00:00Z' }])),
+    ).toBe(200);
     for (const { clinicId } of [one, two]) {
-      expect(await count(clinicId)).toEqual({ total: 1, demo: 0, plan: 0, providers: { twiist: { total: 1, states: { connected: 1 } } } });
-      expect((await get(clinicId, userId)).dataSources).toEqual([{ providerName: 'twiist', state: 'connected', modifiedTime: '2026-01-01T00:00:00Z' }]);
+      expect(await count(clinicId)).toEqual({
+        total: 1,
+        demo: 0,
+        plan: 0,
+        providers: { twiist: { total: 1, states: { connected: 1 } } },
+      });
+      expect((await get(clinicId, userId)).dataSources).toEqual([
+        { providerName: 'twiist', state: 'connected', modifiedTime: '2026-01-01T00:00:00Z' },
+      ]);
     }
     expect(statusOf(await put([]))).toBe(200);
     expect((await get(one.clinicId, userId)).dataSources).toEqual([]);
@@ -257,14 +326,22 @@ describe('what other services tell of a user', () => {
   test('a summary is set in all clinics, kept for the other kind of data, and deleted by its id', async () => {
     const { clinicId } = await clinicOfAdmin();
     const { userId } = await newPatientFromUser(harness, clinicId);
-    const summary = cgmSummary({ id: 'a'.repeat(24), lastData: '2026-01-02T03:04:05Z', periods: { '14d': { timeInTargetPercent: 0.5 } } });
+    const summary = cgmSummary({
+      id: 'a'.repeat(24),
+      lastData: '2026-01-02T03:04:05Z',
+      periods: { '14d': { timeInTargetPercent: 0.5 } },
+    });
     expect(await setSummary(harness, userId, summary)).toBe(200);
     expect(await setSummary(harness, userId, summary)).toBe(204); // as it is already
-    const bgm = { bgmStats: { id: 'b'.repeat(24), config: summary.cgmStats.config, dates: summary.cgmStats.dates, periods: {} } };
+    const bgm = {
+      bgmStats: { id: 'b'.repeat(24), config: summary.cgmStats.config, dates: summary.cgmStats.dates, periods: {} },
+    };
     expect(await setSummary(harness, userId, bgm)).toBe(200);
     expect((await get(clinicId, userId)).summary).toEqual({ ...summary, ...bgm });
     const remove = async (summaryId: string) =>
-      statusOf(await harness.asService().DELETE('/v1/summaries/{summaryId}/clinics', { params: { path: { summaryId } } }));
+      statusOf(
+        await harness.asService().DELETE('/v1/summaries/{summaryId}/clinics', { params: { path: { summaryId } } }),
+      );
     expect(await remove('a'.repeat(24))).toBe(200);
     expect(await remove('a'.repeat(24))).toBe(204);
     expect((await get(clinicId, userId)).summary).toEqual(bgm);
@@ -276,12 +353,16 @@ describe('people and their clinics', () => {
   test('a user sees the clinics they are a patient of, in pages; others do not', async () => {
     const [one, two] = [await clinicOfAdmin({ name: 'One' }), await clinicOfAdmin({ name: 'Two' })];
     const { api, userId } = await newPatientFromUser(harness, one.clinicId);
-    answered(await harness.asService().POST(PATIENT, { ...path(two.clinicId, userId), body: { permissions: { view: {} } } }));
+    answered(
+      await harness.asService().POST(PATIENT, { ...path(two.clinicId, userId), body: { permissions: { view: {} } } }),
+    );
     const clinics = '/v1/patients/{userId}/clinics';
     const list = answered(await api.GET(clinics, { params: { path: { userId } } }));
     expect(list.map(({ clinic }) => clinic.name).sort()).toEqual(['One', 'Two']);
     expect(list.map(({ patient }) => patient.id)).toEqual([userId, userId]);
-    expect(answered(await api.GET(clinics, { params: { path: { userId }, query: { limit: 1, offset: 1 } } }))).toHaveLength(1);
+    expect(
+      answered(await api.GET(clinics, { params: { path: { userId }, query: { limit: 1, offset: 1 } } })),
+    ).toHaveLength(1);
     expect(statusOf(await one.api.GET(clinics, { params: { path: { userId } } }))).toBe(403);
   });
 
@@ -289,12 +370,15 @@ describe('people and their clinics', () => {
     const [mine, other] = [await clinicOfAdmin(), await clinicOfAdmin()];
     const second = await newClinic(mine.api, { name: 'Second' });
     const mrn = `F-${Date.now()}`;
-    for (const clinicId of [mine.clinicId, second.id]) await newPatient(mine.api, clinicId, { mrn, birthDate: '2001-02-03' });
+    for (const clinicId of [mine.clinicId, second.id])
+      await newPatient(mine.api, clinicId, { mrn, birthDate: '2001-02-03' });
     await newPatient(other.api, other.clinicId, { mrn });
     const find = async (query: object) => answered(await mine.api.GET('/v1/patients', { params: { query } }));
     expect((await find({ mrn })).map(({ clinic }) => clinic.id).sort()).toEqual([mine.clinicId, second.id].sort());
     expect(await find({ mrn, birthDate: '2001-02-04' })).toEqual([]);
-    expect((await find({ mrn, workspaceId: second.id, workspaceIdType: 'clinicId' })).map(({ clinic }) => clinic.name)).toEqual(['Second']);
+    expect(
+      (await find({ mrn, workspaceId: second.id, workspaceIdType: 'clinicId' })).map(({ clinic }) => clinic.name),
+    ).toEqual(['Second']);
     expect(await find({ mrn, workspaceId: other.clinicId, workspaceIdType: 'clinicId' })).toEqual([]);
     expect(statusOf(await mine.api.GET('/v1/patients', { params: { query: { workspaceId: second.id } } }))).toBe(400);
   });
@@ -305,6 +389,11 @@ test('a patient who is deleted leaves a tombstone that says who did it', async (
   const { id } = await newPatient(api, clinicId);
   const answers = await Promise.all([1, 2, 3].map(() => api.DELETE(PATIENT, path(clinicId, id))));
   expect(answers.map(statusOf).sort()).toEqual([204, 404, 404]);
-  expect(await harness.models.patientTombstones.collection.countDocuments({ 'document.userId': id, deletedBy: admin.userId })).toBe(1);
+  expect(
+    await harness.models.patientTombstones.collection.countDocuments({
+      'document.userId': id,
+      deletedBy: admin.userId,
+    }),
+  ).toBe(1);
   expect(await count(clinicId)).toMatchObject({ total: 0 });
 });

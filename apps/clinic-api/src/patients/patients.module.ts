@@ -13,7 +13,15 @@ import { PatientsService } from './patients.service.ts';
 @Module({
   imports: [ClinicsModule, CountsModule],
   controllers: [PatientsController],
-  providers: [PatientsService, PatientsRepository, PatientListsRepository, PatientCreation, PatientAdmission, CustodialAccounts, MembershipsService],
+  providers: [
+    PatientsService,
+    PatientsRepository,
+    PatientListsRepository,
+    PatientCreation,
+    PatientAdmission,
+    CustodialAccounts,
+    MembershipsService,
+  ],
   exports: [PatientCreation],
 })
 export class PatientsModule {}

@@ -19,7 +19,10 @@ import type { StoredStats } from './summaries.ts';
 type ObjectId = Types.ObjectId;
 
 /** What a clinic decides about its patients. */
-export type ClinicRules = Pick<ClinicDocument, '_id' | 'country' | 'tier' | 'mrnSettings' | 'patientCountSettings' | 'sites'>;
+export type ClinicRules = Pick<
+  ClinicDocument,
+  '_id' | 'country' | 'tier' | 'mrnSettings' | 'patientCountSettings' | 'sites'
+>;
 const RULES = { country: 1, tier: 1, mrnSettings: 1, patientCountSettings: 1, sites: 1 } as const;
 
 const KEPT_REVIEWS = 2;
@@ -44,11 +47,16 @@ export class PatientsRepository {
    * @throws {NotFound} when there is no such clinic
    */
   rulesOf(clinicId: ObjectId, session?: ClientSession): Promise<ClinicRules> {
-    return session ? this.readRules(clinicId, session) : this.rules.read(clinicId.toHexString(), () => this.readRules(clinicId));
+    return session
+      ? this.readRules(clinicId, session)
+      : this.rules.read(clinicId.toHexString(), () => this.readRules(clinicId));
   }
 
   private async readRules(clinicId: ObjectId, session?: ClientSession): Promise<ClinicRules> {
-    const found = await this.models.clinics.collection.findOne({ _id: clinicId }, { projection: RULES, ...(session && { session }) });
+    const found = await this.models.clinics.collection.findOne(
+      { _id: clinicId },
+      { projection: RULES, ...(session && { session }) },
+    );
     if (!found) throw new NotFound('clinic not found');
     return found as unknown as ClinicRules; // what the projection takes of the clinic
   }
@@ -61,7 +69,11 @@ export class PatientsRepository {
   }
 
   /** As `change`, for one patient as it is now; undefined when there is none. */
-  changeOne<T>(clinicId: ObjectId, userId: string, work: (patient: PatientDocument, writes: PatientWrites) => Promise<T>): Promise<T | undefined> {
+  changeOne<T>(
+    clinicId: ObjectId,
+    userId: string,
+    work: (patient: PatientDocument, writes: PatientWrites) => Promise<T>,
+  ): Promise<T | undefined> {
     return this.change(async (writes) => {
       const patient = await findPatient(this.models, clinicId, userId, writes.session);
       return patient && work(patient, writes);
@@ -69,7 +81,12 @@ export class PatientsRepository {
   }
 
   /** Whether another patient of the clinic has this MRN. */
-  async hasMrn(clinicId: ObjectId, mrn: string, exceptUserId: string | undefined, session?: ClientSession): Promise<boolean> {
+  async hasMrn(
+    clinicId: ObjectId,
+    mrn: string,
+    exceptUserId: string | undefined,
+    session?: ClientSession,
+  ): Promise<boolean> {
     const found = await this.patients.findOne(
       { clinicId, mrn, ...(exceptUserId !== undefined && { userId: { $ne: exceptUserId } }) },
       { projection: { _id: 1 }, hint: 'by_mrn', ...(session && { session }) },
@@ -85,13 +102,21 @@ export class PatientsRepository {
   // What follows changes nothing that is counted, so that one atomic update is enough.
 
   /** Newest first, and no more than are kept. Gives the reviews as they are then; undefined when there is no such patient. */
-  async addReview(clinicId: ObjectId, userId: string, review: PatientReview): Promise<readonly PatientReview[] | undefined> {
+  async addReview(
+    clinicId: ObjectId,
+    userId: string,
+    review: PatientReview,
+  ): Promise<readonly PatientReview[] | undefined> {
     const $push = { reviews: { $each: [review], $position: 0, $slice: KEPT_REVIEWS } };
     return this.reviewsAfter({ clinicId, userId }, { $push });
   }
 
   /** Undefined when the newest review is not this clinician's, or there is no such patient. */
-  async takeBackReview(clinicId: ObjectId, userId: string, clinicianId: string): Promise<readonly PatientReview[] | undefined> {
+  async takeBackReview(
+    clinicId: ObjectId,
+    userId: string,
+    clinicianId: string,
+  ): Promise<readonly PatientReview[] | undefined> {
     return this.reviewsAfter({ clinicId, userId, 'reviews.0.clinicianId': clinicianId }, { $pop: { reviews: -1 } });
   }
 
@@ -120,7 +145,10 @@ export class PatientsRepository {
   }
 
   private async reviewsAfter(filter: Record<string, unknown>, update: Record<string, unknown>) {
-    const found = await this.patients.findOneAndUpdate(filter, update, { returnDocument: 'after', projection: { reviews: 1 } });
+    const found = await this.patients.findOneAndUpdate(filter, update, {
+      returnDocument: 'after',
+      projection: { reviews: 1 },
+    });
     return (found as Pick<PatientDocument, 'reviews'> | null)?.reviews; // what the projection takes
   }
 

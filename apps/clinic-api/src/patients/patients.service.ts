@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { actingUser, type Caller, callerName } from '@caregate/access';
-import { changePatient, type PatientDocument, type Permission, removePatient, type UserId } from '@caregate/clinic-model';
+import {
+  changePatient,
+  type PatientDocument,
+  type Permission,
+  removePatient,
+  type UserId,
+} from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
 import { Conflict, Forbidden, NotFound } from '@caregate/service';
 import type { Types } from 'mongoose';
@@ -9,7 +15,13 @@ import { CustodialAccounts } from './custodial-accounts.ts';
 import { type FilterInput, filterOf } from './list-filter.ts';
 import { orderOf, type SortInput } from './list-sort.ts';
 import { inWords, PatientAdmission, uniqueMrn } from './patient-admission.ts';
-import { dataSourcesFrom, detailsOf, isCustodial, type PatientInput, permissionsFromPatient } from './patient-details.ts';
+import {
+  dataSourcesFrom,
+  detailsOf,
+  isCustodial,
+  type PatientInput,
+  permissionsFromPatient,
+} from './patient-details.ts';
 import { type Page, PatientListsRepository } from './patient-lists.repository.ts';
 import { patientView, permissionsView, type Provider, reviewsView } from './patient.view.ts';
 import { PatientsRepository } from './patients.repository.ts';
@@ -86,10 +98,16 @@ export class PatientsService {
     });
   }
 
-  private async grant(clinicId: string, userId: string, caller: Caller, permissionsOf: (patient: PatientDocument) => PatientDocument['permissions']) {
+  private async grant(
+    clinicId: string,
+    userId: string,
+    caller: Caller,
+    permissionsOf: (patient: PatientDocument) => PatientDocument['permissions'],
+  ) {
     const outcome = await this.patients.changeOne(idOf(clinicId), userId, async (patient, writes) => {
       const permissions = permissionsOf(patient);
-      if (Object.keys(permissions).length > 0) return { patient: await changePatient(writes, patient, { permissions, updatedTime: new Date() }) };
+      if (Object.keys(permissions).length > 0)
+        return { patient: await changePatient(writes, patient, { permissions, updatedTime: new Date() }) };
       await removePatient(writes, patient, callerName(caller));
       return {};
     });
@@ -97,7 +115,10 @@ export class PatientsService {
   }
 
   async review(clinicId: string, userId: string, caller: Caller) {
-    const reviews = await this.patients.addReview(idOf(clinicId), userId, { clinicianId: reviewer(caller), time: new Date() });
+    const reviews = await this.patients.addReview(idOf(clinicId), userId, {
+      clinicianId: reviewer(caller),
+      time: new Date(),
+    });
     return reviewsView(reviews ?? noPatient());
   }
 
@@ -122,7 +143,9 @@ export class PatientsService {
     const asked = await this.patients.changeOne(idOf(clinicId), userId, async (patient, writes) => {
       const { dataSources = [], connectionRequests = {} } = patient;
       if (!dataSources.some(({ providerName }) => providerName === provider)) {
-        throw new NotFound(`patient not found with a data source of ${provider}: add one to the patient's dataSources first`);
+        throw new NotFound(
+          `patient not found with a data source of ${provider}: add one to the patient's dataSources first`,
+        );
       }
       const expirationTime = new Date(now.getTime() + REQUEST_EXPIRES_MS);
       await changePatient(writes, patient, {
@@ -159,7 +182,8 @@ export class PatientsService {
   async setDataSources(userId: string, input: readonly ClinicInputs['DataSource'][]): Promise<void> {
     const dataSources = dataSourcesFrom(input);
     // The contract says that it is a user id.
-    for (const { clinicId } of await this.patients.recordsOf(userId as UserId)) await this.setDataSourcesIn(clinicId, userId, dataSources);
+    for (const { clinicId } of await this.patients.recordsOf(userId as UserId))
+      await this.setDataSourcesIn(clinicId, userId, dataSources);
   }
 
   private setDataSourcesIn(clinicId: Types.ObjectId, userId: string, dataSources: PatientDocument['dataSources']) {
@@ -177,4 +201,3 @@ function reviewer(caller: Caller): UserId {
 function noPatient(): never {
   throw new NotFound('patient not found');
 }
-

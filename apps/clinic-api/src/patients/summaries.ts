@@ -13,7 +13,14 @@ export interface StoredSummary {
   readonly bgmStats?: StoredStats;
 }
 
-const MOMENTS = new Set(['lastUpdatedDate', 'firstData', 'lastData', 'lastUploadDate', 'outdatedSince', 'outdatedSinceLimit']);
+const MOMENTS = new Set([
+  'lastUpdatedDate',
+  'firstData',
+  'lastData',
+  'lastUploadDate',
+  'outdatedSince',
+  'outdatedSinceLimit',
+]);
 
 /** What is to be set in a patient's summary: the kinds that were sent; the other stays as it is. */
 export function summaryChanges({ cgmStats, bgmStats }: SummaryInput): Record<string, StoredStats> {
@@ -26,7 +33,10 @@ export function summaryChanges({ cgmStats, bgmStats }: SummaryInput): Record<str
 function stored({ dates, ...stats }: Stats): StoredStats {
   if (!dates) return stats;
   // The contract says that each of these is a moment in RFC 3339.
-  const asDates = Object.entries(dates).map(([name, value]) => [name, MOMENTS.has(name) ? new Date(value as string) : value]);
+  const asDates = Object.entries(dates).map(([name, value]) => [
+    name,
+    MOMENTS.has(name) ? new Date(value as string) : value,
+  ]);
   return { ...stats, dates: Object.fromEntries(asDates) };
 }
 
@@ -37,7 +47,8 @@ export function summaryView(summary: StoredSummary): ClinicSchemas['PatientSumma
 }
 
 function shown<T>({ dates, ...stats }: StoredStats): T {
-  const written = dates && Object.entries(dates).map(([name, value]) => [name, value instanceof Date ? wireTime(value) : value]);
+  const written =
+    dates && Object.entries(dates).map(([name, value]) => [name, value instanceof Date ? wireTime(value) : value]);
   // What `stored` made of the contract's own form.
   return { ...stats, ...(written && { dates: Object.fromEntries(written) }) } as T;
 }

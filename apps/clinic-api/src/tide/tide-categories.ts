@@ -15,7 +15,13 @@ const above = (name: string, threshold: number, operator: '$gt' | '$gte' = '$gt'
   threshold,
   first: -1,
 });
-const below = (name: string, threshold: number, figure = name): TideCategory => ({ name, figure, operator: '$lt', threshold, first: 1 });
+const below = (name: string, threshold: number, figure = name): TideCategory => ({
+  name,
+  figure,
+  operator: '$lt',
+  threshold,
+  first: 1,
+});
 
 /** In the order of the report (behaviour, "Patients", TIDE report). */
 const BY_DEFAULT: readonly TideCategory[] = [
@@ -27,7 +33,10 @@ const BY_DEFAULT: readonly TideCategory[] = [
   below('timeCGMUsePercent', 0.7),
   { name: 'meetingTargets', figure: 'timeInTargetPercent', operator: '$gte', threshold: 0.7, first: -1 },
 ];
-const ON_REQUEST: readonly TideCategory[] = [below('timeInTargetPercent', 0.7), above('timeInExtremeHighPercent', 0.01, '$gte')];
+const ON_REQUEST: readonly TideCategory[] = [
+  below('timeInTargetPercent', 0.7),
+  above('timeInExtremeHighPercent', 0.01, '$gte'),
+];
 
 /** The categories of a report: those asked for, in that order and each once, or else the default ones. */
 export function categoriesOf(names: readonly string[] = []): readonly TideCategory[] {

@@ -2,7 +2,12 @@ import { newObjectId } from '@caregate/clinic-model';
 import { categoriesOf } from './tide-categories.ts';
 import { fillReport, inCategory, MOST_PATIENTS, orderIn, withoutData } from './tide-selection.ts';
 
-const scope = { clinicId: newObjectId(), tags: [newObjectId(), newObjectId()], period: '7d', cutoff: new Date('2026-01-01') };
+const scope = {
+  clinicId: newObjectId(),
+  tags: [newObjectId(), newObjectId()],
+  period: '7d',
+  cutoff: new Date('2026-01-01'),
+};
 const path = (figure: string) => `summary.cgmStats.periods.7d.${figure}`;
 
 test('the default categories are in order of urgency; those asked for in the order asked, each once', () => {
@@ -16,7 +21,11 @@ test('the default categories are in order of urgency; those asked for in the ord
     'meetingTargets',
   ]);
   const asked = ['meetingTargets', 'timeInExtremeHighPercent', 'meetingTargets', 'timeInTargetPercent'];
-  expect(categoriesOf(asked).map(({ name }) => name)).toEqual(['meetingTargets', 'timeInExtremeHighPercent', 'timeInTargetPercent']);
+  expect(categoriesOf(asked).map(({ name }) => name)).toEqual([
+    'meetingTargets',
+    'timeInExtremeHighPercent',
+    'timeInTargetPercent',
+  ]);
 });
 
 test('who fits an earlier category is in no later one', () => {
@@ -32,7 +41,9 @@ test('who fits an earlier category is in no later one', () => {
 });
 
 test('the largest drop and the least use come first, and the best of those who meet their targets', () => {
-  const orders = categoriesOf(['dropInTimeInTargetPercent', 'timeCGMUsePercent', 'meetingTargets']).map((each) => orderIn(scope, each)[0]);
+  const orders = categoriesOf(['dropInTimeInTargetPercent', 'timeCGMUsePercent', 'meetingTargets']).map(
+    (each) => orderIn(scope, each)[0],
+  );
   expect(orders).toEqual([
     [path('timeInTargetPercentDelta'), 1],
     [path('timeCGMUsePercent'), 1],
@@ -54,5 +65,7 @@ test('a report is filled in order until it is full, and every category has its p
 
 test('silence counts from eight hours before now', () => {
   const condition = withoutData(scope, new Date('2026-06-01T12:00:00Z'), []) as { $or: [unknown, { $and: unknown[] }] };
-  expect(condition.$or[1].$and[0]).toEqual({ 'summary.cgmStats.dates.lastData': { $lt: new Date('2026-06-01T04:00:00Z') } });
+  expect(condition.$or[1].$and[0]).toEqual({
+    'summary.cgmStats.dates.lastData': { $lt: new Date('2026-06-01T04:00:00Z') },
+  });
 });

@@ -8,7 +8,8 @@ let clinicId: string;
 let tag: string;
 const ids: Record<string, string> = {};
 
-const hoursAgo = (hours: number) => new Date(Math.floor(Date.now() / 1000) * 1000 - hours * 3_600_000).toISOString().replace('.000', '');
+const hoursAgo = (hours: number) =>
+  new Date(Math.floor(Date.now() / 1000) * 1000 - hours * 3_600_000).toISOString().replace('.000', '');
 const DAY = 24;
 const cutoff = hoursAgo(30 * DAY);
 
@@ -16,7 +17,12 @@ beforeAll(async () => {
   harness = await startHarness();
   ({ api } = harness.newUser());
   clinicId = (await newClinic(api)).id;
-  tag = answered(await api.POST('/v1/clinics/{clinicId}/patient_tags', { params: { path: { clinicId } }, body: { name: 'Tide' } as never })).id;
+  tag = answered(
+    await api.POST('/v1/clinics/{clinicId}/patient_tags', {
+      params: { path: { clinicId } },
+      body: { name: 'Tide' } as never,
+    }),
+  ).id;
   const recent = hoursAgo(1);
   await seed('veryLow', recent, { timeInVeryLowPercent: 0.1 });
   await seed('anyLow', recent, { timeInAnyLowPercent: 0.1 });
@@ -30,7 +36,11 @@ beforeAll(async () => {
   await seed('stale', hoursAgo(45 * DAY), {});
   await seed('disconnected', hoursAgo(10), { timeCGMUsePercent: 0.9, timeInTargetPercent: 0.5 });
   const params = { path: { userId: ids.disconnected ?? '' } };
-  answered(await harness.asService().PUT('/v1/patients/{userId}/data_sources', { params, body: [{ providerName: 'dexcom', state: 'pending' }] }));
+  answered(
+    await harness
+      .asService()
+      .PUT('/v1/patients/{userId}/data_sources', { params, body: [{ providerName: 'dexcom', state: 'pending' }] }),
+  );
   await seed('untagged', recent, { timeInVeryLowPercent: 0.5 }, []);
 });
 afterAll(() => harness.close());
@@ -42,10 +52,17 @@ async function seed(key: string, lastData?: string, figures?: Record<string, num
 }
 
 const ask = (query: object = {}) =>
-  api.GET('/v1/clinics/{clinicId}/tide_report', { params: { path: { clinicId }, query: { period: '30d', tags: [tag], lastDataCutoff: cutoff, ...query } } });
+  api.GET('/v1/clinics/{clinicId}/tide_report', {
+    params: { path: { clinicId }, query: { period: '30d', tags: [tag], lastDataCutoff: cutoff, ...query } },
+  });
 const report = async (query?: object) => answered(await ask(query));
 const people = async (query?: object) =>
-  Object.fromEntries(Object.entries((await report(query)).results).map(([category, all]) => [category, all.map(({ patient }) => patient.fullName)]));
+  Object.fromEntries(
+    Object.entries((await report(query)).results).map(([category, all]) => [
+      category,
+      all.map(({ patient }) => patient.fullName),
+    ]),
+  );
 
 test('each patient with the tag is there once, in the first category that fits, worst first', async () => {
   expect(await people()).toEqual({
@@ -80,15 +97,26 @@ test('shows what was asked, the figures of the period and when data came last', 
 
 test('another period has other figures, and a later cutoff leaves people out', async () => {
   expect((await people({ period: '7d' })).timeInVeryLowPercent).toEqual([]);
-  expect((await people({ lastDataCutoff: new Date(Date.now() + 3_600_000).toISOString() })).timeInVeryLowPercent).toEqual([]);
+  expect(
+    (await people({ lastDataCutoff: new Date(Date.now() + 3_600_000).toISOString() })).timeInVeryLowPercent,
+  ).toEqual([]);
 });
 
 test('holds a hundred patients and fifty without data at most', async () => {
-  const other = answered(await api.POST('/v1/clinics/{clinicId}/patient_tags', { params: { path: { clinicId } }, body: { name: 'Many' } as never })).id;
-  answered(await harness.asService().POST('/v1/clinics/{clinicId}/tier', { params: { path: { clinicId } }, body: { tier: 'tier0300' } }));
+  const other = answered(
+    await api.POST('/v1/clinics/{clinicId}/patient_tags', {
+      params: { path: { clinicId } },
+      body: { name: 'Many' } as never,
+    }),
+  ).id;
+  answered(
+    await harness
+      .asService()
+      .POST('/v1/clinics/{clinicId}/tier', { params: { path: { clinicId } }, body: { tier: 'tier0300' } }),
+  );
   const lastData = hoursAgo(1);
   const seedMany = async (count: number, figures?: Record<string, number>) => {
-    for (let i = 0; i < count; i++) await seed(`many ${i}`, lastData, figures, [other]);
+    await Promise.all(Array.from({ length: count }, (_, i) => seed(`many ${i}`, lastData, figures, [other])));
   };
   await seedMany(70, { timeInVeryLowPercent: 0.1 });
   await seedMany(40, { timeInAnyLowPercent: 0.1 });
@@ -99,5 +127,6 @@ test('holds a hundred patients and fifty without data at most', async () => {
 });
 
 test('needs a cutoff, a known period and tags', async () => {
-  for (const query of [{ lastDataCutoff: undefined }, { period: '90d' }, { tags: undefined }]) expect(statusOf(await ask(query))).toBe(400);
+  for (const query of [{ lastDataCutoff: undefined }, { period: '90d' }, { tags: undefined }])
+    expect(statusOf(await ask(query))).toBe(400);
 });

@@ -18,7 +18,12 @@ export class TideRepository {
     return [...tags].sort((a, b) => carried(a) - carried(b));
   }
 
-  inCategory(scope: TideScope, category: TideCategory, before: readonly TideCategory[], limit: number): Promise<TidePatient[]> {
+  inCategory(
+    scope: TideScope,
+    category: TideCategory,
+    before: readonly TideCategory[],
+    limit: number,
+  ): Promise<TidePatient[]> {
     return this.find(inCategory(scope, category, before), orderIn(scope, category), limit, scope.period);
   }
 
@@ -26,7 +31,12 @@ export class TideRepository {
     return this.find(withoutData(scope, new Date(), reported), BY_LAST_DATA, MOST_WITHOUT_DATA, scope.period);
   }
 
-  private async find(condition: Readonly<Record<string, unknown>>, order: Order, limit: number, period: string): Promise<TidePatient[]> {
+  private async find(
+    condition: Readonly<Record<string, unknown>>,
+    order: Order,
+    limit: number,
+    period: string,
+  ): Promise<TidePatient[]> {
     const found = await this.models.patients.collection
       .find(condition, { projection: shownOf(period), hint: 'by_tag' })
       .sort([...order])
@@ -38,6 +48,15 @@ export class TideRepository {
 
 function shownOf(period: string): Record<string, 1> {
   const figures = SHOWN_FIGURES.map((figure) => `summary.cgmStats.periods.${period}.${figure}`);
-  const fields = ['userId', 'fullName', 'email', 'tags', 'reviews', 'dataSources', 'summary.cgmStats.dates.lastData', ...figures];
+  const fields = [
+    'userId',
+    'fullName',
+    'email',
+    'tags',
+    'reviews',
+    'dataSources',
+    'summary.cgmStats.dates.lastData',
+    ...figures,
+  ];
   return Object.fromEntries(fields.map((field) => [field, 1 as const]));
 }

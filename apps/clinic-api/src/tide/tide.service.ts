@@ -30,7 +30,9 @@ export class TideService {
       period: query.period,
       cutoff,
     };
-    const report = await fillReport(categoriesOf(query.categories), (...wanted) => this.patients.inCategory(scope, ...wanted));
+    const report = await fillReport(categoriesOf(query.categories), (...wanted) =>
+      this.patients.inCategory(scope, ...wanted),
+    );
     if (!query.excludeNoData) {
       const reported = [...report.values()].flat().map(({ _id }) => _id);
       report.set('noData', await this.patients.withoutData(scope, reported));
@@ -51,4 +53,6 @@ export class TideService {
 }
 
 const resultsView = (report: ReadonlyMap<string, readonly TidePatient[]>, period: string) =>
-  Object.fromEntries([...report].map(([category, patients]) => [category, patients.map((patient) => tidePatientView(patient, period))]));
+  Object.fromEntries(
+    [...report].map(([category, patients]) => [category, patients.map((patient) => tidePatientView(patient, period))]),
+  );

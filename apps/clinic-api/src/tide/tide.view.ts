@@ -22,14 +22,19 @@ export const SHOWN_FIGURES = [
 ] as const;
 
 /** What a report needs of a patient. */
-export type TidePatient = Pick<PatientDocument, '_id' | 'userId' | 'fullName' | 'email' | 'tags' | 'reviews' | 'dataSources' | 'summary'>;
+export type TidePatient = Pick<
+  PatientDocument,
+  '_id' | 'userId' | 'fullName' | 'email' | 'tags' | 'reviews' | 'dataSources' | 'summary'
+>;
 
 export function tidePatientView(patient: TidePatient, period: string): ClinicSchemas['TideResultPatient'] {
   const { cgmStats } = (patient.summary ?? {}) as StoredSummary; // written by `summaryChanges` only
   const figures: Readonly<Record<string, unknown>> = { ...cgmStats?.periods?.[period] };
   const lastData = cgmStats?.dates?.['lastData'];
   return {
-    ...Object.fromEntries(SHOWN_FIGURES.flatMap((figure) => (typeof figures[figure] === 'number' ? [[figure, figures[figure]]] : []))),
+    ...Object.fromEntries(
+      SHOWN_FIGURES.flatMap((figure) => (typeof figures[figure] === 'number' ? [[figure, figures[figure]]] : [])),
+    ),
     ...(lastData instanceof Date && { lastData: wireTime(lastData) }),
     patient: {
       id: patient.userId,
