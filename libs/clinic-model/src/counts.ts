@@ -71,13 +71,19 @@ export async function addToCounts(
   delta: Record<string, number>,
 ): Promise<void> {
   if (Object.keys(delta).length === 0) return;
-  const stripe = await models.clinicCounts.collection.findOneAndUpdate(
-    // The driver's type for native collections knows ObjectIds only; ours has a text as its key.
-    { _id: stripeId(clinicId, nextStripe()) as never },
-    { $inc: delta, $setOnInsert: { clinicId } },
-    { upsert: true, session, returnDocument: 'after', projection: { _id: 0, waitUntil: 1 } },
-  );
-  if (stripe?.waitUntil > new Date()) throw giveWay();
+  try {
+    await models.clinicCounts.collection.updateOne(
+      // A stripe that is to wait does not fit, so that it is not touched: even a write that is taken back would be in the way.
+      // The driver's type for native collections knows ObjectIds only; ours has a text as its key.
+      { _id: stripeId(clinicId, nextStripe()) as never, waitUntil: { $not: { $gt: new Date() } } },
+      { $inc: delta, $setOnInsert: { clinicId } },
+      { upsert: true, session },
+    );
+  } catch (error) {
+    // It is there and does not fit, or another transaction is just making it.
+    if (error instanceof mongo.MongoServerError && error.code === 11000) throw giveWay();
+    throw error;
+  }
 }
 
 /**
@@ -118,6 +124,16 @@ export async function askPatientWritesToWait(
   const notWaiting = { waitUntil: { $not: { $gt: new Date(now + ASK_AGAIN_MS) } } };
   const change = { $set: { waitUntil: new Date(now + LONGEST_WAIT_MS) } };
   await models.clinicCounts.collection.updateMany({ clinicId, ...notWaiting }, change);
+}
+
+/** For a transaction that writes patients before it counts them: waits now when it is asked to. */
+export async function waitIfAsked(
+  models: Pick<ClinicModels, 'clinicCounts'>,
+  session: ClientSession,
+  clinicId: Types.ObjectId,
+): Promise<void> {
+  const asked = { clinicId, waitUntil: { $gt: new Date() } };
+  if (await models.clinicCounts.collection.findOne(asked, { session, projection: { _id: 1 } })) throw giveWay();
 }
 
 /** Takes that back, when nothing came of it. */

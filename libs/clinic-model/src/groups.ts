@@ -1,5 +1,5 @@
 import type { ClientSession, mongo, Types } from 'mongoose';
-import { addToCounts } from './counts.ts';
+import { addToCounts, waitIfAsked } from './counts.ts';
 import type { Site } from './documents.ts';
 import type { ClinicModels } from './models.ts';
 
@@ -19,6 +19,7 @@ export async function assignTag(
   tag: Types.ObjectId,
   userIds?: readonly string[],
 ): Promise<number> {
+  await waitIfAsked(writes.models, writes.session, writes.clinicId);
   const tagged = await updatePatients(writes, { ...among(userIds), tags: { $ne: tag } }, { $push: { tags: tag } });
   await count(writes, { [`tags.${tag.toHexString()}`]: tagged });
   return tagged;
@@ -30,6 +31,7 @@ export async function removeTag(
   tag: Types.ObjectId,
   userIds?: readonly string[],
 ): Promise<number> {
+  await waitIfAsked(writes.models, writes.session, writes.clinicId);
   const removed = await updatePatients(writes, { ...among(userIds), tags: tag }, { $pull: { tags: tag } });
   await count(writes, { [`tags.${tag.toHexString()}`]: -removed });
   return removed;
