@@ -1,0 +1,1 @@
+export { CaregateClient, type CaregateClientOptions, MovedEvent } from './caregate-client.ts';
