@@ -110,6 +110,20 @@ const WHO: Readonly<Record<string, string>> = {
   RotateApiKey: 'owner',
   RevokeApiKey: 'owner',
   ListAuditEntries: 'admin, service, key',
+
+  BeginDeparture: 'directory',
+  CancelDeparture: 'directory',
+  ExportDocuments: 'directory',
+  ExportChanges: 'directory',
+  FingerprintDocuments: 'directory',
+  FenceAccount: 'directory',
+  SealFence: 'directory',
+  CompleteDeparture: 'directory',
+  PurgeDeparted: 'directory',
+  BeginArrival: 'directory',
+  CancelArrival: 'directory',
+  ImportBatch: 'directory',
+  ActivateArrival: 'directory',
 };
 
 /** Someone who sends requests: the headers, what they are (in the words of `WHO`), and what is said to them when they are none of it. */

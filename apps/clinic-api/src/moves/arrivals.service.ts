@@ -14,7 +14,7 @@ import {
   USERS,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
-import { Conflict, inTransaction, MONGO, NotFound } from '@caregate/service';
+import { BadRequest, Conflict, inTransaction, MONGO, NotFound } from '@caregate/service';
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { idText, type Step, unpacked } from './batch.ts';
 import { BelongingsRepository } from './belongings.repository.ts';
@@ -59,11 +59,12 @@ export class ArrivalsService {
 
   /**
    * Puts and deletes documents, all of a batch or none. Whoever lives here already is left as they are.
+   * @throws {BadRequest} when the batch cannot be read
    * @throws {Conflict} when it is too late, or something here that belongs to others is in the way
    */
   async bring(accountId: AccountId, moveId: string, batch: string): Promise<void> {
     const steps = await unpacked(batch).catch(() => {
-      throw new Conflict('the batch cannot be read');
+      throw new BadRequest('request body has an error: /batch cannot be read');
     });
     const stale: Stale[] = [];
     for (;;) {

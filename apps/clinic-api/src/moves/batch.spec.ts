@@ -27,3 +27,7 @@ test('a place as a text and back', () => {
   expect(placeText(place)).toMatch(/^[\w-]+$/);
   expect(placeIn(placeText(place))).toEqual(place);
 });
+
+test.each(['', 'x', placeText({ a: 1 }).slice(0, -3)])('%j is no place', (text) => {
+  expect(() => placeIn(text)).toThrow('no place');
+});

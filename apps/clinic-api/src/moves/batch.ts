@@ -1,3 +1,4 @@
+import { BadRequest } from '@caregate/service';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { mongo } from 'mongoose';
@@ -62,4 +63,11 @@ export function idOfText(text: string): DocumentKey {
 export const placeText = (place: unknown): string =>
   Buffer.from(BSON.EJSON.stringify(place as object, { relaxed: false })).toString('base64url'); // any BSON value
 
-export const placeIn = (text: string): unknown => BSON.EJSON.parse(Buffer.from(text, 'base64url').toString('utf8'), { relaxed: true });
+/** @throws {BadRequest} when the text is none of `placeText` */
+export function placeIn(text: string): unknown {
+  try {
+    return BSON.EJSON.parse(Buffer.from(text, 'base64url').toString('utf8'), { relaxed: true });
+  } catch {
+    throw new BadRequest('request has an error: "after" or "until" is no place that an answer gave');
+  }
+}

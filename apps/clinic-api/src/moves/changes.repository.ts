@@ -9,8 +9,8 @@ const MOST_EVENTS = 1_000;
 const MOST_BYTES = 4_000_000;
 const WAIT_MS = 20;
 
-/** The oplog does not reach back so far, or the place is none. */
-const LOST_PLACE = new Set([280, 286, 50811, 260]);
+/** The oplog does not reach back so far, or the place is none (in the various ways in which MongoDB says so). */
+const LOST_PLACE = new Set([280, 286, 260, 9, 14, 15, 40647, 40649, 50811, 50816]);
 
 interface Gathered {
   readonly steps: Map<string, Step>;
