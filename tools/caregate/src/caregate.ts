@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { accountsCommand } from './commands/accounts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { CommandFailed } from './command-failed.ts';
 
@@ -6,6 +7,7 @@ import { CommandFailed } from './command-failed.ts';
 export async function caregate(args: readonly string[]): Promise<number> {
   const program = new Command('caregate')
     .description('Commands for operators of a shard')
+    .addCommand(accountsCommand())
     .addCommand(deadLettersCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');

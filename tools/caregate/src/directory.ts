@@ -1,0 +1,80 @@
+import { CommandFailed } from './command-failed.ts';
+
+/** A move as the directory shows it. */
+export interface Move {
+  readonly id: string;
+  readonly subdomain: string;
+  readonly from: string;
+  readonly to: string;
+  readonly phase: string;
+  readonly moved: boolean;
+  readonly progress: {
+    readonly copied: number;
+    readonly total: number;
+    readonly lagMs?: number;
+    readonly secondsLeft?: number;
+    readonly pausedMs?: number;
+  };
+  readonly fault?: string;
+  readonly startedTime: string;
+}
+
+export interface DirectorySettings {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** @throws {CommandFailed} when a variable is missing or cannot be used */
+export function directorySettings(env: NodeJS.ProcessEnv = process.env): DirectorySettings {
+  const url = env['DIRECTORY_URL'] || 'http://127.0.0.1:3000';
+  const token = env['OPERATOR_TOKEN'];
+  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new CommandFailed('DIRECTORY_URL must be an address such as http://127.0.0.1:3000');
+  if (!token) throw new CommandFailed('OPERATOR_TOKEN is needed: the one that the directory was started with');
+  return { url: url.replace(/\/+$/, ''), token };
+}
+
+/** What operators ask of the directory. */
+export class Directory {
+  private readonly settings: DirectorySettings;
+
+  constructor(settings: DirectorySettings) {
+    this.settings = settings;
+  }
+
+  startMove(subdomain: string, to: string): Promise<Move> {
+    return this.ask('POST', `/accounts/${encodeURIComponent(subdomain)}/moves`, { to });
+  }
+
+  moves(subdomain: string): Promise<Move[]> {
+    return this.ask('GET', `/accounts/${encodeURIComponent(subdomain)}/moves`);
+  }
+
+  move(id: string): Promise<Move> {
+    return this.ask('GET', `/moves/${encodeURIComponent(id)}`);
+  }
+
+  cancelMove(id: string): Promise<Move> {
+    return this.ask('POST', `/moves/${encodeURIComponent(id)}/cancel`);
+  }
+
+  resumeMove(id: string): Promise<Move> {
+    return this.ask('POST', `/moves/${encodeURIComponent(id)}/resume`);
+  }
+
+  /** @throws {CommandFailed} with what the directory says, or that it cannot be reached */
+  private async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const { url, token } = this.settings;
+    const response = await fetch(`${url}/caregate/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(30_000),
+    }).catch(() => {
+      throw new CommandFailed(`the directory does not answer at ${url}; is DIRECTORY_URL right?`);
+    });
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (response.ok) return answer as T; // as the directory's contract says
+    const message = typeof answer === 'object' && answer !== null && 'message' in answer ? String(answer.message) : `it answered ${response.status}`;
+    throw new CommandFailed(message);
+  }
+}
