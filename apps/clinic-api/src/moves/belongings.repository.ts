@@ -201,9 +201,8 @@ function fingerprintOf({ notCompared, expires }: Belonging, raw: Buffer): Finger
   let bytes = raw;
   if (expires) return [];
   if (notCompared) {
-    const document = mongo.BSON.deserialize(raw, EXACT);
-    for (const field of notCompared) delete document[field];
-    bytes = Buffer.from(mongo.BSON.serialize(document));
+    const compared = Object.entries(mongo.BSON.deserialize(raw, EXACT)).filter(([field]) => !notCompared.includes(field));
+    bytes = Buffer.from(mongo.BSON.serialize(Object.fromEntries(compared)));
   }
   return [{ id: idText(id), hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16) }];
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@caregate/service';
 import { LRUCache } from 'lru-cache';
-import { type Connection, mongo, type Types } from 'mongoose';
+import type { Connection, mongo, Types } from 'mongoose';
 import type { AccountDocument } from '../documents.ts';
 import { type Fence, type Moved, WRITERS } from './standing.ts';
 
