@@ -59,12 +59,14 @@ async function show(id: string, { content }: { content?: boolean }): Promise<voi
 }
 
 async function replay(ids: readonly string[], choice: Choice): Promise<void> {
-  const replayed = await known(async () => deadLetters().replay(await chosen(ids, choice)));
+  const which = await chosen(ids, choice);
+  const replayed = await known(() => deadLetters().replay(which));
   say(`${replayed.length} given back`);
 }
 
 async function drop(ids: readonly string[], choice: Choice): Promise<void> {
-  const dropped = await known(async () => deadLetters().drop(await chosen(ids, choice)));
+  const which = await chosen(ids, choice);
+  const dropped = await known(() => deadLetters().drop(which));
   say(`${dropped.length} dropped`);
 }
 
