@@ -1,0 +1,44 @@
+import { MongoClient } from 'mongodb';
+import { randomBytes } from 'node:crypto';
+import { type App, startApp } from '@caregate/stack';
+import type { Target } from './world.ts';
+
+/** The built clinic API, on a database of its own. */
+export interface Api {
+  readonly target: Target;
+  readonly app: App;
+  /** Stops it and removes the database. */
+  close(): Promise<void>;
+}
+
+/** @param server where the database is made: `MONGODB_URI` without a database */
+export async function startApi(server: string, dist?: string): Promise<Api> {
+  const uri = new URL(server);
+  uri.pathname = `/clinic_fuzz_${randomBytes(6).toString('hex')}`;
+  const secret = () => randomBytes(32).toString('hex');
+  const [identitySecret, provisioningSecret, shardId] = [secret(), secret(), 'au1'];
+  const app = await startApp({
+    name: 'clinic-api',
+    label: 'clinic-api-fuzz',
+    env: {
+      MONGODB_URI: uri.href,
+      SHARD_ID: shardId,
+      DOMAIN: 'localhost',
+      IDENTITY: 'local',
+      IDENTITY_SECRET: identitySecret,
+      PROVISIONING_SECRET: provisioningSecret,
+      LOG_LEVEL: 'warn',
+    },
+    ...(dist !== undefined && { dist }),
+  });
+  return {
+    target: { url: app.url, shardId, identitySecret, provisioningSecret },
+    app,
+    close: async () => {
+      await app.stop();
+      const client = await MongoClient.connect(uri.href);
+      await client.db().dropDatabase();
+      await client.close();
+    },
+  };
+}

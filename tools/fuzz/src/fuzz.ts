@@ -1,0 +1,72 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { callerOf, CALLERS, type CallerName } from './callers.ts';
+import { contractFor } from './contract.ts';
+import { installSchemathesis, type Outcome, type RunPlan, runSchemathesis } from './schemathesis.ts';
+import { makeWorld, type Target } from './world.ts';
+
+export { CALLERS, type CallerName, type Outcome, type RunPlan };
+
+/** A minute or two, for every test run: the same requests each time. */
+export const SHORT: RunPlan = { phases: ['examples', 'fuzzing'], examples: 4, seed: 1 };
+/** As long as it takes, for a person who wants to know. */
+export const LONG: RunPlan = { phases: ['examples', 'coverage', 'fuzzing', 'stateful'], examples: 60, seed: 1 };
+
+/** While an account is fenced, writes that may be about any account are told to come again (503). */
+const ALONE: CallerName = 'directory';
+
+export interface FuzzOptions {
+  readonly target: Target;
+  readonly plan: RunPlan;
+  readonly callers?: readonly CallerName[];
+  /** How many callers are tried at a time. */
+  readonly atOnce?: number;
+  readonly say?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Tries the whole contract as each kind of caller, each in a world of its own. Gives what came out, by caller. */
+export async function fuzz({
+  target,
+  plan,
+  callers = CALLERS,
+  atOnce = 2,
+  say = () => undefined,
+  signal,
+}: FuzzOptions): Promise<Map<CallerName, Outcome>> {
+  const python = await installSchemathesis(say);
+  const folder = await mkdtemp(join(tmpdir(), 'caregate-fuzz-'));
+  const outcomes = new Map<CallerName, Outcome>();
+  const tryAs = async (name: CallerName) => {
+    const began = Date.now();
+    const world = await makeWorld(target);
+    const caller = callerOf(name, target, world);
+    const own = join(folder, name);
+    await mkdir(own);
+    await writeFile(join(own, 'contract.json'), JSON.stringify(contractFor(world, caller)));
+    const outcome = await runSchemathesis(python, {
+      folder: own,
+      url: target.url,
+      headers: caller.headers,
+      plan,
+      ...(signal && { signal }),
+    });
+    outcomes.set(name, outcome);
+    const seconds = ((Date.now() - began) / 1000).toFixed(0);
+    say(
+      `${name.padEnd(9)} ${outcome.cases} requests, ${outcome.accepted} of them taken, ${outcome.failures} failures, ${seconds} s`,
+    );
+  };
+  try {
+    const together = callers.filter((name) => name !== ALONE);
+    const work = async () => {
+      for (let name = together.shift(); name !== undefined; name = together.shift()) await tryAs(name);
+    };
+    await Promise.all(Array.from({ length: atOnce }, work));
+    if (callers.includes(ALONE)) await tryAs(ALONE);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return outcomes;
+}

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const REQUIREMENTS = join(import.meta.dirname, '../requirements.txt');
+
+/** A failure that the person at the terminal can act on. */
+export class FuzzError extends Error {
+  override name = 'FuzzError';
+}
+
+/** Puts the pinned Schemathesis into a Python environment of its own, once; gives the Python to run it with. */
+export async function installSchemathesis(say: (line: string) => void): Promise<string> {
+  const pins = await readFile(REQUIREMENTS);
+  const folder = join(cacheFolder(), `schemathesis-${createHash('sha256').update(pins).digest('hex').slice(0, 8)}`);
+  const python = (root: string) => join(root, 'bin', 'python');
+  if (existsSync(join(folder, 'complete'))) return python(folder);
+  say(`Installing Schemathesis into ${folder} (a minute, the first time) ...`);
+  // Filled aside, so that one that is interrupted is not taken for a whole one.
+  const aside = `${folder}.${process.pid}`;
+  await mkdir(cacheFolder(), { recursive: true });
+  try {
+    await runToEnd('python3', ['-m', 'venv', aside]);
+    const pip = [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--require-hashes',
+      '--only-binary=:all:',
+    ];
+    await runToEnd(python(aside), [...pip, '--requirement', REQUIREMENTS]);
+    await writeFile(join(aside, 'complete'), '');
+    await rename(aside, folder).catch((error: unknown) => {
+      if (!existsSync(join(folder, 'complete'))) throw error; // otherwise another run was quicker
+    });
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+  return python(folder);
+}
+
+function cacheFolder({ CAREGATE_CACHE } = process.env): string {
+  return CAREGATE_CACHE ? resolve(CAREGATE_CACHE) : join(homedir(), '.cache', 'caregate');
+}
+
+async function runToEnd(command: string, args: readonly string[]): Promise<void> {
+  const { code, output } = await run(command, args, {});
+  if (code !== 0)
+    throw new FuzzError(`${[command, ...args].join(' ')} failed:\n${output.split('\n').slice(-8).join('\n')}`);
+}
+
+/** Runs a program and gives what it said, both channels together. */
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; signal?: AbortSignal },
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const channel of [child.stdout, child.stderr])
+      channel.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.on('error', (error) =>
+      failed(new FuzzError(`${command} cannot be run: ${error.message}; Python 3.11 or newer is needed`)),
+    );
+    child.on('close', (code) => done({ code, output }));
+  });
+}
+
+export interface RunPlan {
+  readonly phases: readonly string[];
+  /** Per operation. */
+  readonly examples: number;
+  readonly seed: number;
+}
+
+export interface Outcome {
+  readonly cases: number;
+  /** Requests that the API took, of those that the contract says it can. */
+  readonly accepted: number;
+  readonly failures: number;
+  /** What Schemathesis says, for a person. */
+  readonly output: string;
+}
+
+/**
+ * What is checked of every answer. Left out, with reasons:
+ * - negative_data_rejection: unknown query parameters and properties are ignored, as clients of the public service expect;
+ *   that wrong values are refused is tested in apps/clinic-api/test/bad-input.int.spec.ts.
+ * - positive_data_acceptance: the contract cannot say every rule of the domain, such as unique names.
+ * - unsupported_method, allow_header_conformance: another method is answered with 404, as by the public service.
+ * - missing_required_header, ignored_auth: who may call is tested in apps/clinic-api/test/access.int.spec.ts.
+ */
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+];
+
+/** Runs Schemathesis over the contract in the folder, as one caller. */
+export async function runSchemathesis(
+  python: string,
+  {
+    folder,
+    url,
+    headers,
+    plan,
+    signal,
+  }: { folder: string; url: string; headers: Readonly<Record<string, string>>; plan: RunPlan; signal?: AbortSignal },
+): Promise<Outcome> {
+  const isKnown = Object.keys(headers).length > 0;
+  const args = [
+    ...['-m', 'schemathesis.cli', 'run', 'contract.json', '--url', url, '--no-color'],
+    ...['--checks', CHECKS.join(','), '--phases', plan.phases.join(',')],
+    ...['--max-examples', String(plan.examples), '--seed', String(plan.seed), '--generation-deterministic'],
+    ...['--continue-on-failure', '--suppress-health-check', 'all', '--warnings', 'off'],
+    ...['--request-timeout', '30', '--report', 'json', '--report-json-path', 'report.json'],
+    // Somebody unknown tries tokens that nobody has; the others have their own.
+    ...(isKnown ? ['--generation-with-security-parameters', 'false'] : []),
+    ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}:${value}`]),
+  ];
+  const { output } = await run(python, args, { cwd: folder, ...(signal && { signal }) });
+  const report = await readReport(join(folder, 'report.json'), output);
+  const rates = Object.values(report.valid_rates).flatMap((phases) => Object.values(phases));
+  return {
+    cases: report.test_cases.generated,
+    accepted: rates.reduce((sum, { accepted }) => sum + accepted, 0),
+    failures: report.test_cases.unique_failures + report.errors.length + (report.complete ? 0 : 1),
+    output,
+  };
+}
+
+interface Report {
+  readonly complete: boolean;
+  readonly test_cases: { readonly generated: number; readonly unique_failures: number };
+  readonly errors: readonly unknown[];
+  readonly valid_rates: Readonly<Record<string, Readonly<Record<string, { readonly accepted: number }>>>>;
+}
+
+async function readReport(path: string, output: string): Promise<Report> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Report; // the pinned version's form
+  } catch {
+    throw new FuzzError(`Schemathesis ended without a report:\n${output.split('\n').slice(-20).join('\n')}`);
+  }
+}
