@@ -1,4 +1,4 @@
-import { inTransaction } from '@caregate/service';
+import { inTransaction } from '@caregate/service/transaction';
 import type { Connection, Types } from 'mongoose';
 import { type ClinicCounts, countsDelta, readCounts, sumCounts } from './counts.ts';
 import type { ClinicCountsDocument, PatientDocument } from './documents.ts';

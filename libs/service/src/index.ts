@@ -11,3 +11,4 @@ export * from './redirects.ts';
 export * from './run-app.ts';
 export * from './served-contract.ts';
 export * from './operation.ts';
+export * from './transaction.ts';

@@ -1,6 +1,5 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { createConnection, type ClientSession, type Connection } from 'mongoose';
-import { letCompanionWrite } from './companion.ts';
+import { createConnection, type Connection } from 'mongoose';
 import { HealthChecks } from './health.ts';
 import { LOGGER, type Logger } from './log.ts';
 
@@ -96,24 +95,3 @@ export class MongoModule {
 }
 
 export const InjectMongo = () => Inject(MONGO);
-
-/**
- * Runs `work` in one transaction (majority, journaled). The driver repeats it when a concurrent transaction got in the way,
- * so `work` must not do anything outside the database that cannot be repeated.
- */
-export async function inTransaction<T>(connection: Connection, work: (session: ClientSession) => Promise<T>): Promise<T> {
-  const session = await connection.startSession();
-  try {
-    const withCompanion = async () => {
-      const result = await work(session);
-      await letCompanionWrite(session);
-      return result;
-    };
-    return await session.withTransaction(withCompanion, {
-      readConcern: { level: 'snapshot' },
-      writeConcern: { w: 'majority', journal: true },
-    });
-  } finally {
-    await session.endSession();
-  }
-}

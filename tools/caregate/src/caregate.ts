@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { accountsCommand } from './commands/accounts.ts';
+import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { CommandFailed } from './command-failed.ts';
 
@@ -8,6 +9,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
   const program = new Command('caregate')
     .description('Commands for operators of a shard')
     .addCommand(accountsCommand())
+    .addCommand(countsCommand())
     .addCommand(deadLettersCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');

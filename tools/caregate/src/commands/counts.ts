@@ -1,0 +1,72 @@
+import {
+  checkCounts,
+  type ClinicModels,
+  clinicModels,
+  type Drift,
+  objectId,
+  type Recounting,
+  repairCounts,
+} from '@caregate/clinic-model/recount';
+import { Command } from 'commander';
+import mongoose, { type Types } from 'mongoose';
+import { CommandFailed } from '../command-failed.ts';
+
+type Recount = (recounting: Recounting, clinicId: Types.ObjectId) => Promise<readonly Drift[]>;
+
+/** `caregate counts …`: the figures that are kept of each clinic, against its patients. */
+export function countsCommand(): Command {
+  const group = new Command('counts')
+    .description('Patient, tag and site counts of clinics: are they what a recount gives?')
+    .addHelpText('after', '\nThe shard is the one of MONGODB_URI; DEMO_PATIENT_USER_ID must be the apps’.');
+  group
+    .command('check')
+    .description('recount and report what differs; exits 1 when something does')
+    .argument('[clinicIds...]', 'only these clinics; all of the shard when none is named')
+    .action((ids: string[]) => recountClinics(ids, checkCounts, 'to mend'));
+  group
+    .command('repair')
+    .description('recount, report what differs, and keep what was counted')
+    .argument('[clinicIds...]', 'only these clinics; all of the shard when none is named')
+    .action((ids: string[]) => recountClinics(ids, repairCounts, 'mended'));
+  return group;
+}
+
+async function recountClinics(ids: readonly string[], recount: Recount, word: 'to mend' | 'mended'): Promise<void> {
+  const wanted = ids.map(clinicIdOf);
+  const connection = await mongoose.createConnection(address(), { serverSelectionTimeoutMS: 5_000 }).asPromise();
+  try {
+    const models = clinicModels(connection);
+    const demo = process.env['DEMO_PATIENT_USER_ID'];
+    const recounting = { connection, models, isDemo: (userId: string) => userId === demo };
+    let [clinics, figures] = [0, 0];
+    for await (const clinicId of wanted.length > 0 ? wanted : allClinics(models)) {
+      const drift = await recount(recounting, clinicId);
+      for (const { figure, kept, counted } of drift) say(`${clinicId.toHexString()}  ${figure}: kept ${kept}, counted ${counted}`);
+      clinics += 1;
+      figures += drift.length;
+    }
+    say(`clinics: ${clinics} recounted, ${figures} figures ${word}`);
+    if (figures > 0 && word === 'to mend') throw new CommandFailed('counts have drifted; caregate counts repair mends them');
+  } finally {
+    await connection.close();
+  }
+}
+
+async function* allClinics(models: ClinicModels): AsyncGenerator<Types.ObjectId> {
+  const clinics = models.clinics.collection.find({}, { projection: { _id: 1 } }).sort({ _id: 1 });
+  for await (const { _id } of clinics) yield _id;
+}
+
+function clinicIdOf(text: string): Types.ObjectId {
+  const id = objectId(text);
+  if (!id) throw new CommandFailed(`${JSON.stringify(text)} is no clinic id: that is 24 hex digits`);
+  return id;
+}
+
+function address(): string {
+  const uri = process.env['MONGODB_URI'];
+  if (!uri) throw new CommandFailed('MONGODB_URI is needed: the shard’s clinic database');
+  return uri;
+}
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
