@@ -6,7 +6,7 @@ import { type DocumentKey, EXACT, idText, isKey, packed, placeIn, placeText, typ
 import { BelongingsRepository } from './belongings.repository.ts';
 
 const MOST_EVENTS = 1_000;
-const MOST_BYTES = 4_000_000;
+const MOST_BYTES = 1_000_000;
 const WAIT_MS = 20;
 
 /** The oplog does not reach back so far, or the place is none (in the various ways in which MongoDB says so). */

@@ -38,7 +38,8 @@ export interface FingerprintsWanted {
   readonly counted: boolean;
 }
 
-const PAGE_BYTES = 2_000_000;
+/** Packed, with the users that are named, well below what a request may hold. */
+const PAGE_BYTES = 1_000_000;
 const PAGE_DOCUMENTS = 500;
 const PURGE_MS = 3_000;
 

@@ -166,7 +166,7 @@ export class MoveSteps {
       // Writes under way took too long, or the fence has lifted: writers go on, and it is tried again.
       this.logger.info({ moveId, reason: error.message }, 'the account could not be fenced; trying again');
       const free = await this.unfence(current, 'catchingUp', pausedBy(current, began));
-      return this.moves.record(free, { notBefore: new Date(Date.now() + DRAIN_MS), fault: error.message });
+      return this.moves.record(free, { notBefore: new Date(Date.now() + waitAfter(free.fences)), fault: error.message });
     }
   }
 
@@ -278,6 +278,9 @@ export class MoveSteps {
     }
   }
 }
+
+/** Each attempt makes writers wait, so they come more and more seldom: after half a second, up to half a minute. */
+const waitAfter = (fences: number) => Math.min(30_000, DRAIN_MS * 2 ** (fences - 1));
 
 const pausedBy = (move: MoveDocument, began: number) => move.pausedMs + (performance.now() - began);
 
