@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   type AccountDocument,
   type AccountId,
+  allHeardOf,
   announced,
   type Belonging,
   belongingOf,
@@ -106,6 +107,7 @@ export class DeparturesService {
    */
   async fence(accountId: AccountId, { moveId, fenceId, forMs, withinMs }: FenceWanted): Promise<void> {
     await forgetSilentWriters(this.connection);
+    if (!(await allHeardOf(this.connection))) throw new ServiceUnavailable('a copy of an app was not heard of for some seconds; try again');
     const notice = newNotice(fenceId);
     const fenced = await this.accounts.findOneAndUpdate(
       { _id: accountId, 'moved.moveId': { $exists: false }, $or: [{ fence: { $exists: false } }, { 'fence.moveId': moveId, 'fence.sealed': { $ne: true } }] },

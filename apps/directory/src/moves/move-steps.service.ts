@@ -10,7 +10,7 @@ import { differing, Suspects } from './suspects.ts';
 /** How long a fence lasts when whoever set it is not heard of again. */
 const FENCE_MS = 3_000;
 const DRAIN_MS = 500;
-const SMALL_REST = 200;
+const SMALL_REST = 50;
 const MOST_SUSPECTS = 20_000;
 const AT_ONCE = 2_000;
 const MOST_MISMATCHES = 5;

@@ -29,8 +29,8 @@ export class DoorClosed extends Error {
   override readonly name = 'DoorClosed';
   readonly moved: Moved | undefined;
 
-  constructor(moved?: Moved) {
-    super(moved ? `the account has moved to shard ${moved.shard}` : 'the account is about to move to another shard; try again in a moment');
+  constructor(moved?: Moved, reason = 'the account is about to move to another shard; try again in a moment') {
+    super(moved ? `the account has moved to shard ${moved.shard}` : reason);
     this.moved = moved;
   }
 }
@@ -42,9 +42,11 @@ export interface DoorSettings {
 }
 
 /** A copy that was not seen for so long is taken for dead. It takes itself for dead earlier. */
-export const SILENT_MS = 5_000;
+export const SILENT_MS = 15_000;
 const SEEN_EVERY_MS = 1_000;
-const TRUST_MS = 4_000;
+const TRUST_MS = 12_000;
+/** A copy that was not seen for so long may be dead: then no account is fenced, or its writers would wait for it. */
+const OVERDUE_MS = 4_000;
 const LOOK_MS = 250;
 const NOTICES_KEPT = 200;
 const CLINICS_KNOWN = 50_000;
@@ -115,7 +117,7 @@ export class WriteDoor {
 
   /** @throws {DoorClosed} as `enter` */
   assertOpen(whose: Whose): void {
-    if (!this.open) throw new DoorClosed();
+    if (!this.open) throw new DoorClosed(undefined, 'this server does not know yet where accounts stand; try again in a moment');
     if (whose === ANY_ACCOUNT) {
       for (const { fence } of this.standings.values()) if (fence) throw new DoorClosed();
       return;
@@ -314,6 +316,14 @@ export async function announced(connection: Connection, notice: string, withinMs
     if (performance.now() > giveUp) return false;
     await delay(5);
   }
+}
+
+/** Whether each copy was heard of just now, so that none keeps a fence waiting. */
+export async function allHeardOf(connection: Connection): Promise<boolean> {
+  const overdue = await connection
+    .collection<WriterDocument>(WRITERS)
+    .findOne({ $expr: { $lt: ['$seen', { $subtract: ['$$NOW', OVERDUE_MS] }] } }, { projection: { _id: 1 } });
+  return overdue === null;
 }
 
 /** Forgets copies that are gone, so that nobody waits for them. */
