@@ -10,6 +10,8 @@ import { Links } from './links.ts';
 import { AccountDoor } from './moves/account-door.ts';
 import { honouringMoves, MoveInterceptor } from './moves/move.interceptor.ts';
 import { appUrl } from './config.ts';
+import { MigrantsRepository } from './migrations/migrants.repository.ts';
+import { MigrationService } from './migrations/migration.service.ts';
 import { reactions } from './reactions/index.ts';
 
 /** What happens on a shard because something changed: table of contents. */
@@ -35,6 +37,8 @@ export class AppModule {
         { provide: CLINIC_MODELS, inject: [MONGO], useFactory: clinicModels },
         { provide: Links, useValue: new Links(appUrl(config)) },
         Addressees,
+        MigrantsRepository,
+        MigrationService,
         AccountDoor,
         MoveInterceptor,
       ],

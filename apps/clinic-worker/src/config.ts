@@ -36,6 +36,19 @@ export const settings = z.object({
   GATEKEEPER_MONGODB_URI: mongodbUri()
     .optional()
     .describe('the gatekeeper database, for direct sharing of users who are gone'),
+  MIGRATION_PARALLEL: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(4)
+    .describe('patients of a migrating clinic that are worked on at once'),
+  MIGRATION_PER_SECOND: z.coerce
+    .number()
+    .min(0.1)
+    .max(1_000)
+    .default(20)
+    .describe('patients of a migrating clinic that may begin in a second'),
   CONCURRENCY: z.coerce.number().int().min(1).max(500).default(64).describe('reactions that run at once in this copy'),
   LEASE_SECONDS: z.coerce
     .number()

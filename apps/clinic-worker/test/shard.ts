@@ -1,4 +1,6 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import {
   collectionsWithPreImages,
   ConnectClient,
@@ -103,8 +105,8 @@ export class TestShard {
     await Promise.all([this.connection.close(), this.gatekeeper.close()]);
   }
 
-  async worker(env: Record<string, string> = {}) {
-    const { app, url } = await startApp(clinicWorker, {
+  private settings(env: Record<string, string>): Record<string, string> {
+    return {
       MONGODB_URI: this.uri,
       GATEKEEPER_MONGODB_URI: this.gatekeeperUri,
       KAFKA_BROKERS: KAFKA_BROKERS ?? '',
@@ -116,7 +118,12 @@ export class TestShard {
       IDENTITY_SECRET: this.secret,
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',
       ...env,
-    });
+    };
+  }
+
+  /** A worker in this process. */
+  async worker(env: Record<string, string> = {}) {
+    const { app, url } = await startApp(clinicWorker, this.settings(env));
     const worker = {
       url,
       close: async () => {
@@ -127,6 +134,32 @@ export class TestShard {
     };
     this.workers.add(worker);
     await until(() => worker.ready());
+    return worker;
+  }
+
+  /** A worker in a process of its own, as it is deployed, that can be killed. */
+  async process(env: Record<string, string> = {}) {
+    execFileSync(process.execPath, [join(APP, '../../tools/build/bundle-app.mjs')], { cwd: APP });
+    const child = spawn(process.execPath, [join(APP, '../../dist/apps/clinic-worker/main.js')], {
+      env: { ...this.settings(env), LOG_LEVEL: 'info' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    let log = '';
+    child.stdout.on('data', (chunk) => (log += chunk));
+    const worker = {
+      log: () => log,
+      kill: (signal: 'SIGTERM' | 'SIGKILL') => {
+        child.kill(signal);
+        return ended;
+      },
+      close: async () => {
+        this.workers.delete(worker);
+        await worker.kill('SIGKILL');
+      },
+    };
+    this.workers.add(worker);
+    await until(() => log.includes('"listening"'));
     return worker;
   }
 
@@ -175,6 +208,8 @@ export class TestShard {
     return _id;
   }
 }
+
+const APP = join(import.meta.dirname, '..');
 
 /** Nobody can sign in with it. */
 const NO_PASSWORD = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;

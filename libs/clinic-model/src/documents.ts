@@ -179,8 +179,17 @@ export interface MigrationDocument {
   readonly userId: UserId;
   readonly status: MigrationStatus;
   readonly attestationTime?: Date;
+  /** Kept by the worker while it carries the migration out. */
+  readonly progress?: MigrationProgress;
   readonly createdTime: Date;
   readonly updatedTime: Date;
+}
+
+/** How far a migration has come: patients done and skipped, of all that shared with the legacy account. */
+export interface MigrationProgress {
+  readonly total: number;
+  readonly done: number;
+  readonly skipped: readonly { readonly userId: UserId; readonly reason: string }[];
 }
 
 /** A patient's offer to share with a clinic, until the clinic accepts or dismisses it. */

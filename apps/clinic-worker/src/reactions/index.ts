@@ -5,6 +5,7 @@ import { ConnectionRequested } from './connection-request.handler.ts';
 import { CustodialAccountCreated } from './custodial-account-created.handler.ts';
 import { CustodialProfile } from './custodial-profile.handler.ts';
 import { DeletedTag } from './deleted-tag.handler.ts';
+import { MigrationRequested } from './migration-requested.handler.ts';
 import { PatientInvitesClinic } from './patient-clinic-invitation.handler.ts';
 import { UploadReminder } from './upload-reminder.handler.ts';
 import { UserDeleted } from './user-deleted.handler.ts';
@@ -21,6 +22,7 @@ export const reactions = [
   ClinicianInvited,
   ClinicianPermissionsUpdated,
   PatientInvitesClinic,
+  MigrationRequested,
   UserDeleted,
   UserUpdated,
 ] as const;

@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
 import { type Happening, SERVERS_GIVEN, until, WorkerHarness } from '../../test/worker-harness.ts';
-import { DeadLetters, GiveUp, NoSuchDeadLetter, Reaction, type ReactionContext } from './index.ts';
+import { DeadLetters, GiveUp, NoSuchDeadLetter, Reaction, ReactionContext } from './index.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -10,7 +11,7 @@ function noting(work: (event: Happening, context: ReactionContext) => Promise<vo
   @Controller()
   class Noting {
     @Reaction<Happening>({ name: 'note', stream: 'happenings' })
-    async note(event: Happening, context: ReactionContext): Promise<void> {
+    async note(@Payload() event: Happening, @Ctx() context: ReactionContext): Promise<void> {
       await work(event, context);
       seen.push(event);
     }
@@ -50,6 +51,26 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     await harness.publish(happening('a', 3));
     await until(() => seen.some(({ n }) => n === 3));
     expect(seen.map(({ n }) => n)).toEqual([1, 2, 3]);
+  });
+
+  it('tells a reaction which attempt it is, and that it has to stop', async () => {
+    const told: unknown[] = [];
+    const { controller } = noting(async (_event, { attempt, reactionId, signal }) => {
+      told.push({ attempt: attempt.attempt, reactionId });
+      if (told.length === 1) throw new Error('once more');
+      if (told.length === 2)
+        await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    });
+    await harness.worker([controller], { retries: QUICK, grace: 1 }).then(async ({ close }) => {
+      await harness.publish(happening('a', 1));
+      await until(() => told.length === 2);
+      await close();
+    });
+    const [{ _id: reactionId } = { _id: undefined }] = await harness.records();
+    expect(told).toEqual([
+      { attempt: 1, reactionId },
+      { attempt: 2, reactionId },
+    ]);
   });
 
   it('lets later events of a document wait for the one that is retried, and nobody else', async () => {

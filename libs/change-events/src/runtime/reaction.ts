@@ -21,8 +21,8 @@ export interface ReactionDefinition<T> {
 export const CHANGE_EVENTS = Symbol('CHANGE_EVENTS');
 
 /**
- * Makes a controller's method the reaction to events of a stream. It gets the event's data and a `ReactionContext`,
- * may return a note for the record, throws `GiveUp` when it can never succeed and anything else to be tried again.
+ * Makes a controller's method the reaction to events of a stream. It gets the event's data; what Nest's `@Ctx()` decorates gets the
+ * `ReactionContext` (then `@Payload()` says where the data goes). It may return a note for the record, throws `GiveUp` when it can never succeed and anything else to be tried again.
  * It runs once for each event as seen from outside, except after a crash between its work and the note of it: then again, with the same id.
  */
 export function Reaction<T>(definition: ReactionDefinition<T>): MethodDecorator {

@@ -1,0 +1,29 @@
+import { type ChangedMigration, type ChangeEvent, Reaction, ReactionContext } from '@caregate/change-events';
+import { Controller } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { MigrationService } from '../migrations/migration.service.ts';
+import { MAIL_RETRIES } from './mail-retries.ts';
+
+type MigrationEvent = ChangeEvent<ChangedMigration>;
+
+const A_DAY = 24 * 3_600_000;
+
+/** A migration of a legacy clinic account was asked for: it is carried out. */
+@Controller()
+export class MigrationRequested {
+  constructor(private readonly migrations: MigrationService) {}
+
+  @Reaction<MigrationEvent>({
+    name: 'migrate_legacy_clinic',
+    stream: 'migrations',
+    when: ({ operationType, fullDocument }) => operationType === 'insert' && fullDocument?.status === 'PENDING',
+    retries: MAIL_RETRIES,
+    deadline: A_DAY,
+  })
+  async carryOut(
+    @Payload() { fullDocument: migration }: MigrationEvent,
+    @Ctx() context: ReactionContext,
+  ): Promise<string | undefined> {
+    return migration && this.migrations.carryOut(migration._id, context.signal);
+  }
+}

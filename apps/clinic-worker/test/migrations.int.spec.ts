@@ -1,0 +1,106 @@
+import { type MigrationDocument, readCounts, type UserId } from '@caregate/clinic-model';
+import { Types } from 'mongoose';
+import { mailsTo, newUserId, SERVERS_GIVEN, TestShard, until } from './shard.ts';
+
+const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
+
+describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Connect, Kafka and SMTP', () => {
+  const shard = new TestShard();
+  beforeAll(() => shard.start(), 60_000);
+  afterAll(() => shard.stop(), 60_000);
+
+  /** A legacy clinic account with whom `count` patients share. */
+  async function legacyClinic(count: number) {
+    const owner = await shard.user('Mara Lindqvist');
+    await shard.identity.updateUser(owner.userId, { roles: ['clinic', 'clinician'] });
+    const patients = await Promise.all(
+      Array.from({ length: count }, async (_, n) => {
+        const user = await shard.user(`Patient ${n}`);
+        await shard.identity.saveProfile(user.userId, {
+          fullName: `Patient ${n}`,
+          patient: { birthday: '1990-02-03', mrn: `M${n}` },
+        });
+        await shard.identity.setSharing(user.userId, owner.userId, { view: {}, note: {} });
+        return user;
+      }),
+    );
+    return { owner, patients, clinicId: await shard.clinic('Harbour', []) };
+  }
+
+  async function request(clinicId: Types.ObjectId, userId: UserId): Promise<Types.ObjectId> {
+    const now = new Date();
+    const migration: MigrationDocument = {
+      _id: new Types.ObjectId(),
+      clinicId,
+      userId,
+      status: 'PENDING',
+      createdTime: now,
+      updatedTime: now,
+    };
+    await shard.models.migrations.collection.insertOne(migration);
+    return migration._id;
+  }
+
+  const migrationOf = (_id: Types.ObjectId) => shard.models.migrations.findOne({ _id }).lean<MigrationDocument>();
+  const completed = (_id: Types.ObjectId) => until(async () => (await migrationOf(_id))?.status === 'COMPLETED');
+
+  it('brings all patients, tells each of them and the owner, and says who could not be brought', async () => {
+    const worker = await shard.worker();
+    const { owner, patients, clinicId } = await legacyClinic(3);
+    const nameless = await shard.user('');
+    await shard.identity.setSharing(nameless.userId, owner.userId, { view: {} });
+    const _id = await request(clinicId, owner.userId);
+    await completed(_id);
+    const documents = await shard.models.patients.find({ clinicId }).lean();
+    expect(documents.map(({ userId }) => userId).sort()).toEqual(patients.map(({ userId }) => userId).sort());
+    for (const document of documents) {
+      expect(document).toMatchObject({
+        isMigrated: true,
+        legacyClinicianIds: [owner.userId],
+        permissions: { view: {}, note: {} },
+      });
+    }
+    expect(await readCounts(shard.models, clinicId)).toMatchObject({ total: 3 });
+    expect([...(await shard.identity.sharesWith(owner.userId)).keys()]).toEqual([nameless.userId]);
+    expect((await shard.identity.findUser(owner.userId))?.roles).toEqual(['clinician']);
+    expect((await migrationOf(_id))?.progress).toMatchObject({
+      ...{ total: 4, done: 3 },
+      skipped: [{ userId: nameless.userId, reason: 'the profile has no name or no birth date' }],
+    });
+    for (const { email } of patients) expect(await mailsTo(email)).toHaveLength(1);
+    await until(async () =>
+      (await mailsTo(owner.email)).some(({ subject }) => subject === 'All patients of Harbour have moved'),
+    );
+    await worker.close();
+  });
+
+  it('goes on where it stopped, without a second email to anyone', async () => {
+    const { owner, patients, clinicId } = await legacyClinic(12);
+    const slow = { MIGRATION_PER_SECOND: '4', MIGRATION_PARALLEL: '1', LEASE_SECONDS: '2' };
+    const first = await shard.process(slow);
+    const _id = await request(clinicId, owner.userId);
+    await until(async () => ((await migrationOf(_id))?.progress?.done ?? 0) >= 3);
+    await first.kill('SIGKILL');
+    const before = (await migrationOf(_id))?.progress;
+    expect(before?.done).toBeLessThan(12);
+    await shard.worker(slow);
+    await completed(_id);
+    expect(await shard.models.patients.countDocuments({ clinicId })).toBe(12);
+    expect((await migrationOf(_id))?.progress).toEqual({ total: 12, done: 12, skipped: [] });
+    await until(async () => (await mailsTo(owner.email)).length > 0);
+    for (const { email } of [...patients, owner]) expect(await mailsTo(email)).toHaveLength(1);
+  });
+
+  it('notes on a patient who is there already that they come from one more clinician', async () => {
+    const { owner, patients, clinicId } = await legacyClinic(1);
+    const [patient] = patients;
+    const first = await request(clinicId, owner.userId);
+    await completed(first);
+    const second = await shard.user('Second Legacy');
+    await shard.identity.setSharing(patient?.userId ?? newUserId(), second.userId, { view: {} });
+    await completed(await request(clinicId, second.userId));
+    const documents = await shard.models.patients.find({ clinicId }).lean();
+    expect(documents).toMatchObject([{ legacyClinicianIds: [owner.userId, second.userId] }]);
+    expect(await mailsTo(patient?.email ?? '')).toHaveLength(1);
+  });
+});
