@@ -1,17 +1,88 @@
 import type { mongo } from 'mongoose';
 
+/** Lengths of time that figures are about. */
+export const PERIODS = ['1d', '7d', '14d', '30d'] as const;
+
+/**
+ * Figures by which patients are looked for most. They stand in an index for each period, so that conditions on them are decided without
+ * looking at the patients, whose summaries are large. Other figures are looked up in the patients that have the period at all.
+ */
+export const INDEXED_FIGURES = {
+  cgm: [
+    'timeCGMUsePercent',
+    'timeInTargetPercent',
+    'timeInTargetPercentDelta',
+    'timeInVeryLowPercent',
+    'timeInAnyLowPercent',
+    'timeInVeryHighPercent',
+    'timeInAnyHighPercent',
+    'timeInExtremeHighPercent',
+    'averageGlucoseMmol',
+    'glucoseManagementIndicator',
+  ],
+  bgm: ['averageGlucoseMmol', 'timeInTargetPercent', 'timeInVeryLowPercent', 'timeInVeryHighPercent', 'totalRecords'],
+} as const;
+
+/** Names the index of a kind of data and a period. */
+export const figureIndex = (kind: 'cgm' | 'bgm', period: string) => `${kind}_${period}`;
+
+/** Who is in that index: every period has this flag, and a comparison with it is one that an index decides alone. */
+export const hasPeriod = (kind: 'cgm' | 'bgm', period: string) => ({
+  [`summary.${kind}Stats.periods.${period}.hasTotalRecords`]: { $gte: false },
+});
+
+function figureIndexes(kind: 'cgm' | 'bgm'): mongo.IndexDescription[] {
+  const stats = `summary.${kind}Stats`;
+  return PERIODS.map((period) => {
+    const figures = INDEXED_FIGURES[kind].map((figure) => [`${stats}.periods.${period}.${figure}`, 1] as const);
+    const [flag = ''] = Object.keys(hasPeriod(kind, period));
+    return {
+      name: figureIndex(kind, period),
+      key: {
+        clinicId: 1,
+        tags: 1,
+        [flag]: 1,
+        ...Object.fromEntries(figures),
+        [`${stats}.dates.lastData`]: 1,
+        sortName: 1,
+        _id: 1,
+      },
+      partialFilterExpression: hasPeriod(kind, period),
+    };
+  });
+}
+
 /** Every index of the shard's clinic database, beside the query that needs it. */
 export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>> = {
   clinics: [
     { name: 'by_share_code', key: { shareCodes: 1 }, unique: true }, // find by share code; no two clinics share one
     { name: 'by_created', key: { createdTime: 1, _id: 1 } }, // list of all clinics in order, and by time of creation
     { name: 'by_account', key: { accountId: 1 }, partialFilterExpression: { accountId: { $exists: true } } }, // clinics of an API key
-    { name: 'by_ehr', key: { 'ehrSettings.enabled': 1, createdTime: 1, _id: 1 }, partialFilterExpression: { 'ehrSettings.enabled': { $exists: true } } }, // list of clinics with a hospital record
+    {
+      name: 'by_ehr',
+      key: { 'ehrSettings.enabled': 1, createdTime: 1, _id: 1 },
+      partialFilterExpression: { 'ehrSettings.enabled': { $exists: true } },
+    }, // list of clinics with a hospital record
   ],
   clinicians: [
-    { name: 'member', key: { clinicId: 1, userId: 1 }, unique: true, partialFilterExpression: { userId: { $exists: true } } }, // roles of a caller; no member twice
-    { name: 'invite', key: { clinicId: 1, inviteId: 1 }, unique: true, partialFilterExpression: { inviteId: { $exists: true } } },
-    { name: 'email', key: { clinicId: 1, email: 1 }, unique: true, partialFilterExpression: { email: { $exists: true } } }, // one email, one clinician of a clinic
+    {
+      name: 'member',
+      key: { clinicId: 1, userId: 1 },
+      unique: true,
+      partialFilterExpression: { userId: { $exists: true } },
+    }, // roles of a caller; no member twice
+    {
+      name: 'invite',
+      key: { clinicId: 1, inviteId: 1 },
+      unique: true,
+      partialFilterExpression: { inviteId: { $exists: true } },
+    },
+    {
+      name: 'email',
+      key: { clinicId: 1, email: 1 },
+      unique: true,
+      partialFilterExpression: { email: { $exists: true } },
+    }, // one email, one clinician of a clinic
     { name: 'newest', key: { clinicId: 1, createdTime: -1, _id: -1 } }, // list of a clinic's clinicians
     { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // memberships of a user
     { name: 'by_invite_email', key: { email: 1 }, partialFilterExpression: { inviteId: { $exists: true } } }, // open invites of a user
@@ -25,10 +96,27 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1, _id: 1 } }, // the list of a tag, in name order; TIDE report
     { name: 'by_site', key: { clinicId: 1, 'sites._id': 1, sortName: 1, _id: 1 } }, // the list of a site, in name order
     { name: 'by_mrn', key: { mrn: 1, clinicId: 1 }, partialFilterExpression: { mrn: { $exists: true } } }, // find over clinics; another patient with this MRN
-    { name: 'unique_mrn', key: { clinicId: 1, uniqueMrn: 1 }, unique: true, partialFilterExpression: { uniqueMrn: { $exists: true } } },
+    {
+      name: 'unique_mrn',
+      key: { clinicId: 1, uniqueMrn: 1 },
+      unique: true,
+      partialFilterExpression: { uniqueMrn: { $exists: true } },
+    },
     { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // clinics of a patient
-    { name: 'by_cgm_summary', key: { 'summary.cgmStats.id': 1 }, partialFilterExpression: { 'summary.cgmStats.id': { $exists: true } } }, // delete a summary
-    { name: 'by_bgm_summary', key: { 'summary.bgmStats.id': 1 }, partialFilterExpression: { 'summary.bgmStats.id': { $exists: true } } },
+    { name: 'by_age', key: { clinicId: 1, _id: 1 } }, // those without a figure, after those who are sorted by it
+    { name: 'by_last_data', key: { clinicId: 1, tags: 1, 'summary.cgmStats.dates.lastData': 1, _id: 1 } }, // TIDE report: who has no data
+    ...figureIndexes('cgm'), // filters on figures and their order; TIDE report
+    ...figureIndexes('bgm'),
+    {
+      name: 'by_cgm_summary',
+      key: { 'summary.cgmStats.id': 1 },
+      partialFilterExpression: { 'summary.cgmStats.id': { $exists: true } },
+    }, // delete a summary
+    {
+      name: 'by_bgm_summary',
+      key: { 'summary.bgmStats.id': 1 },
+      partialFilterExpression: { 'summary.bgmStats.id': { $exists: true } },
+    },
   ],
   migrations: [
     { name: 'one_of_account', key: { userId: 1 }, unique: true }, // a legacy account migrates once
@@ -40,7 +128,13 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   ],
   clinic_counts: [{ name: 'by_clinic', key: { clinicId: 1 } }],
   clinic_merges: [{ name: 'by_target', key: { targetId: 1, createdTime: 1 } }],
-  clinics_deletions: [{ name: 'by_account', key: { 'document.accountId': 1 }, partialFilterExpression: { 'document.accountId': { $exists: true } } }], // all clinics of an account that moves
+  clinics_deletions: [
+    {
+      name: 'by_account',
+      key: { 'document.accountId': 1 },
+      partialFilterExpression: { 'document.accountId': { $exists: true } },
+    },
+  ], // all clinics of an account that moves
   clinicians_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
   patients_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
   accounts: [
@@ -48,7 +142,11 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_owner', key: { ownerUserId: 1, createdTime: 1 } }, // account of a user who creates a clinic
     { name: 'by_notice', key: { notice: 1 }, partialFilterExpression: { notice: { $exists: true } } }, // accounts that ever moved or were about to: what a copy must know of at start
     { name: 'by_moved_key', key: { 'moved.keys': 1 }, partialFilterExpression: { 'moved.moveId': { $exists: true } } }, // where the account of a key went
-    { name: 'by_moved_clinic', key: { 'moved.clinics': 1 }, partialFilterExpression: { 'moved.moveId': { $exists: true } } }, // where a clinic went
+    {
+      name: 'by_moved_clinic',
+      key: { 'moved.clinics': 1 },
+      partialFilterExpression: { 'moved.moveId': { $exists: true } },
+    }, // where a clinic went
   ],
   api_keys: [
     { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling

@@ -14,19 +14,22 @@ test('no search reaches across two fields', () => {
   expect(canMatch('ann 1990')).toBe(true);
 });
 
-test('conditions on figures name kind and period; two on one figure hold both', () => {
+test('conditions on figures name kind and period; moments are of no period', () => {
   expect(
     filterOf({ 'cgm.timeInTargetPercent': '>=0.5', 'bgm.averageGlucoseMmolDelta': '<-.5', period: '30d' }).figures,
-  ).toEqual({
-    'summary.cgmStats.periods.30d.timeInTargetPercent': { $gte: 0.5 },
-    'summary.bgmStats.periods.30d.averageGlucoseMmolDelta': { $lt: -0.5 },
-  });
+  ).toEqual([
+    { figure: { kind: 'cgm', name: 'timeInTargetPercent', period: '30d' }, condition: { $gte: 0.5 } },
+    { figure: { kind: 'bgm', name: 'averageGlucoseMmolDelta', period: '30d' }, condition: { $lt: -0.5 } },
+  ]);
   const [from, to] = ['2026-06-01T00:00:00Z', '2026-07-01T00:00:00Z'];
-  expect(filterOf({ 'cgm.lastDataFrom': from, 'cgm.lastDataTo': to }).figures).toEqual({
-    'summary.cgmStats.dates.lastData': { $gte: new Date(from), $lt: new Date(to) },
-  });
-  expect(filterOf({ 'cgm.totalRecords': '>+10' }).figures).toEqual({
-    'summary.cgmStats.periods.14d.totalRecords': { $gt: 10 },
+  const lastData = { kind: 'cgm', name: 'lastData' };
+  expect(filterOf({ 'cgm.lastDataFrom': from, 'cgm.lastDataTo': to }).figures).toEqual([
+    { figure: lastData, condition: { $gte: new Date(from) } },
+    { figure: lastData, condition: { $lt: new Date(to) } },
+  ]);
+  expect(filterOf({ 'cgm.totalRecords': '>+10' }).figures[0]).toMatchObject({
+    figure: { period: '14d' },
+    condition: { $gt: 10 },
   });
 });
 

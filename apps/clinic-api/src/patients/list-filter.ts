@@ -1,7 +1,7 @@
 import { fold, isObjectIdText, objectId, SEARCH_SEPARATOR } from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
 import type { Types } from 'mongoose';
-import { DEFAULT_PERIOD } from './list-sort.ts';
+import { DEFAULT_PERIOD, type Figure } from './list-sort.ts';
 import type { Kind } from './summaries.ts';
 
 /** A condition in MongoDB's words. */
@@ -15,10 +15,15 @@ export interface PatientFilter {
   readonly tags?: readonly Types.ObjectId[];
   /** Belongs to one of these; to none at all when the list is empty. */
   readonly sites?: readonly Types.ObjectId[];
-  /** On figures of a summary, by path. */
-  readonly figures: Condition;
+  readonly figures: readonly FigureFilter[];
   /** What is left. */
   readonly others: Condition;
+}
+
+/** A condition on a figure, such as `{ $gte: 0.7 }`. */
+export interface FigureFilter {
+  readonly figure: Figure;
+  readonly condition: Condition;
 }
 
 /** The query of a list as the contract reads it, with `cgm.…` and `bgm.…` for conditions on figures. */
@@ -42,7 +47,7 @@ export function filterOf(input: FilterInput): PatientFilter {
     ...(search !== undefined && { search: fold(search) }),
     ...(tags && { tags: knownIds(tags) }),
     ...(sites && { sites: knownIds(sites) }),
-    figures: figureConditions(input),
+    figures: figureFilters(input),
     others: {
       ...(lastReviewed !== undefined && { 'reviews.0.time': { $lte: new Date(lastReviewed) } }),
       // A preset without a name is the standard one.
@@ -57,31 +62,25 @@ export function filterOf(input: FilterInput): PatientFilter {
 /** Text that is no id asks for patients without any, as clients of the public service do with `tags=untagged`. */
 const knownIds = (texts: readonly string[]) => texts.filter(isObjectIdText).flatMap((text) => objectId(text) ?? []);
 
-function figureConditions(input: FilterInput): Condition {
-  const conditions: Record<string, Record<string, unknown>> = {};
-  for (const [name, value] of Object.entries(input)) {
+function figureFilters(input: FilterInput): FigureFilter[] {
+  return Object.entries(input).flatMap(([name, value]) => {
     const [, kind, figure = ''] = FIGURE.exec(name) ?? [];
-    if (kind === undefined || typeof value !== 'string') continue;
-    const [path, condition] = figureCondition(`summary.${kind}Stats`, figure, value, input.period ?? DEFAULT_PERIOD);
-    conditions[path] = { ...conditions[path], ...condition };
-  }
-  return conditions;
+    // The pattern names the two kinds.
+    return kind === undefined || typeof value !== 'string'
+      ? []
+      : [figureFilter(kind as Kind, figure, value, input.period ?? DEFAULT_PERIOD)];
+  });
 }
 
-function figureCondition(
-  stats: string,
-  figure: string,
-  value: string,
-  period: string,
-): [string, Record<string, unknown>] {
-  if (figure === 'lastDataFrom') return [`${stats}.dates.lastData`, { $gte: new Date(value) }];
-  if (figure === 'lastDataTo') return [`${stats}.dates.lastData`, { $lt: new Date(value) }];
+function figureFilter(kind: Kind, name: string, value: string, period: string): FigureFilter {
+  if (name === 'lastDataFrom') return { figure: { kind, name: 'lastData' }, condition: { $gte: new Date(value) } };
+  if (name === 'lastDataTo') return { figure: { kind, name: 'lastData' }, condition: { $lt: new Date(value) } };
   const [, comparison = '', number = ''] = CONDITION.exec(value) ?? [];
   const operator = COMPARISONS[comparison];
   // The contract has checked the form; this is for callers from inside.
   if (operator === undefined || Number.isNaN(Number(number)))
-    throw new BadRequest(`bad request: invalid filter on ${figure}`);
-  return [`${stats}.periods.${period}.${figure}`, { [operator]: Number(number) }];
+    throw new BadRequest(`bad request: invalid filter on ${name}`);
+  return { figure: { kind, name, period }, condition: { [operator]: Number(number) } };
 }
 
 /** The exact check of a search: a literal part of one of the searched fields. */

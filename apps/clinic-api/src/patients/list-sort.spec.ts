@@ -1,43 +1,42 @@
 import { BadRequest } from '@caregate/service';
-import { BY_NAME, orderOf } from './list-sort.ts';
+import { BY_NAME, orderOf, sortOf } from './list-sort.ts';
 
 test('by name unless something else is asked for', () => {
   expect(orderOf({})).toEqual(BY_NAME);
-  expect(orderOf({ sort: '-fullName', sortType: 'cgm' })).toEqual([
+  expect(sortOf(orderOf({ sort: '-fullName', sortType: 'cgm' }))).toEqual([
     ['sortName', -1],
     ['_id', -1],
   ]);
-  expect(orderOf({ sort: '+birthDate', sortType: 'bgm' })).toEqual([
+  expect(sortOf(orderOf({ sort: '+birthDate', sortType: 'bgm' }))).toEqual([
     ['birthDate', 1],
+    ['_id', 1],
+  ]);
+  expect(sortOf(orderOf({ sort: '-lastReviewed', sortType: 'bgm' }))).toEqual([
+    ['reviews.0.time', -1],
     ['_id', 1],
   ]);
 });
 
-test('a figure is that of the kind and the period, 14 days by default, and those without it come last either way', () => {
-  const figures = 'summary.cgmStats.periods.14d';
-  for (const [sign, direction] of [
-    ['+', 1],
-    ['-', -1],
-  ] as const) {
-    expect(orderOf({ sort: `${sign}timeInTargetPercent`, sortType: 'cgm' })).toEqual([
-      [`${figures}.hasTimeInTargetPercent`, -1],
-      [`${figures}.timeInTargetPercent`, direction],
-      ['_id', 1],
-    ]);
-  }
-  expect(orderOf({ sort: '-timeInTargetPercentDelta', sortType: 'cgm', period: '7d' })[0]).toEqual([
-    'summary.cgmStats.periods.7d.hasTimeInTargetPercent',
-    -1,
-  ]);
-  expect(orderOf({ sort: '+lastData', sortType: 'bgm' })).toEqual([
-    ['summary.bgmStats.dates.hasLastData', -1],
-    ['summary.bgmStats.dates.lastData', 1],
-    ['_id', 1],
-  ]);
-  expect(orderOf({ sort: '+min', sortType: 'cgm' })).toEqual([
-    [`${figures}.min`, 1],
-    ['_id', 1],
-  ]);
+test('a figure is that of the kind and the period, 14 days by default; who may lack it can come last', () => {
+  expect(orderOf({ sort: '+timeInTargetPercent', sortType: 'cgm' })).toEqual({
+    path: 'summary.cgmStats.periods.14d.timeInTargetPercent',
+    direction: 1,
+    figure: { kind: 'cgm', name: 'timeInTargetPercent', period: '14d' },
+  });
+  expect(orderOf({ sort: '-timeInTargetPercentDelta', sortType: 'cgm', period: '7d' })).toMatchObject({
+    path: 'summary.cgmStats.periods.7d.timeInTargetPercentDelta',
+    direction: -1,
+    figure: { period: '7d' },
+  });
+  expect(orderOf({ sort: '+lastData', sortType: 'bgm' })).toEqual({
+    path: 'summary.bgmStats.dates.lastData',
+    direction: 1,
+    figure: { kind: 'bgm', name: 'lastData' },
+  });
+  expect(orderOf({ sort: '+min', sortType: 'cgm' })).toEqual({
+    path: 'summary.cgmStats.periods.14d.min',
+    direction: 1,
+  });
 });
 
 test.each([

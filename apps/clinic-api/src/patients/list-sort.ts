@@ -1,8 +1,22 @@
 import { BadRequest } from '@caregate/service';
 import type { Kind } from './summaries.ts';
 
-/** Sort keys in their order, as MongoDB takes them. */
-export type Order = readonly (readonly [path: string, direction: 1 | -1])[];
+/** In which order patients are listed; those that are equal by age of their record. */
+export interface Order {
+  readonly path: string;
+  readonly direction: 1 | -1;
+  /** The figure that `path` leads to. Patients without it come last in either direction. */
+  readonly figure?: Figure;
+  /** Down an index that is read backwards, equal ones are backwards too. */
+  readonly youngestFirst?: true;
+}
+
+/** A figure of a summary, of a period or, as a moment, of none. */
+export interface Figure {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly period?: string;
+}
 
 export interface SortInput {
   /** `+` or `-`, then an attribute. */
@@ -16,11 +30,12 @@ export const DEFAULT_PERIOD = '14d';
 const RANGES = ['VeryLow', 'AnyLow', 'Low', 'Target', 'High', 'VeryHigh', 'ExtremeHigh', 'AnyHigh'];
 const times = (units: readonly string[]) => RANGES.flatMap((range) => units.map((unit) => `timeIn${range}${unit}`));
 
-/** Figures of a period that come with a flag `has…`; the flag tells whether there is a figure to sort by. */
-const FLAGGED: Readonly<Record<Kind, ReadonlySet<string>>> = {
+/** Figures of a period that need not be there. */
+const OPTIONAL: Readonly<Record<Kind, ReadonlySet<string>>> = {
   cgm: new Set([
     ...times(['Percent', 'Minutes', 'Records']),
-    ...['averageGlucoseMmol', 'glucoseManagementIndicator', 'timeCGMUsePercent', 'totalRecords', 'averageDailyRecords'],
+    ...['averageGlucoseMmol', 'glucoseManagementIndicator', 'totalRecords', 'averageDailyRecords'],
+    ...['timeCGMUsePercent', 'timeCGMUseMinutes', 'timeCGMUseRecords'],
   ]),
   bgm: new Set([...times(['Percent', 'Records']), 'averageGlucoseMmol', 'totalRecords', 'averageDailyRecords']),
 };
@@ -29,6 +44,9 @@ const PLAIN: Readonly<Record<Kind, ReadonlySet<string>>> = {
   cgm: new Set(['min', 'max', 'standardDeviation', 'coefficientOfVariation', 'hoursWithData', 'daysWithData']),
   bgm: new Set(['min', 'max', 'standardDeviation', 'coefficientOfVariation']),
 };
+
+/** Orders in which an index is walked. */
+const WALKED = new Set(['sortName', 'birthDate']);
 
 const DATES = new Set(['lastUploadDate', 'lastData', 'firstData', 'outdatedSince']);
 
@@ -39,14 +57,11 @@ const OF_PATIENT: Readonly<Record<string, string>> = {
   lastReviewed: 'reviews.0.time',
 };
 
-export const BY_NAME: Order = [
-  ['sortName', 1],
-  ['_id', 1],
-];
+export const BY_NAME: Order = { path: 'sortName', direction: 1 };
+export const BY_AGE: Order = { path: '_id', direction: 1 };
 
 /**
- * In which order patients are listed: by name unless `sort` says otherwise, and those that are equal by age of their record.
- * Patients without the figure come last in either direction.
+ * By name unless `sort` says otherwise.
  * @throws {BadRequest} for an attribute that the kind of data does not have
  */
 export function orderOf({ sort, sortType, period = DEFAULT_PERIOD }: SortInput): Order {
@@ -54,32 +69,31 @@ export function orderOf({ sort, sortType, period = DEFAULT_PERIOD }: SortInput):
   if (sortType === undefined) throw refused('missing type');
   const direction = sort.startsWith('-') ? -1 : 1;
   const attribute = sort.slice(1);
-  const kind = sortType as Kind; // the contract says that it is one of the two
   const own = Object.hasOwn(OF_PATIENT, attribute) ? OF_PATIENT[attribute] : undefined;
-  // Down an index that is read backwards, equal ones are backwards too.
-  if (own === 'sortName' || own === 'birthDate')
-    return [
-      [own, direction],
-      ['_id', direction],
-    ];
-  if (own !== undefined)
-    return [
-      [own, direction],
-      ['_id', 1],
-    ];
-  const [path, flag] = figurePath(attribute, kind, period);
-  return [...(flag === undefined ? [] : [[flag, -1] as const]), [path, direction], ['_id', 1]];
+  if (own === undefined) return { direction, ...figureOf(attribute, sortType as Kind, period) }; // the contract says that it is one of the two
+  return { path: own, direction, ...(direction === -1 && WALKED.has(own) && { youngestFirst: true }) };
 }
 
-function figurePath(attribute: string, kind: Kind, period: string): [path: string, flag?: string] {
-  const stats = `summary.${kind}Stats`;
-  if (DATES.has(attribute)) return [`${stats}.dates.${attribute}`, `${stats}.dates.${flagOf(attribute)}`];
-  const figures = `${stats}.periods.${period}`;
+/** As MongoDB takes it. */
+export function sortOf({ path, direction, youngestFirst }: Order): [string, 1 | -1][] {
+  return path === '_id'
+    ? [['_id', direction]]
+    : [
+        [path, direction],
+        ['_id', youngestFirst ? -1 : 1],
+      ];
+}
+
+/** Where a figure stands in a patient. */
+export const pathOf = ({ kind, name, period }: Figure) =>
+  period === undefined ? `summary.${kind}Stats.dates.${name}` : `summary.${kind}Stats.periods.${period}.${name}`;
+
+function figureOf(attribute: string, kind: Kind, period: string): Pick<Order, 'path' | 'figure'> {
   const base = attribute.replace(/Delta$/, '');
-  if (FLAGGED[kind].has(base)) return [`${figures}.${attribute}`, `${figures}.${flagOf(base)}`];
-  if (PLAIN[kind].has(base)) return [`${figures}.${attribute}`];
+  const figure = DATES.has(attribute) ? { kind, name: attribute } : { kind, name: attribute, period };
+  if (DATES.has(attribute) || OPTIONAL[kind].has(base)) return { path: pathOf(figure), figure };
+  if (PLAIN[kind].has(base)) return { path: pathOf(figure) };
   throw refused('invalid sort attribute');
 }
 
-const flagOf = (figure: string) => `has${figure.charAt(0).toUpperCase()}${figure.slice(1)}`;
 const refused = (what: string) => new BadRequest(`bad request: invalid sort parameter, ${what}`);

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
   CLINIC_MODELS,
-  type ClinicCounts,
   type ClinicModels,
   GRAM,
   gramsOf,
@@ -12,8 +11,21 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
-import { canMatch, type Condition, type PatientFilter, searchCondition } from './list-filter.ts';
-import { BY_NAME, type Order } from './list-sort.ts';
+import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
+import { BY_AGE, BY_NAME, type Order, sortOf } from './list-sort.ts';
+import {
+  byFigures,
+  bySite,
+  byTag,
+  conditionsOf,
+  type Counts,
+  having,
+  labelsOnly,
+  lacking,
+  shortest,
+  throughTheClinic,
+  type Way,
+} from './list-ways.ts';
 
 type ObjectId = Types.ObjectId;
 
@@ -52,12 +64,13 @@ export class PatientListsRepository {
     if (labels === 'none') return this.everybody(clinicId, order, page);
     const [counts, grams] = await Promise.all([this.countsFor(filter, clinicId), this.byGram(clinicId, filter)]);
     if (filter.search !== undefined && !canMatch(filter.search)) return { ...NO_PATIENTS, totalCount: counts.total };
-    const ways = [throughTheClinic(filter, counts), ...byTag(filter, counts), ...bySite(filter, counts)];
-    if (ways.some(({ size }) => size === 0)) return { ...NO_PATIENTS, totalCount: counts.total };
-    const way = [...ways, ...grams].reduce((best, each) => (each.size < best.size ? each : best));
+    const kept = [...byTag(filter, counts), ...bySite(filter, counts)];
+    if (kept.some(({ size }) => size === 0)) return { ...NO_PATIENTS, totalCount: counts.total };
+    const figures = filter.figures.map(({ figure }) => figure);
+    const way = shortest([throughTheClinic(filter, counts), ...kept, ...grams, ...byFigures(figures, counts)]);
     const conditions = { clinicId, $and: conditionsOf(filter, way) };
     const [patients, count] = await Promise.all([
-      this.page(conditions, order, page, way.hint),
+      this.inOrder(conditions, order, page, way, way),
       labels === 'one' ? way.size : this.patients.countDocuments(conditions, { hint: way.hint }),
     ]);
     return { patients, count, totalCount: counts.total };
@@ -79,25 +92,67 @@ export class PatientListsRepository {
 
   /** The records of a user in the clinics of the shard. */
   ofUser(userId: string, page: Page): Promise<PatientDocument[]> {
-    return this.page({ userId }, BY_NAME, page, 'by_user');
+    return this.page({ userId }, BY_NAME, page, { hint: 'by_user' });
   }
 
   private async everybody(clinicId: ObjectId, order: Order, page: Page): Promise<PatientPage> {
+    const walked = INDEX_IN_ORDER_OF[order.path];
+    const [byFigure] = order.figure ? byFigures([order.figure], { total: 1, tags: {}, sites: {} }) : [];
+    const way = walked === undefined ? byFigure : { hint: walked };
     const [patients, totalCount] = await Promise.all([
-      this.page({ clinicId }, order, page, INDEX_IN_ORDER_OF[order[0]?.[0] ?? '']),
+      this.inOrder({ clinicId }, order, page, way, { hint: 'by_age' }),
       this.total(clinicId),
     ]);
     return { patients, count: totalCount, totalCount };
   }
 
-  private async page(conditions: Condition, order: Order, { limit = DEFAULT_LIMIT, offset = 0 }: Page, hint?: string) {
+  /** Those with the figure by which they are sorted, each part on its way, then those without by age. */
+  private async inOrder(
+    conditions: Condition,
+    order: Order,
+    page: Page,
+    way?: WayOfPage,
+    wayOfRest?: WayOfPage,
+  ): Promise<PatientDocument[]> {
+    if (!order.figure) return this.page(conditions, order, page, way);
+    const { limit = DEFAULT_LIMIT, offset = 0 } = page;
+    const withFigure = { ...conditions, ...way?.condition, ...having(order) };
+    const found = await this.page(withFigure, order, page, way);
+    if (found.length === limit) return found;
+    const before =
+      found.length > 0 || offset === 0
+        ? offset + found.length
+        : await this.patients.countDocuments(withFigure, hintOf(way));
+    const rest = { limit: limit - found.length, offset: Math.max(0, offset - before) };
+    return [...found, ...(await this.page({ ...conditions, ...lacking(order) }, BY_AGE, rest, wayOfRest))];
+  }
+
+  private async page(conditions: Condition, order: Order, page: Page, way?: WayOfPage): Promise<PatientDocument[]> {
+    if (!way?.slim) return this.read(conditions, WITHOUT_SEARCH_FIELDS, order, page, way);
+    const ids = await this.read(conditions, { _id: 1 }, order, page, way);
+    const inOrder = ids.map(({ _id }) => _id);
+    const patients = await this.read({ _id: { $in: inOrder } }, WITHOUT_SEARCH_FIELDS, BY_AGE, {
+      limit: inOrder.length,
+    });
+    const byId = new Map(patients.map((patient) => [patient._id.toHexString(), patient]));
+    return inOrder.flatMap((_id) => byId.get(_id.toHexString()) ?? []);
+  }
+
+  private async read(
+    conditions: Condition,
+    projection: Projection,
+    order: Order,
+    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+    way?: WayOfPage,
+  ) {
+    if (limit === 0) return []; // to MongoDB this is no limit
     // Not through mongoose: nothing is cast, and a page is read as fast as the driver can.
     const cursor = this.patients
-      .find(conditions, { projection: WITHOUT_SEARCH_FIELDS, ...(hint !== undefined && { hint }) })
-      .sort([...order])
+      .find(conditions, { projection, ...hintOf(way) })
+      .sort(sortOf(order))
       .skip(offset)
       .limit(limit);
-    return (await cursor.toArray()) as unknown as PatientDocument[]; // the projection leaves out what no reader of a page uses
+    return (await cursor.toArray()) as unknown as PatientDocument[]; // the projection leaves out what its reader does not use
   }
 
   private total(clinicId: ObjectId): Promise<number> {
@@ -148,61 +203,10 @@ export class PatientListsRepository {
   }
 }
 
-type Counts = Pick<ClinicCounts, 'total' | 'tags' | 'sites'>;
-
-/** A way to those that may match: an index, the condition that it serves, and how many documents would be looked at. */
-interface Way {
-  readonly hint: string;
-  readonly condition?: Condition;
-  readonly size: number;
-}
+type Projection = typeof WITHOUT_SEARCH_FIELDS | { readonly _id: 1 };
+type WayOfPage = Pick<Way, 'hint' | 'slim' | 'condition'>;
+const hintOf = (way: WayOfPage | undefined) => (way ? { hint: way.hint } : {});
 
 const FREQUENCY_MS = 30_000;
 const MOST_PIECES = 6;
 const WORTH_FETCHING = 2_000;
-/** Looking at an entry of an index is so much cheaper than at a document. */
-const INDEX_ONLY = 0.2;
-
-/** In name order through the clinic; a search is decided within the index, by the text that it holds. */
-const throughTheClinic = ({ search }: PatientFilter, { total }: Counts): Way => ({
-  hint: 'by_name',
-  size: search === undefined ? total : total * INDEX_ONLY,
-});
-
-const byTag = ({ tags = [] }: PatientFilter, counts: Counts): Way[] =>
-  tags.map((tag) => ({ hint: 'by_tag', condition: { tags: tag }, size: counts.tags[tag.toHexString()] ?? 0 }));
-
-function bySite({ sites = [] }: PatientFilter, counts: Counts): Way[] {
-  if (sites.length === 0) return [];
-  const size = sites.reduce((sum, site) => sum + (counts.sites[site.toHexString()] ?? 0), 0);
-  return [
-    {
-      hint: 'by_site',
-      condition: sites.length === 1 ? { 'sites._id': sites[0] } : { 'sites._id': { $in: sites } },
-      size,
-    },
-  ];
-}
-
-/** Says whether a filter is nothing, or just one tag or one site, whose count is kept. */
-function labelsOnly({ search, tags, sites, figures, others }: PatientFilter): 'none' | 'one' | 'more' {
-  if (search !== undefined || Object.keys(figures).length + Object.keys(others).length > 0) return 'more';
-  if (!tags && !sites) return 'none';
-  return (tags?.length === 1 && !sites) || (sites?.length === 1 && !tags) ? 'one' : 'more';
-}
-
-/** The way's own condition comes first: of several on one index, MongoDB takes the first. */
-function conditionsOf({ search, tags, sites, figures, others }: PatientFilter, way: Way): Condition[] {
-  return [
-    way.condition ?? {},
-    search === undefined ? {} : searchCondition(search),
-    labelCondition('tags', tags && { tags: { $all: tags } }, tags),
-    labelCondition('sites', sites && { 'sites._id': { $in: sites } }, sites),
-    figures,
-    others,
-  ].filter((condition) => Object.keys(condition).length > 0);
-}
-
-function labelCondition(field: string, condition: Condition = {}, wanted?: readonly ObjectId[]): Condition {
-  return wanted?.length === 0 ? { [field]: { $size: 0 } } : condition;
-}

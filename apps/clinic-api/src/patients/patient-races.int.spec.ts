@@ -61,12 +61,10 @@ test('MRNs that become unique while patients come in are unique then, or the rul
         () => 400,
       ),
     );
-    const rule = harness
-      .asService()
-      .PUT('/v1/clinics/{clinicId}/settings/mrn', {
-        params: { path: { clinicId } },
-        body: { required: false, unique: true },
-      });
+    const rule = harness.asService().PUT('/v1/clinics/{clinicId}/settings/mrn', {
+      params: { path: { clinicId } },
+      body: { required: false, unique: true },
+    });
     const [setting] = await Promise.all([rule, ...creations]);
     const records = await harness.models.patients.find({ clinicId: clinicId as never }).lean(); // mongoose reads the text as an id
     const distinct = new Set(records.map(({ mrn }) => mrn)).size;
@@ -97,12 +95,10 @@ test('changes of one patient from several sides all come through', async () => {
   const { api, clinicId } = await clinicWithRules({ required: false, unique: false });
   const { id } = await newPatient(api, clinicId);
   const put = (providerName: string) =>
-    harness
-      .asService()
-      .PUT('/v1/patients/{userId}/data_sources', {
-        params: { path: { userId: id } },
-        body: [{ providerName, state: 'connected' }],
-      });
+    harness.asService().PUT('/v1/patients/{userId}/data_sources', {
+      params: { path: { userId: id } },
+      body: [{ providerName, state: 'connected' }],
+    });
   const rename = (fullName: string) =>
     api.PUT(PATIENT, {
       params: { path: { clinicId, patientId: id } },

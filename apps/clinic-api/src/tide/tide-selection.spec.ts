@@ -33,10 +33,13 @@ test('who fits an earlier category is in no later one', () => {
   if (!veryLow || !anyLow) throw new Error('both exist');
   expect(inCategory(scope, anyLow, [veryLow])).toEqual({
     clinicId: scope.clinicId,
-    $and: scope.tags.map((tags) => ({ tags })),
-    [path('timeInAnyLowPercent')]: { $gt: 0.04 },
+    [path('hasTotalRecords')]: { $gte: false },
     'summary.cgmStats.dates.lastData': { $gte: scope.cutoff },
-    $nor: [{ [path('timeInVeryLowPercent')]: { $gt: 0.01 } }],
+    $and: [
+      ...scope.tags.map((tags) => ({ tags })),
+      { [path('timeInAnyLowPercent')]: { $gt: 0.04 } },
+      { [path('timeInVeryLowPercent')]: { $not: { $gt: 0.01 } } },
+    ],
   });
 });
 
@@ -64,8 +67,7 @@ test('a report is filled in order until it is full, and every category has its p
 });
 
 test('silence counts from eight hours before now', () => {
-  const condition = withoutData(scope, new Date('2026-06-01T12:00:00Z'), []) as { $or: [unknown, { $and: unknown[] }] };
-  expect(condition.$or[1].$and[0]).toEqual({
-    'summary.cgmStats.dates.lastData': { $lt: new Date('2026-06-01T04:00:00Z') },
-  });
+  const [never, silent] = withoutData(scope, new Date('2026-06-01T12:00:00Z'), []);
+  expect(never['summary.cgmStats.dates.lastData']).toBeNull();
+  expect(silent['summary.cgmStats.dates.lastData']).toMatchObject({ $lt: new Date('2026-06-01T04:00:00Z') });
 });

@@ -1,3 +1,4 @@
+import { hasPeriod } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
 import type { TideCategory } from './tide-categories.ts';
 
@@ -21,19 +22,24 @@ export interface TideScope {
 type Condition = Readonly<Record<string, unknown>>;
 
 const LAST_DATA = 'summary.cgmStats.dates.lastData';
-const tagged = ({ clinicId, tags }: TideScope): Condition => ({ clinicId, $and: tags.map((tag) => ({ tags: tag })) });
+const tagged = ({ clinicId, tags }: TideScope) => ({ clinicId, $and: tags.map((tag): Condition => ({ tags: tag })) });
 const pathOf = ({ period }: TideScope, figure: string) => `summary.cgmStats.periods.${period}.${figure}`;
 const fits = (scope: TideScope, { figure, operator, threshold }: TideCategory): Condition => ({
   [pathOf(scope, figure)]: { [operator]: threshold },
 });
+/** Written so that the index of the period decides it. */
+const fitsNot = (scope: TideScope, { figure, operator, threshold }: TideCategory): Condition => ({
+  [pathOf(scope, figure)]: { $not: { [operator]: threshold } },
+});
 
 /** Who is in a category: recent data, the figure fits, and none of the categories before it does, so that each patient is there once. */
 export function inCategory(scope: TideScope, category: TideCategory, before: readonly TideCategory[]): Condition {
+  const { $and, ...rest } = tagged(scope);
   return {
-    ...tagged(scope),
-    ...fits(scope, category),
+    ...rest,
+    ...hasPeriod('cgm', scope.period),
     [LAST_DATA]: { $gte: scope.cutoff },
-    ...(before.length > 0 && { $nor: before.map((earlier) => fits(scope, earlier)) }),
+    $and: [...$and, fits(scope, category), ...before.map((earlier) => fitsNot(scope, earlier))],
   };
 }
 
@@ -44,21 +50,24 @@ export const orderIn = (scope: TideScope, { figure, first }: TideCategory) =>
     ['_id', 1],
   ] as const;
 
-/**
- * Who has no data: none at all, or none for 8 hours and either none since the cutoff or a Dexcom account that is not connected.
- * Those who are in the report already are not repeated.
- */
-export function withoutData(scope: TideScope, now: Date, reported: readonly Types.ObjectId[]): Condition {
-  const silent = { [LAST_DATA]: { $lt: new Date(now.getTime() - SILENT_MS) } };
+/** Those without data, longest first, in two parts that an index leads to each; those who are in the report already are not repeated. */
+export function withoutData(
+  scope: TideScope,
+  now: Date,
+  reported: readonly Types.ObjectId[],
+): readonly [never: Condition, silent: Condition] {
+  const others = { ...tagged(scope), _id: { $nin: reported } };
   const disconnected = { dataSources: { $elemMatch: { providerName: 'dexcom', state: { $ne: 'connected' } } } };
-  return {
-    ...tagged(scope),
-    _id: { $nin: reported },
-    $or: [{ [LAST_DATA]: null }, { $and: [silent, { $or: [{ [LAST_DATA]: { $lt: scope.cutoff } }, disconnected] }] }],
+  const never = { ...others, [LAST_DATA]: null };
+  const silent = {
+    ...others,
+    [LAST_DATA]: { $gte: new Date(-8.64e15), $lt: new Date(now.getTime() - SILENT_MS) },
+    $or: [{ [LAST_DATA]: { $lt: scope.cutoff } }, disconnected],
   };
+  return [never, silent];
 }
 
-/** Longest without data first, and those who never had any before them. */
+/** The index that leads to those without data, in this order. */
 export const BY_LAST_DATA = [
   [LAST_DATA, 1],
   ['_id', 1],

@@ -1,11 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicModels, readCounts } from '@caregate/clinic-model';
+import { CLINIC_MODELS, type ClinicModels, figureIndex, readCounts } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
 import type { TideCategory } from './tide-categories.ts';
 import { BY_LAST_DATA, inCategory, MOST_WITHOUT_DATA, orderIn, type TideScope, withoutData } from './tide-selection.ts';
 import { SHOWN_FIGURES, type TidePatient } from './tide.view.ts';
-
-type Order = readonly (readonly [string, 1 | -1])[];
 
 @Injectable()
 export class TideRepository {
@@ -18,45 +16,54 @@ export class TideRepository {
     return [...tags].sort((a, b) => carried(a) - carried(b));
   }
 
-  inCategory(
+  /** Decided and sorted in the index of the period; only those who are shown are read. */
+  async inCategory(
     scope: TideScope,
     category: TideCategory,
     before: readonly TideCategory[],
     limit: number,
   ): Promise<TidePatient[]> {
-    return this.find(inCategory(scope, category, before), orderIn(scope, category), limit, scope.period);
+    const found = await this.patients
+      .find(inCategory(scope, category, before), { projection: { _id: 1 }, hint: figureIndex('cgm', scope.period) })
+      .sort([...orderIn(scope, category)])
+      .limit(limit)
+      .toArray();
+    if (found.length === 0) return [];
+    const ids = found.map(({ _id }) => _id);
+    const patients = await this.patients.find({ _id: { $in: ids } }, { projection: shownOf(scope.period) }).toArray();
+    const byId = new Map(patients.map((patient) => [String(patient._id), patient]));
+    return ids.flatMap((_id) => byId.get(String(_id)) ?? []) as unknown as TidePatient[]; // what the projection takes
   }
 
-  withoutData(scope: TideScope, reported: readonly Types.ObjectId[]): Promise<TidePatient[]> {
-    return this.find(withoutData(scope, new Date(), reported), BY_LAST_DATA, MOST_WITHOUT_DATA, scope.period);
+  async withoutData(scope: TideScope, reported: readonly Types.ObjectId[]): Promise<TidePatient[]> {
+    const patients: TidePatient[] = [];
+    for (const condition of withoutData(scope, new Date(), reported)) {
+      const limit = MOST_WITHOUT_DATA - patients.length;
+      if (limit > 0) patients.push(...(await this.byLastData(condition, limit, scope.period)));
+    }
+    return patients;
   }
 
-  private async find(
+  private async byLastData(
     condition: Readonly<Record<string, unknown>>,
-    order: Order,
     limit: number,
     period: string,
   ): Promise<TidePatient[]> {
-    const found = await this.models.patients.collection
-      .find(condition, { projection: shownOf(period), hint: 'by_tag' })
-      .sort([...order])
+    const found = await this.patients
+      .find(condition, { projection: shownOf(period), hint: 'by_last_data' })
+      .sort([...BY_LAST_DATA])
       .limit(limit)
       .toArray();
-    return found as unknown as TidePatient[]; // what the projection takes
+    return found as unknown as TidePatient[]; // as above
+  }
+
+  private get patients() {
+    return this.models.patients.collection;
   }
 }
 
 function shownOf(period: string): Record<string, 1> {
   const figures = SHOWN_FIGURES.map((figure) => `summary.cgmStats.periods.${period}.${figure}`);
-  const fields = [
-    'userId',
-    'fullName',
-    'email',
-    'tags',
-    'reviews',
-    'dataSources',
-    'summary.cgmStats.dates.lastData',
-    ...figures,
-  ];
-  return Object.fromEntries(fields.map((field) => [field, 1 as const]));
+  const fields = ['userId', 'fullName', 'email', 'tags', 'reviews', 'dataSources', 'summary.cgmStats.dates.lastData'];
+  return Object.fromEntries([...fields, ...figures].map((field) => [field, 1 as const]));
 }
