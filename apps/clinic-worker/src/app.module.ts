@@ -30,7 +30,12 @@ export class AppModule {
         }),
         databaseOfGatekeeper(config.GATEKEEPER_MONGODB_URI),
         IdentityModule.forRoot(config),
-        MailModule.forRoot({ url: config.SMTP_URL, from: config.MAIL_FROM, connections: config.MAIL_CONNECTIONS }),
+        MailModule.forRoot({
+          url: config.SMTP_URL,
+          from: config.MAIL_FROM,
+          connections: config.MAIL_CONNECTIONS,
+          lease: config.MAIL_LEASE_SECONDS * 1_000,
+        }),
       ],
       controllers: reactions.map((reaction) => honouringMoves(reaction)),
       providers: [

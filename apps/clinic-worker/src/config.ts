@@ -29,6 +29,14 @@ export const settings = z.object({
     .max(20)
     .default(1)
     .describe('connections to the mail server; a crash can repeat as many emails'),
+  MAIL_LEASE_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(600)
+    .default(120)
+    .describe(
+      'how long after a crash an email that was being sent is sent again; longer than the mail server may take',
+    ),
   APP_URL: z
     .url({ protocol: /^https?$/, error: 'must be an address such as https://app.example.com' })
     .optional()
