@@ -315,11 +315,17 @@ test('a connector that somebody stopped runs again', async () => {
 
 test('a source goes on after an update whose document was deleted while the source stood still', async () => {
   const source = `${topicsOf(servers.place.prefix).patientPermissions}.source`;
-  const stops = async () => (await servers.connect.connectors()).some((c) => c.name === source && c.state === 'STOPPED' && c.tasks.length === 0);
+  const stops = async () =>
+    (await servers.connect.connectors()).some(
+      (c) => c.name === source && c.state === 'STOPPED' && c.tasks.length === 0,
+    );
   const gone = patient({ userId: 'aaaaaaaa09' });
   await patients().insertOne(gone);
   await patients().updateOne({ _id: gone._id }, { $set: { permissions: { upload: {} } } });
-  await eventually(() => patientRows().findOne({ _id: gone._id, permissions: { upload: {} } }), 'the update, which is where the source stands');
+  await eventually(
+    () => patientRows().findOne({ _id: gone._id, permissions: { upload: {} } }),
+    'the update, which is where the source stands',
+  );
   await servers.connect.stop(source);
   await eventually(stops, 'stopped');
   await patients().deleteOne({ _id: gone._id });
@@ -339,23 +345,32 @@ test('messages that are no change events are put to the dead letters, and the si
   const producer = servers.kafka.producer();
   await producer.connect();
   await patients().insertOne(before);
-  const poison = ['no JSON', '{"a": 1}', ''].flatMap((value) => [0, 1, 2, 3].map((partition) => ({ key: 'x', value, partition })));
+  const poison = ['no JSON', '{"a": 1}', ''].flatMap((value) =>
+    [0, 1, 2, 3].map((partition) => ({ key: 'x', value, partition })),
+  );
   await producer.send({ topic: sink.topic, messages: poison });
   await producer.disconnect();
   await patients().insertOne(after);
   const keeper = new ConnectorReconciler({
     client: servers.connect,
     prefix: servers.place.prefix,
-    putPoisonAside: (which) => putPoisonAside({ kafka: servers.kafka, connect: servers.connect, deadLetters: topics.deadLetters }, which),
+    putPoisonAside: (which) =>
+      putPoisonAside({ kafka: servers.kafka, connect: servers.connect, deadLetters: topics.deadLetters }, which),
   });
   let aside = 0;
-  await eventually(async () => {
-    aside += (await keeper.reconcile(definitions())).poisoned.reduce((sum, { messages }) => sum + messages, 0);
-    return (await patientRows().countDocuments({ _id: { $in: [before._id, after._id] } })) === 2 && allRunning();
-  }, 'the good rows', 60_000);
+  await eventually(
+    async () => {
+      aside += (await keeper.reconcile(definitions())).poisoned.reduce((sum, { messages }) => sum + messages, 0);
+      return (await patientRows().countDocuments({ _id: { $in: [before._id, after._id] } })) === 2 && allRunning();
+    },
+    'the good rows',
+    60_000,
+  );
   expect(aside).toBe(poison.length);
   const letters = await raw(servers, topics.deadLetters, poison.length);
-  expect(new Set(letters.map((letter) => readDeadLetter(letter).message.value?.toString()))).toEqual(new Set(['no JSON', '{"a": 1}', '']));
+  expect(new Set(letters.map((letter) => readDeadLetter(letter).message.value?.toString()))).toEqual(
+    new Set(['no JSON', '{"a": 1}', '']),
+  );
 }, 120_000);
 
 test('a failed task is restarted until it runs, with growing pauses', async () => {

@@ -118,7 +118,9 @@ export async function listen(
 /** The values of a topic's first messages, once there are so many. */
 export async function raw(servers: RealServers, topic: string, count: number): Promise<string[]> {
   const values: string[] = [];
-  const consumer = servers.kafka.consumer({ groupId: `${servers.place.prefix}.test-${randomBytes(4).toString('hex')}` });
+  const consumer = servers.kafka.consumer({
+    groupId: `${servers.place.prefix}.test-${randomBytes(4).toString('hex')}`,
+  });
   await consumer.connect();
   await consumer.subscribe({ topics: [topic], fromBeginning: true });
   await consumer.run({ eachMessage: async ({ message }) => void values.push(message.value?.toString() ?? '') });

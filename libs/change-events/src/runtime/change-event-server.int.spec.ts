@@ -1,6 +1,8 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { type Happening, SERVERS_GIVEN, until, WorkerHarness } from '../../test/worker-harness.ts';
+import { createConnection } from 'mongoose';
+import { TcpProxy } from '../../test/tcp-proxy.ts';
 import { DeadLetters, GiveUp, NoSuchDeadLetter, Reaction, ReactionContext } from './index.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
@@ -204,5 +206,37 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     ]);
     await deadLetters.drop(left?.map(({ id }) => id) ?? []);
     expect(await deadLetters.list()).toEqual([]);
+  });
+
+  it('waits while MongoDB is away, and goes on without losing or repeating anything', async () => {
+    const server = new URL(process.env['MONGODB_URI'] ?? '');
+    const proxy = new TcpProxy({ host: server.hostname, port: Number(server.port) });
+    const connection = createConnection();
+    const { controller, seen } = noting(() => new Promise((resolve) => setTimeout(resolve, 5)));
+    try {
+      const uri = `mongodb://127.0.0.1:${await proxy.listen()}/${harness.prefix}?directConnection=true&serverSelectionTimeoutMS=500`;
+      await connection.openUri(uri);
+      const { close } = await harness.worker([controller], { connection, retries: QUICK });
+      const events = (from: number) => Array.from({ length: 50 }, (_, i) => happening(`d${i % 5}`, from + i));
+      await harness.publish(...events(0));
+      await until(() => seen.length >= 10);
+      proxy.cut();
+      await harness.publish(...events(50));
+      const before = seen.length;
+      await until(
+        async () =>
+          (await harness.admin.fetchTopicOffsets(harness.topic)).reduce((sum, { high }) => sum + Number(high), 0) ===
+          100,
+      );
+      proxy.restore();
+      await until(() => new Set(seen.map(({ id }) => id)).size === 100);
+      await until(async () => (await harness.records()).every(({ state }) => state === 'done'));
+      expect(before).toBeLessThan(100);
+      expect(seen).toHaveLength(100);
+      await close();
+    } finally {
+      await connection.close();
+      await proxy.close();
+    }
   });
 });
