@@ -1,11 +1,15 @@
 import { LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
-import { type DynamicModule, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type DynamicModule, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 import { Mail, type MailSettings } from './mail.ts';
 
+const CHECK_EVERY_MS = 30_000;
+
 /** Gives the app its `Mail`, on the app's own database, and closes it after everything that sends. */
 @Module({})
-export class MailModule implements OnApplicationShutdown {
+export class MailModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  private checking: NodeJS.Timeout | undefined;
+
   constructor(private readonly mail: Mail) {}
 
   static forRoot(settings: Omit<MailSettings, 'connection' | 'logger' | 'metrics'>): DynamicModule {
@@ -24,7 +28,14 @@ export class MailModule implements OnApplicationShutdown {
     };
   }
 
+  /** Mail waits while its server is away, so that is a figure and no reason not to be ready. */
+  onApplicationBootstrap(): void {
+    void this.mail.check();
+    this.checking = setInterval(() => void this.mail.check(), CHECK_EVERY_MS).unref();
+  }
+
   async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.checking);
     await this.mail.close();
   }
 }

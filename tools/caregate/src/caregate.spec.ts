@@ -13,6 +13,7 @@ afterEach(() => jest.restoreAllMocks());
 
 it.each([
   [[]],
+  [['mail-preview']],
   [['dead-letters']],
   [['dead-letters', 'list']],
   [['dead-letters', 'show']],

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { accountsCommand } from './commands/accounts.ts';
 import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
+import { mailPreviewCommand } from './commands/mail-preview.ts';
 import { CommandFailed } from './command-failed.ts';
 
 /** Runs one command; gives the exit code: 0 done, 1 failed, 2 not understood. */
@@ -11,6 +12,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
     .addCommand(accountsCommand())
     .addCommand(countsCommand())
     .addCommand(deadLettersCommand())
+    .addCommand(mailPreviewCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');
   for (const command of withSubcommands(program)) command.exitOverride().showHelpAfterError('(see --help)');

@@ -28,7 +28,8 @@ export interface DirectorySettings {
 export function directorySettings(env: NodeJS.ProcessEnv = process.env): DirectorySettings {
   const url = env['DIRECTORY_URL'] || 'http://127.0.0.1:3000';
   const token = env['OPERATOR_TOKEN'];
-  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new CommandFailed('DIRECTORY_URL must be an address such as http://127.0.0.1:3000');
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw new CommandFailed('DIRECTORY_URL must be an address such as http://127.0.0.1:3000');
   if (!token) throw new CommandFailed('OPERATOR_TOKEN is needed: the one that the directory was started with');
   return { url: url.replace(/\/+$/, ''), token };
 }
@@ -74,7 +75,10 @@ export class Directory {
     });
     const answer: unknown = await response.json().catch(() => undefined);
     if (response.ok) return answer as T; // as the directory's contract says
-    const message = typeof answer === 'object' && answer !== null && 'message' in answer ? String(answer.message) : `it answered ${response.status}`;
+    const message =
+      typeof answer === 'object' && answer !== null && 'message' in answer
+        ? String(answer.message)
+        : `it answered ${response.status}`;
     throw new CommandFailed(message);
   }
 }

@@ -27,7 +27,9 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url} ${request.headers.authorization}`);
     const [status, body] = answers.shift() ?? [500, {}];
-    request.resume().on('end', () => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)));
+    request
+      .resume()
+      .on('end', () => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   process.env['DIRECTORY_URL'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a listening TCP server
@@ -42,10 +44,13 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-it.each([[[]], [['move']], [['moves']], [['watch-move']], [['cancel-move']], [['resume-move']]])('accounts %j has help', async (command) => {
-  expect(await caregate(['accounts', ...command, '--help'])).toBe(0);
-  expect(said).toContain(`Usage: ${['caregate', 'accounts', ...command].join(' ')}`);
-});
+it.each([[[]], [['move']], [['moves']], [['watch-move']], [['cancel-move']], [['resume-move']]])(
+  'accounts %j has help',
+  async (command) => {
+    expect(await caregate(['accounts', ...command, '--help'])).toBe(0);
+    expect(said).toContain(`Usage: ${['caregate', 'accounts', ...command].join(' ')}`);
+  },
+);
 
 it('moves an account and shows how far it is', async () => {
   answers = [
@@ -54,7 +59,9 @@ it('moves an account and shows how far it is', async () => {
     [200, move({ phase: 'waiting', moved: true, progress: { copied: 10043, total: 10043, pausedMs: 312 } })],
   ];
   expect(await caregate(['accounts', 'move', 'good-healthy-times', '--to', 'uk1'])).toBe(0);
-  expect(said).toContain('au1 → uk1: copying while it is in use, 4200 of 10043 documents, 120 ms behind, about 7 s left\n');
+  expect(said).toContain(
+    'au1 → uk1: copying while it is in use, 4200 of 10043 documents, 120 ms behind, about 7 s left\n',
+  );
   expect(said).toContain('au1 → uk1: writers wait, 10043 of 10043 documents\n');
   expect(said).toMatch(/it has moved; .*, writers waited 312 ms\n$/);
   expect(asked[0]).toBe('POST /caregate/v1/accounts/good-healthy-times/moves Bearer token');
@@ -67,7 +74,10 @@ it('says what the directory says when it refuses', async () => {
 });
 
 it('fails when the move is given up', async () => {
-  answers = [[201, move()], [200, move({ phase: 'cancelled', fault: 'shard uk1 says no' })]];
+  answers = [
+    [201, move()],
+    [200, move({ phase: 'cancelled', fault: 'shard uk1 says no' })],
+  ];
   expect(await caregate(['accounts', 'move', 'good-healthy-times', '--to', 'uk1'])).toBe(1);
   expect(complained).toBe('caregate: the move was given up: shard uk1 says no\n');
 });

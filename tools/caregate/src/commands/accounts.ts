@@ -70,7 +70,8 @@ async function watch(first: Move, json = false): Promise<void> {
     const line = json ? JSON.stringify(current) : lineOf(current);
     if (line !== said) say(line);
     said = line;
-    if (current.phase === 'cancelled') throw new CommandFailed(`the move was given up${current.fault ? `: ${current.fault}` : ''}`);
+    if (current.phase === 'cancelled')
+      throw new CommandFailed(`the move was given up${current.fault ? `: ${current.fault}` : ''}`);
     if (['waiting', 'purging', 'done'].includes(current.phase)) return;
     await delay(LOOK_EVERY_MS);
   }

@@ -15,9 +15,11 @@ beforeAll(async () => {
   process.env['MONGODB_URI'] = server.href;
   connection = await mongoose.createConnection(server.href).asPromise();
   await connection.collection('clinics').insertOne({ _id: clinicId, name: 'Harbour' });
-  await connection.collection('patients').insertMany(
-    ['1', '2', '3'].map((n) => ({ clinicId, userId: `000000000${n}`, tags: n === '1' ? [tag] : [], sites: [] })),
-  );
+  await connection
+    .collection('patients')
+    .insertMany(
+      ['1', '2', '3'].map((n) => ({ clinicId, userId: `000000000${n}`, tags: n === '1' ? [tag] : [], sites: [] })),
+    );
   await connection.createCollection('clinic_counts');
 });
 

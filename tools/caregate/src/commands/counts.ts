@@ -41,12 +41,14 @@ async function recountClinics(ids: readonly string[], recount: Recount, word: 't
     let [clinics, figures] = [0, 0];
     for await (const clinicId of wanted.length > 0 ? wanted : allClinics(models)) {
       const drift = await recount(recounting, clinicId);
-      for (const { figure, kept, counted } of drift) say(`${clinicId.toHexString()}  ${figure}: kept ${kept}, counted ${counted}`);
+      for (const { figure, kept, counted } of drift)
+        say(`${clinicId.toHexString()}  ${figure}: kept ${kept}, counted ${counted}`);
       clinics += 1;
       figures += drift.length;
     }
     say(`clinics: ${clinics} recounted, ${figures} figures ${word}`);
-    if (figures > 0 && word === 'to mend') throw new CommandFailed('counts have drifted; caregate counts repair mends them');
+    if (figures > 0 && word === 'to mend')
+      throw new CommandFailed('counts have drifted; caregate counts repair mends them');
   } finally {
     await connection.close();
   }
