@@ -52,6 +52,18 @@ function figureIndexes(kind: 'cgm' | 'bgm'): mongo.IndexDescription[] {
   });
 }
 
+/** Names the index of when data of a kind came last. */
+export const lastDataIndexOf = (kind: 'cgm' | 'bgm') => `${kind}_last_data`;
+
+function lastDataIndex(kind: 'cgm' | 'bgm'): mongo.IndexDescription {
+  const lastData = `summary.${kind}Stats.dates.lastData`;
+  return {
+    name: lastDataIndexOf(kind),
+    key: { clinicId: 1, [lastData]: -1, _id: 1, sortName: 1 },
+    partialFilterExpression: { [lastData]: { $exists: true } },
+  };
+}
+
 /** Every index of the shard's clinic database, beside the query that needs it. */
 export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>> = {
   clinics: [
@@ -107,6 +119,13 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_last_data', key: { clinicId: 1, tags: 1, 'summary.cgmStats.dates.lastData': 1, _id: 1 } }, // TIDE report: who has no data
     ...figureIndexes('cgm'), // filters on figures and their order; TIDE report
     ...figureIndexes('bgm'),
+    lastDataIndex('cgm'), // the list by last data, and filters on it
+    lastDataIndex('bgm'),
+    {
+      name: 'by_last_review',
+      key: { clinicId: 1, 'reviews.0.time': 1, sortName: 1, _id: 1 },
+      partialFilterExpression: { 'reviews.0.time': { $exists: true } },
+    }, // who was not reviewed since
     {
       name: 'by_cgm_summary',
       key: { 'summary.cgmStats.id': 1 },

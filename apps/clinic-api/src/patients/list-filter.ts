@@ -37,6 +37,9 @@ export interface FilterInput {
   readonly [figure: `${Kind}.${string}`]: string | undefined;
 }
 
+/** Where the newest review is. */
+export const LAST_REVIEW = 'reviews.0.time';
+
 const COMPARISONS: Readonly<Record<string, string>> = { '>': '$gt', '>=': '$gte', '<': '$lt', '<=': '$lte' };
 const FIGURE = /^(cgm|bgm)\.(\w+)$/;
 const CONDITION = /^(>=|>|<=|<)(.+)$/;
@@ -49,7 +52,7 @@ export function filterOf(input: FilterInput): PatientFilter {
     ...(sites && { sites: knownIds(sites) }),
     figures: figureFilters(input),
     others: {
-      ...(lastReviewed !== undefined && { 'reviews.0.time': { $lte: new Date(lastReviewed) } }),
+      ...(lastReviewed !== undefined && { [LAST_REVIEW]: { $lte: new Date(lastReviewed) } }),
       // A preset without a name is the standard one.
       ...(omitNonStandardRanges && {
         'glycemicRanges.type': { $ne: 'custom' },

@@ -32,6 +32,7 @@ test('a figure is that of the kind and the period, 14 days by default; who may l
     path: 'summary.bgmStats.dates.lastData',
     direction: 1,
     figure: { kind: 'bgm', name: 'lastData' },
+    youngestFirst: true,
   });
   expect(orderOf({ sort: '+min', sortType: 'cgm' })).toEqual({
     path: 'summary.cgmStats.periods.14d.min',

@@ -45,8 +45,12 @@ const PLAIN: Readonly<Record<Kind, ReadonlySet<string>>> = {
   bgm: new Set(['min', 'max', 'standardDeviation', 'coefficientOfVariation']),
 };
 
-/** Orders in which an index is walked. */
-const WALKED = new Set(['sortName', 'birthDate']);
+/** The direction in which an index of these is read backwards. */
+const BACKWARDS: ReadonlyMap<string, 1 | -1> = new Map([
+  ['fullName', -1],
+  ['birthDate', -1],
+  ['lastData', 1],
+]);
 
 const DATES = new Set(['lastUploadDate', 'lastData', 'firstData', 'outdatedSince']);
 
@@ -70,8 +74,9 @@ export function orderOf({ sort, sortType, period = DEFAULT_PERIOD }: SortInput):
   const direction = sort.startsWith('-') ? -1 : 1;
   const attribute = sort.slice(1);
   const own = Object.hasOwn(OF_PATIENT, attribute) ? OF_PATIENT[attribute] : undefined;
-  if (own === undefined) return { direction, ...figureOf(attribute, sortType as Kind, period) }; // the contract says that it is one of the two
-  return { path: own, direction, ...(direction === -1 && WALKED.has(own) && { youngestFirst: true }) };
+  // The contract says that the type is one of the two.
+  const what = own === undefined ? figureOf(attribute, sortType as Kind, period) : { path: own };
+  return { direction, ...what, ...(BACKWARDS.get(attribute) === direction && { youngestFirst: true }) };
 }
 
 /** As MongoDB takes it. */

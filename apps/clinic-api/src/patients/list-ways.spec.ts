@@ -32,7 +32,7 @@ test('the way leads through the fewest documents', () => {
   expect(wayOf({ 'bgm.averageGlucoseMmol': '>7', 'cgm.max': '>1', tags: texts(tag) })).toMatchObject({
     hint: 'by_tag',
   });
-  expect(wayOf({ 'cgm.lastDataTo': '2026-01-01T00:00:00Z' })).toMatchObject({ hint: 'by_last_data' });
+  expect(wayOf({ 'cgm.lastDataTo': '2026-01-01T00:00:00Z' })).toMatchObject({ hint: 'cgm_last_data' });
 });
 
 test('the condition of the way comes before what is left to check', () => {

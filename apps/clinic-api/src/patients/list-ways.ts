@@ -1,6 +1,6 @@
-import { type ClinicCounts, figureIndex, hasPeriod, INDEXED_FIGURES } from '@caregate/clinic-model';
+import { type ClinicCounts, figureIndex, hasPeriod, INDEXED_FIGURES, lastDataIndexOf } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
-import { type Condition, type PatientFilter, searchCondition } from './list-filter.ts';
+import { type Condition, LAST_REVIEW, type PatientFilter, searchCondition } from './list-filter.ts';
 import { type Figure, type Order, pathOf } from './list-sort.ts';
 
 /** A way to those that may match: an index, the condition that it serves, and about how many documents would be looked at. */
@@ -23,6 +23,10 @@ export const throughTheClinic = ({ search }: PatientFilter, { total }: Counts): 
   size: search === undefined ? total : total * INDEX_ONLY,
 });
 
+/** Through those who were reviewed ever. */
+export const byReview = ({ others }: PatientFilter, { total }: Counts): Way[] =>
+  LAST_REVIEW in others ? [{ hint: 'by_last_review', size: total * INDEX_ONLY }] : [];
+
 export const byTag = ({ tags = [] }: PatientFilter, counts: Counts): Way[] =>
   tags.map((tag) => ({ hint: 'by_tag', condition: { tags: tag }, size: counts.tags[tag.toHexString()] ?? 0 }));
 
@@ -36,10 +40,11 @@ export function bySite({ sites = [] }: PatientFilter, counts: Counts): Way[] {
 export function byFigures(figures: readonly Figure[], { total }: Counts): Way[] {
   const inPeriod = figures.find(({ period }) => period !== undefined);
   const kind = (inPeriod ?? figures[0])?.kind;
-  if (kind === undefined || (!inPeriod && kind === 'bgm')) return [];
+  if (kind === undefined) return [];
   const isIndexed = (figure: Figure) => figure.kind === kind && isInIndex(figure, inPeriod?.period);
   const size = total * (figures.every(isIndexed) ? INDEX_ONLY : 1 - INDEX_ONLY);
-  if (inPeriod?.period === undefined) return [{ hint: 'by_last_data', size, slim: true }];
+  if (inPeriod?.period === undefined)
+    return figures.every(isIndexed) ? [{ hint: lastDataIndexOf(kind), size, slim: true }] : [];
   return [{ hint: figureIndex(kind, inPeriod.period), condition: hasPeriod(kind, inPeriod.period), size, slim: true }];
 }
 

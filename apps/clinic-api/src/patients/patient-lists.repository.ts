@@ -15,6 +15,7 @@ import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
 import { BY_AGE, BY_NAME, type Order, sortOf } from './list-sort.ts';
 import {
   byFigures,
+  byReview,
   bySite,
   byTag,
   conditionsOf,
@@ -67,7 +68,8 @@ export class PatientListsRepository {
     const kept = [...byTag(filter, counts), ...bySite(filter, counts)];
     if (kept.some(({ size }) => size === 0)) return { ...NO_PATIENTS, totalCount: counts.total };
     const figures = filter.figures.map(({ figure }) => figure);
-    const way = shortest([throughTheClinic(filter, counts), ...kept, ...grams, ...byFigures(figures, counts)]);
+    const ways = [...kept, ...grams, ...byFigures(figures, counts), ...byReview(filter, counts)];
+    const way = shortest([throughTheClinic(filter, counts), ...ways]);
     const conditions = { clinicId, $and: conditionsOf(filter, way) };
     const [patients, count] = await Promise.all([
       this.inOrder(conditions, order, page, way, way),
