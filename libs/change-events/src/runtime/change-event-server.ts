@@ -3,7 +3,7 @@ import type { HealthChecks, Logger, Metrics } from '@caregate/service';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { Connection } from 'mongoose';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { lastValueFrom } from 'rxjs';
 import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, topicsOf } from '../topics.ts';
 import { malformedId } from './dead-letter.ts';
@@ -68,7 +68,9 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   private readonly reactions = new Map<string, BoundReaction>();
   /** Documents for what comes, reaction and document for what waits. */
   private readonly lanes = new Lanes();
-  private readonly slots: ReturnType<typeof pLimit>;
+  private readonly slots: LimitFunction;
+  /** Reactions that are claimed, or about to be: more than run, so that many are claimed with one write. */
+  private readonly claims = pLimit(MOST_CLAIMED);
   /** Aborted when the grace time of a shutdown is over. */
   private readonly outOfTime = new AbortController();
   private prepared = false;
@@ -94,8 +96,16 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       () => this.slots.activeCount,
     );
     this.outbox = new Outbox({ producer: this.producer, topics, untilDone: this.untilDone, outOfTime });
-    const { records, outbox, measured } = this;
-    this.runner = new ReactionRunner({ records, outbox, measured, logger, untilDone: this.untilDone, outOfTime });
+    const { records, outbox, measured, slots } = this;
+    this.runner = new ReactionRunner({
+      records,
+      outbox,
+      measured,
+      logger,
+      untilDone: this.untilDone,
+      slots,
+      outOfTime,
+    });
     this.streams = new Map(settings.streams.map((stream) => [stream.topic, stream]));
     this.intake = new Intake({
       kafka: this.kafka,
@@ -185,12 +195,12 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const { id, lane } = work;
     const { name } = work.reaction.definition;
     const claim = newClaim();
-    const outcome = await this.slots(async (): Promise<Outcome> => {
+    const outcome = await this.claims(async (): Promise<Outcome> => {
       dropped.throwIfAborted();
       const begun = await this.untilDone('claim a reaction', dropped, () =>
         this.records.begin({ id, reaction: name, lane, claim }),
       );
-      if (begun.kind === 'claimed') return this.runner.attempt(work, begun.claim);
+      if (begun.kind === 'claimed') return this.runner.attempt(work, begun.claim, dropped);
       this.measured.reaction(name, begun.kind === 'finished' ? 'repeated' : 'queued');
       return begun.kind === 'finished' ? 'settled' : 'later';
     });
@@ -215,7 +225,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 
   private async reactToWaiting(work: Work, replay: string | undefined, dropped: AbortSignal): Promise<void> {
     for (;;) {
-      const turn = await this.slots(() => this.takeTurn(work, replay, dropped));
+      const turn = await this.claims(() => this.takeTurn(work, replay, dropped));
       if (turn === 'settled') return;
       // Whoever holds it may be done sooner than the lease says, so it is asked now and then.
       const wait = turn === 'later' ? 0 : Math.min(Math.max(turn.getTime() - Date.now(), 20), 5_000);
@@ -230,7 +240,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const resumed = await this.untilDone('resume a reaction', dropped, () =>
       this.records.resume(id, reaction.definition.name, lane, replay),
     );
-    if (resumed.kind === 'claimed') return this.runner.attempt(work, resumed.claim);
+    if (resumed.kind === 'claimed') return this.runner.attempt(work, resumed.claim, dropped);
     return resumed.kind === 'finished' ? 'settled' : resumed.at;
   }
 
@@ -270,6 +280,8 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     this.measured.malformed(message.topic);
   }
 }
+
+const MOST_CLAIMED = 512;
 
 /** The client's own messages are for debugging: what matters of them is said by the intake. */
 function kafkaClient({ brokers, logger }: ChangeEventServerSettings, clientId: string): Kafka {

@@ -261,6 +261,14 @@ export class ReactionRecords {
     });
   }
 
+  /** Gives up a claim whose attempt has not begun. */
+  giveBack({ id, claim }: Claim): Promise<void> {
+    return this.updates.do({
+      filter: { _id: id, claim },
+      update: { $set: { state: 'waiting', due: new Date() }, $unset: { claim: '', leaseUntil: '' } },
+    });
+  }
+
   /** Closes the record of a message that waited but cannot be given to its reaction any more. */
   async abandon(id: string, failure: string): Promise<void> {
     await this.records.updateOne(

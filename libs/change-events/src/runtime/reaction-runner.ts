@@ -1,4 +1,5 @@
 import type { Logger } from '@caregate/service';
+import type { LimitFunction } from 'p-limit';
 import type { RawMessage, StreamEvent } from './event-stream.ts';
 import { describeFailure, failureKind } from './failures.ts';
 import type { Outbox } from './outbox.ts';
@@ -32,6 +33,8 @@ export interface RunnerSettings {
   readonly measured: RuntimeMetrics;
   readonly logger: Logger;
   readonly untilDone: UntilDone;
+  /** How many reactions run at once. */
+  readonly slots: LimitFunction;
   /** Aborted when a shutdown can wait no longer. */
   readonly outOfTime: AbortSignal;
 }
@@ -44,29 +47,39 @@ export class ReactionRunner {
     this.settings = settings;
   }
 
-  async attempt(work: Work, claim: Claim): Promise<Outcome> {
-    const { records, measured, untilDone, outOfTime } = this.settings;
+  /** Runs a claimed reaction when its turn comes. Rejects when `dropped` was aborted before: then the claim is given back. */
+  async attempt(work: Work, claim: Claim, dropped: AbortSignal): Promise<Outcome> {
+    const { records, measured, untilDone, outOfTime, slots } = this.settings;
     const { name } = work.reaction.definition;
-    const took = measured.start(name);
+    const stop = new AbortController();
+    const release = records.hold(claim, () => stop.abort(new Error('another worker has taken the reaction over')));
+    let began = false;
     try {
-      const note = await this.run(work, claim);
+      const note = await slots(() => {
+        dropped.throwIfAborted();
+        began = true;
+        return this.run(work, claim, stop);
+      });
       await untilDone('note a reaction as done', outOfTime, () => records.complete(claim, note));
       measured.reaction(name, 'handled', work.event.time);
       return 'settled';
     } catch (error) {
       outOfTime.throwIfAborted(); // the lease runs out, and whoever reads the message next goes on
-      return await this.failed(work, claim, error);
+      if (began) return await this.failed(work, claim, error);
+      await records.giveBack(claim).catch(() => {}); // then it is the lease that runs out
+      throw error;
     } finally {
-      took();
+      release();
     }
   }
 
-  private async run({ id, reaction, event, message }: Work, claim: Claim): Promise<string | undefined> {
+  private async run(
+    { id, reaction, event, message }: Work,
+    claim: Claim,
+    stop: AbortController,
+  ): Promise<string | undefined> {
     const { definition, handle } = reaction;
-    const stop = new AbortController();
-    const release = this.settings.records.hold(claim, () =>
-      stop.abort(new Error('another worker has taken the reaction over')),
-    );
+    const took = this.settings.measured.start(definition.name);
     const deadline = definition.deadline ?? DEADLINE_MS;
     const late = setTimeout(() => stop.abort(new Error(`the reaction took longer than ${deadline} ms`)), deadline);
     const signal = AbortSignal.any([stop.signal, this.settings.outOfTime]);
@@ -77,7 +90,7 @@ export class ReactionRunner {
       return typeof result === 'string' ? result : undefined;
     } finally {
       clearTimeout(late);
-      release();
+      took();
     }
   }
 
