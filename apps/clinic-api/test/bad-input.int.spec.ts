@@ -317,6 +317,16 @@ test('texts that are unusual but allowed are kept as they are', async () => {
     const found = await api.GET('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId }, query } });
     if (!fullName.includes('\0')) expect(found.data?.data?.map((patient) => patient.fullName)).toEqual([fullName]);
   }
+  // Half of a character cannot be written in UTF-8; it becomes the sign for that.
+  const half = await harness.send(`/v1/clinics/${clinicId}/patients`, {
+    method: 'POST',
+    headers: admin(),
+    body: '{"fullName":"\\ud800 half","birthDate":"1990-02-03"}',
+  });
+  expect(half.status).toBe(200);
+  const query = { search: ' half' };
+  const found = await api.GET('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId }, query } });
+  expect(found.data?.data?.map((patient) => patient.fullName)).toEqual(['\uFFFD half']);
 });
 
 /** Sends a request as somebody who may; whatever comes back must be a refusal in the one form, or a success. */
