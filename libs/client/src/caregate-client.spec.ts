@@ -10,14 +10,21 @@ type Answerer = (request: IncomingMessage, response: ServerResponse, body: strin
 
 /** Two shards that answer as a test says, and note what they were sent. */
 class Shards {
-  readonly asked: { shard: string; method: string; url: string; headers: IncomingMessage['headers']; body: string }[] = [];
+  readonly asked: { shard: string; method: string; url: string; headers: IncomingMessage['headers']; body: string }[] =
+    [];
   private readonly servers = new Map<string, Server>();
 
   async start(answers: Record<string, Answerer>): Promise<this> {
     for (const [shard, answer] of Object.entries(answers)) {
       const server = createServer(async (request, response) => {
         const body = (await request.setEncoding('utf8').toArray()).join('');
-        this.asked.push({ shard, method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
+        this.asked.push({
+          shard,
+          method: request.method ?? '',
+          url: request.url ?? '',
+          headers: request.headers,
+          body,
+        });
         answer(request, response, body);
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -46,11 +53,17 @@ class Shards {
 let shards: Shards;
 afterEach(() => shards?.stop());
 
-const json = (status: number, body: unknown, headers: Record<string, string> = {}): Answerer => (_request, response) =>
-  void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Answerer =>
+  (_request, response) =>
+    void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 const patient = json(200, { id: 'a0c1d2e3f4', fullName: 'Pat' });
 const movedTo = (shard: string) =>
-  json(401, { message: `the account of this API key has moved; send the request to api.${shard}.caregate.example` }, { 'caregate-shard': shard });
+  json(
+    401,
+    { message: `the account of this API key has moved; send the request to api.${shard}.caregate.example` },
+    { 'caregate-shard': shard },
+  );
 
 test.each([
   ['MS0xLWl4SzYY-uk1', 'uk1', 'MS0xLWl4SzYY-uk1:'],
@@ -59,7 +72,9 @@ test.each([
   shards = await new Shards().start({ au1: patient, uk1: patient });
   const { data } = await shards
     .client(apiKey)
-    .api.GET('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path: { clinicId: '0123456789abcdef01234567', patientId: 'a0c1d2e3f4' } } });
+    .api.GET('/v1/clinics/{clinicId}/patients/{patientId}', {
+      params: { path: { clinicId: '0123456789abcdef01234567', patientId: 'a0c1d2e3f4' } },
+    });
   expect(data).toMatchObject({ fullName: 'Pat' });
   expect(shards.asked).toHaveLength(1);
   expect(shards.asked[0]).toMatchObject({
@@ -98,14 +113,18 @@ test.each([
   expect((await client.fetch(PATIENT)).status).toBe(200);
   expect(shards.asked.map(({ shard }) => shard)).toEqual(['au1', 'uk1', 'uk1']);
   expect(shards.asked[1]?.headers.authorization).toBe(`Basic ${btoa('secret-uk1:')}`);
-  expect(told.map(({ from, to, apiKey }) => ({ from, to, apiKey }))).toEqual([{ from: 'au1', to: 'uk1', apiKey: 'secret-uk1' }]);
+  expect(told.map(({ from, to, apiKey }) => ({ from, to, apiKey }))).toEqual([
+    { from: 'au1', to: 'uk1', apiKey: 'secret-uk1' },
+  ]);
   expect([client.shardId, client.apiKey]).toEqual(['uk1', 'secret-uk1']);
 });
 
 test('a body is sent again as it was, under one Idempotency-Key', async () => {
   shards = await new Shards().start({ au1: movedTo('uk1'), uk1: patient });
   const body = JSON.stringify({ fullName: 'Zoë', birthDate: '1980-01-01' });
-  const answer = await shards.client('secret-au1').fetch('/v1/clinics/c/patients', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+  const answer = await shards
+    .client('secret-au1')
+    .fetch('/v1/clinics/c/patients', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
   expect(answer.status).toBe(200);
   expect(shards.asked.map((each) => [each.method, each.body, each.headers['content-type']])).toEqual([
     ['POST', body, 'application/json'],

@@ -1,5 +1,16 @@
 import type { ClinicClient } from '@caregate/contracts';
-import { type Address, type ApiKey, apiUrl, basicAuthorization, formatApiKey, isShardId, parseApiKey, parseHost, type ShardId, shardOf } from '@caregate/shard';
+import {
+  type Address,
+  type ApiKey,
+  apiUrl,
+  basicAuthorization,
+  formatApiKey,
+  isShardId,
+  parseApiKey,
+  parseHost,
+  type ShardId,
+  shardOf,
+} from '@caregate/shard';
 import createClient from 'openapi-fetch';
 import { userAgentOf } from './contact.ts';
 import { retryAfterMs } from './retry-after.ts';
@@ -103,7 +114,8 @@ export class CaregateClient extends EventTarget {
     const body = request.body === null ? undefined : await request.arrayBuffer();
     const headers = new Headers(request.headers);
     // However often it is sent: the server carries it out once.
-    if (request.method === 'POST' && !headers.has('idempotency-key')) headers.set('idempotency-key', crypto.randomUUID());
+    if (request.method === 'POST' && !headers.has('idempotency-key'))
+      headers.set('idempotency-key', crypto.randomUUID());
     const answer = await this.patiently(request, headers, body);
     const to = await this.whereTo(answer);
     if (to === undefined) return answer;
@@ -150,7 +162,11 @@ export class CaregateClient extends EventTarget {
     const redirected = MOVED.includes(answer.status);
     if (!redirected && answer.status !== 401) return undefined;
     const named = answer.headers.get('caregate-shard') ?? '';
-    const shard = isShardId(named) ? named : redirected ? this.shardIn(answer.headers.get('location')) : await this.shardNamedIn(answer);
+    const shard = isShardId(named)
+      ? named
+      : redirected
+        ? this.shardIn(answer.headers.get('location'))
+        : await this.shardNamedIn(answer);
     return shard === this.shard ? undefined : shard;
   }
 

@@ -9,9 +9,14 @@ const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ''
 function exampleCalled(name: string, surroundings: Record<string, unknown>): (...args: unknown[]) => Promise<unknown> {
   const code = examples.find((example) => example.includes(`function ${name}(`)) ?? '';
   const imported = /^import \{ (.*) \} from '@caregate\/client';$/m.exec(code);
-  const body = code.replace(imported?.[0] ?? '', `const { ${imported?.[1]} } = caregate;`).replace('export async', 'async');
+  const body = code
+    .replace(imported?.[0] ?? '', `const { ${imported?.[1]} } = caregate;`)
+    .replace('export async', 'async');
   // The example is text of our own README; to run it is the point.
-  return new Function('caregate', ...Object.keys(surroundings), `${body}; return ${name};`)(caregate, ...Object.values(surroundings));
+  return new Function('caregate', ...Object.keys(surroundings), `${body}; return ${name};`)(
+    caregate,
+    ...Object.values(surroundings),
+  );
 }
 
 test.each([
@@ -19,7 +24,10 @@ test.each([
   ['MS0xLWl4SzYY', { accountId: 7, apiKey: 'MS0xLWl4SzYY-au1', shardId: 'au1' }],
 ])('saving the API key %s', async (input, expected) => {
   const saved: unknown[] = [];
-  await exampleCalled('saveApiKey', { integrations: { save: async (record: unknown) => saved.push(record) } })(input, 7);
+  await exampleCalled('saveApiKey', { integrations: { save: async (record: unknown) => saved.push(record) } })(
+    input,
+    7,
+  );
   expect(saved).toEqual([expected]);
 });
 
@@ -36,7 +44,10 @@ test('using an API key, also after its account has moved', async () => {
     return answers.shift() ?? new Response(null, { status: 500 });
   };
   try {
-    const integrations = { findOne: async () => ({ apiKey: 'secret-au1' }), save: async (record: unknown) => saved.push(record) };
+    const integrations = {
+      findOne: async () => ({ apiKey: 'secret-au1' }),
+      save: async (record: unknown) => saved.push(record),
+    };
     expect(await exampleCalled('requestPatient', { integrations })('c', 'p', 7)).toEqual({ id: 'p' });
   } finally {
     globalThis.fetch = original;

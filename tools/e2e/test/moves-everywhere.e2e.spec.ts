@@ -5,7 +5,11 @@ import { MongoClient } from 'mongodb';
 
 const OPERATOR_TOKEN = 'an operator token of tests, long enough';
 const prefix = `me${randomBytes(3).toString('hex')}_`;
-const OWNER = { email: `dana.${prefix}@harbour.example`, fullName: 'Dana Harbour', password: 'correct horse battery staple' };
+const OWNER = {
+  email: `dana.${prefix}@harbour.example`,
+  fullName: 'Dana Harbour',
+  password: 'correct horse battery staple',
+};
 const SUBDOMAIN = 'calm-harbour';
 const dist = process.env.MOVE_DIST;
 
@@ -76,14 +80,22 @@ test('permissions follow an account and vanish where it was, and nobody is maile
   const moveId = await move('uk1');
   await eventually('uk1 knows who may see the patient', () => mayView('uk1', userId, patientId), 60_000);
   await eventually('the move is over', async () => (await phaseOf(moveId)) === 'done', 60_000);
-  await eventually('au1 has forgotten who may see the patient', async () => (await permissionsAt('au1', userId, patientId)) === 0, 60_000);
+  await eventually(
+    'au1 has forgotten who may see the patient',
+    async () => (await permissionsAt('au1', userId, patientId)) === 0,
+    60_000,
+  );
 
   // Events are reacted to in order: when a clinic made now has been announced, all that the move brought has been looked at.
   const again = await signIn('uk1');
   await newClinic('uk1', again.token, 'Second Harbour');
   await mailTo(servers.mailWebUrl, OWNER.email, /Second Harbour/);
   await eventually('uk1 has looked at what the move brought', async () => {
-    const records = await mongo.db(platform.shard('uk1').database).collection('reactions').find({ reaction: 'clinic_created' }).toArray();
+    const records = await mongo
+      .db(platform.shard('uk1').database)
+      .collection('reactions')
+      .find({ reaction: 'clinic_created' })
+      .toArray();
     return records.length === 2 && records.every(({ state }) => state === 'done');
   });
   const subjects = (await mailsTo(servers.mailWebUrl, OWNER.email)).map(({ subject }) => subject);
@@ -94,7 +106,8 @@ test('permissions follow an account and vanish where it was, and nobody is maile
 test('the directory and its log have learnt nothing of the account’s data', async () => {
   const db = mongo.db(`${prefix}directory`);
   const texts = [await platform.directory.lastLines(10_000).then((lines) => lines.join('\n'))];
-  for (const { name } of await db.listCollections().toArray()) texts.push(JSON.stringify(await db.collection(name).find().toArray()));
+  for (const { name } of await db.listCollections().toArray())
+    texts.push(JSON.stringify(await db.collection(name).find().toArray()));
   for (const planted of ['Pat Patient', 'Dana Harbour', OWNER.email, '1985-04-12', 'Second Harbour']) {
     expect(texts.filter((text) => text.includes(planted))).toEqual([]);
   }

@@ -49,7 +49,8 @@ export class Traffic {
       const id = own[n % 7];
       const name = `Writer ${writer} Patient ${n}`;
       if (id !== undefined && n % 5 === 1) {
-        if (await this.accept(program, 'PUT', `/patients/${id}`, { fullName: name, birthDate: '1980-01-01' })) this.accepted.set(id, name);
+        if (await this.accept(program, 'PUT', `/patients/${id}`, { fullName: name, birthDate: '1980-01-01' }))
+          this.accepted.set(id, name);
       } else if (own.length > 6 && n % 5 === 2) {
         const gone = own.shift() ?? '';
         if (await this.accept(program, 'DELETE', `/patients/${gone}`)) this.accepted.set(gone, null);
@@ -69,7 +70,10 @@ export class Traffic {
     const once = randomUUID();
     let waiting: number | undefined;
     for (;;) {
-      const answer = await program.ask(method, `/v1/clinics/${this.practice.clinicId}${path}`, { ...(body !== undefined && { body }), once });
+      const answer = await program.ask(method, `/v1/clinics/${this.practice.clinicId}${path}`, {
+        ...(body !== undefined && { body }),
+        once,
+      });
       if (answer.status < 300) {
         if (waiting !== undefined) this.pauses.push(performance.now() - waiting);
         this.counts.writes += 1;
@@ -77,7 +81,7 @@ export class Traffic {
       }
       if (answer.status === 503) {
         waiting ??= performance.now();
-        await delay(10);
+        await delay(50);
       } else if (program.follow(answer)) this.counts.redirects += 1;
       else {
         this.unexpected.push(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -125,7 +129,11 @@ class Program {
     this.turn = number;
   }
 
-  ask(method: string, path: string, { body, once, ownHost = false }: { body?: unknown; once?: string; ownHost?: boolean } = {}): Promise<Answer> {
+  ask(
+    method: string,
+    path: string,
+    { body, once, ownHost = false }: { body?: unknown; once?: string; ownHost?: boolean } = {},
+  ): Promise<Answer> {
     const { ports, domain, subdomain, secret } = this.practice;
     const copies = ports[this.shard] ?? [];
     const port = copies[this.turn++ % copies.length];

@@ -68,7 +68,11 @@ export class AccountStandings {
     return typeof found === 'object' ? found.accountId : undefined;
   }
 
-  private async whose({ method, params, caller, account }: FastifyRequest, operation: ServedOperation, inPath: string | undefined): Promise<Whose | undefined> {
+  private async whose(
+    { method, params, caller, account }: FastifyRequest,
+    operation: ServedOperation,
+    inPath: string | undefined,
+  ): Promise<Whose | undefined> {
     const { operationId } = operation;
     if (READS.has(method) || OF_NO_ACCOUNT.has(operationId)) return undefined;
     if (OF_SEVERAL.has(operationId)) return ANY_ACCOUNT;
@@ -76,7 +80,8 @@ export class AccountStandings {
     if ('clinicId' in (params as object)) return undefined; // a clinic without an account, or none
     if (account) return account._id;
     if (caller.kind === 'apiKey') return caller.accountId;
-    if (operationId === 'CreateClinic') return caller.kind === 'user' ? (await this.accounts.ownedBy(caller.userId))?._id : undefined;
+    if (operationId === 'CreateClinic')
+      return caller.kind === 'user' ? (await this.accounts.ownedBy(caller.userId))?._id : undefined;
     return ANY_ACCOUNT;
   }
 }

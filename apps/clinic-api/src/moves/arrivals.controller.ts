@@ -8,7 +8,10 @@ export class ArrivalsController {
   constructor(private readonly arrivals: ArrivalsService) {}
 
   @AccountOperation('BeginArrival')
-  begin(@Param('accountId') accountId: AccountId, @Body() { moveId, account }: { moveId: string; account: MovingAccount }) {
+  begin(
+    @Param('accountId') accountId: AccountId,
+    @Body() { moveId, account }: { moveId: string; account: MovingAccount },
+  ) {
     return this.arrivals.begin(accountId, moveId, account);
   }
 

@@ -69,7 +69,9 @@ export class ArrivalsService {
     const stale: Stale[] = [];
     for (;;) {
       try {
-        return await inTransaction(this.connection, (session) => this.bringIn(accountId, moveId, steps, stale, session));
+        return await inTransaction(this.connection, (session) =>
+          this.bringIn(accountId, moveId, steps, stale, session),
+        );
       } catch (error) {
         const inTheWay = staleIn(error);
         if (!inTheWay || stale.length >= MOST_IN_THE_WAY) throw error;
@@ -123,10 +125,13 @@ export class ArrivalsService {
     }
     await this.close(accountId, moveId);
     const scope = await this.belongings.scopeOf(accountId);
-    const progress = await this.belongings.purge(scope, CANCEL_MS);
+    const progress = await this.belongings.purge(scope, CANCEL_MS, false);
     if (!progress.done) return progress;
     const brought = await this.arrivedUsers.find({ moveId }).toArray();
-    await this.belongings.deleteUsersOfNobodyElse(brought.map(({ userId }) => userId), scope);
+    await this.belongings.deleteUsersOfNobodyElse(
+      brought.map(({ userId }) => userId),
+      scope,
+    );
     await this.arrivedUsers.deleteMany({ moveId });
     await this.arrivals.deleteOne({ _id: accountId, moveId });
     return progress;
@@ -136,7 +141,11 @@ export class ArrivalsService {
   private async close(accountId: AccountId, moveId: string): Promise<mongo.Timestamp> {
     const session = await this.connection.startSession();
     try {
-      await this.arrivals.updateOne({ _id: accountId, moveId }, { $set: { closed: true }, $inc: { turn: 1 } }, { session });
+      await this.arrivals.updateOne(
+        { _id: accountId, moveId },
+        { $set: { closed: true }, $inc: { turn: 1 } },
+        { session },
+      );
       if (!session.operationTime) throw new Error('a replica set tells the time of its operations');
       return session.operationTime;
     } finally {
@@ -144,10 +153,17 @@ export class ArrivalsService {
     }
   }
 
-  private async bringIn(accountId: AccountId, moveId: string, steps: readonly Step[], stale: readonly Stale[], session: ClientSession): Promise<void> {
+  private async bringIn(
+    accountId: AccountId,
+    moveId: string,
+    steps: readonly Step[],
+    stale: readonly Stale[],
+    session: ClientSession,
+  ): Promise<void> {
     const late = await this.admit(accountId, moveId, session);
     const wanted = late ? steps.filter(({ collection }) => belongingOf(collection)?.late) : steps;
-    for (const { collection, filter } of stale) await this.belongings.collection(collection).deleteMany(filter, { session });
+    for (const { collection, filter } of stale)
+      await this.belongings.collection(collection).deleteMany(filter, { session });
     await this.drop(accountId, wanted, session);
     for (const { collection } of BELONGINGS) await this.put(collection, wanted, session);
     if (!late) await this.putUsers(moveId, wanted, session);
@@ -161,7 +177,10 @@ export class ArrivalsService {
       { session },
     );
     if (matchedCount === 1) return false;
-    const active = await this.accounts.findOne({ _id: accountId, 'arrived.moveId': moveId, moved: { $exists: false } }, { session });
+    const active = await this.accounts.findOne(
+      { _id: accountId, 'arrived.moveId': moveId, moved: { $exists: false } },
+      { session },
+    );
     if (!active) throw new Conflict('this move does not bring the account here any more');
     return true;
   }
@@ -186,7 +205,8 @@ export class ArrivalsService {
         ? [{ replaceOne: { filter: { _id: step.id as never }, replacement: step.document, upsert: true } }]
         : [],
     );
-    if (replacements.length > 0) await this.belongings.collection(collection).bulkWrite(replacements, { session, ordered: true });
+    if (replacements.length > 0)
+      await this.belongings.collection(collection).bulkWrite(replacements, { session, ordered: true });
   }
 
   /** A user who lives here already stays as they are: their password and profile here are newer or another region's. */
@@ -194,30 +214,47 @@ export class ArrivalsService {
     const coming = steps.filter(({ collection, document }) => collection === USERS && document);
     if (coming.length === 0) return;
     const ids = coming.map(({ id }) => String(id));
-    const living = await this.belongings.collection(USERS).find({ _id: { $in: ids as never[] } }, { session, projection: { _id: 1 } }).toArray(); // texts
+    const living = await this.belongings
+      .collection(USERS)
+      .find({ _id: { $in: ids as never[] } }, { session, projection: { _id: 1 } })
+      .toArray(); // texts
     const marks = ids.map((id) => `${moveId}/${id}`);
-    const mine = new Set((await this.arrivedUsers.find({ _id: { $in: marks } }, { session }).toArray()).map(({ userId }) => userId));
+    const mine = new Set(
+      (await this.arrivedUsers.find({ _id: { $in: marks } }, { session }).toArray()).map(({ userId }) => userId),
+    );
     const settled = new Set(living.map(({ _id }) => String(_id)).filter((id) => !mine.has(id)));
     const brought = coming.filter(({ id }) => !settled.has(String(id)));
     await this.put(USERS, brought, session);
     const broughtIds = new Set(brought.map(({ id }) => String(id)));
-    await this.put(SHARING, steps.filter(({ document }) => broughtIds.has(String(document?.sharerId))), session);
+    await this.put(
+      SHARING,
+      steps.filter(({ document }) => broughtIds.has(String(document?.sharerId))),
+      session,
+    );
     const fresh = [...broughtIds].filter((id) => !mine.has(id));
     if (fresh.length === 0) return;
-    await this.arrivedUsers.insertMany(fresh.map((userId) => ({ _id: `${moveId}/${userId}`, moveId, userId })), { session });
+    await this.arrivedUsers.insertMany(
+      fresh.map((userId) => ({ _id: `${moveId}/${userId}`, moveId, userId })),
+      { session },
+    );
   }
 
   /** What is in the way may be what the move itself brought earlier and was changed since; what belongs to others stays. */
   private async assertOwn(accountId: AccountId, { collection, filter }: Stale): Promise<void> {
     const scope = await this.belongings.scopeOf(accountId);
     const belonging = belongingOf(collection);
-    const own = belonging && (await this.belongings.collection(collection).findOne({ ...filter, ...belongingTo(belonging, scope) }));
+    const own =
+      belonging &&
+      (await this.belongings.collection(collection).findOne({ ...filter, ...belongingTo(belonging, scope) }));
     if (own) return;
     const holder = await this.belongings.collection(collection).findOne(filter, { projection: { _id: 1 } });
     if (!holder) return; // it went by itself
-    const id = typeof holder._id === 'string' || holder._id instanceof mongo.ObjectId ? idText(holder._id).slice(2) : 'unknown';
+    const id =
+      typeof holder._id === 'string' || holder._id instanceof mongo.ObjectId ? idText(holder._id).slice(2) : 'unknown';
     const field = Object.keys(filter).join(', ');
-    throw new Conflict(`something of another account on this shard is in the way: ${id} in ${collection} has the same ${field}`);
+    throw new Conflict(
+      `something of another account on this shard is in the way: ${id} in ${collection} has the same ${field}`,
+    );
   }
 
   private get accounts() {

@@ -4,7 +4,13 @@ import { idOfText, idText, packed, placeIn, placeText, type Step, unpacked } fro
 const id = new mongo.ObjectId();
 
 test('a batch keeps documents as they were, to the types of their numbers', async () => {
-  const document = { _id: id, whole: new mongo.BSON.Int32(5), real: new mongo.BSON.Double(5), long: mongo.Long.fromNumber(5), when: new Date(0) };
+  const document = {
+    _id: id,
+    whole: new mongo.BSON.Int32(5),
+    real: new mongo.BSON.Double(5),
+    long: mongo.Long.fromNumber(5),
+    when: new Date(0),
+  };
   const steps: Step[] = [
     { collection: 'patients', id, document },
     { collection: 'clinic_counts', id: 'text' },

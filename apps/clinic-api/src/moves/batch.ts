@@ -45,7 +45,8 @@ export async function unpacked(batch: string): Promise<Step[]> {
 }
 
 function stepIn({ collection, id, document }: mongo.Document): Step {
-  if (typeof collection !== 'string' || !isKey(id)) throw new Error('a batch has something else than documents of collections');
+  if (typeof collection !== 'string' || !isKey(id))
+    throw new Error('a batch has something else than documents of collections');
   return document === undefined ? { collection, id } : { collection, id, document };
 }
 

@@ -46,7 +46,9 @@ export class BelongingsRepository {
 
   async scopeOf(accountId: string): Promise<AccountScope> {
     const [clinics, deleted] = await Promise.all([
-      this.collection('clinics').find({ accountId }, { projection: { _id: 1 } }).toArray(),
+      this.collection('clinics')
+        .find({ accountId }, { projection: { _id: 1 } })
+        .toArray(),
       this.collection('clinics_deletions')
         .find({ 'document.accountId': accountId }, { projection: { 'document._id': 1 } })
         .toArray(),
@@ -92,7 +94,8 @@ export class BelongingsRepository {
         { [owner.field]: value, ...(Object.keys(bounds).length > 0 && { [pageBy]: bounds }) },
         { raw: true, sort: { [pageBy]: 1 }, batchSize: 500 },
       );
-      for await (const raw of cursor as unknown as AsyncIterable<Buffer>) { // `raw` gives bytes
+      for await (const raw of cursor as unknown as AsyncIterable<Buffer>) {
+        // `raw` gives bytes
         yield { document: raw, place: { owner: value, key: valueIn(raw, pageBy) } satisfies Place };
       }
     }
@@ -110,7 +113,12 @@ export class BelongingsRepository {
   /** The users that documents name, with their direct sharing. */
   async usersNamedIn(belonging: Belonging, documents: readonly Buffer[]): Promise<Step[]> {
     if (belonging.users.length === 0 || documents.length === 0) return [];
-    const ids = new Set(documents.flatMap((raw) => belonging.users.flatMap((field) => textsIn(raw, field))));
+    const ids = new Set(
+      documents.flatMap((raw) => {
+        const document = mongo.BSON.deserialize(raw);
+        return belonging.users.flatMap((field) => textsAt(document, field));
+      }),
+    );
     return this.users([...ids]);
   }
 
@@ -127,12 +135,12 @@ export class BelongingsRepository {
   }
 
   /** Deletes what belongs to the account, clinics last, since they say what does; for at most `forMs`. */
-  async purge(scope: AccountScope, forMs: number): Promise<{ done: boolean; deleted: number }> {
+  async purge(scope: AccountScope, forMs: number, withUsers: boolean): Promise<{ done: boolean; deleted: number }> {
     const end = performance.now() + forMs;
     let deleted = 0;
     for (const belonging of [...BELONGINGS].reverse()) {
       for (;;) {
-        const some = await this.deleteSome(belonging, scope);
+        const some = await this.deleteSome(belonging, scope, withUsers);
         deleted += some;
         if (some === 0) break;
         if (performance.now() > end) return { done: false, deleted };
@@ -141,19 +149,42 @@ export class BelongingsRepository {
     return { done: true, deleted };
   }
 
-  private async deleteSome(belonging: Belonging, scope: AccountScope): Promise<number> {
+  private async deleteSome(belonging: Belonging, scope: AccountScope, withUsers: boolean): Promise<number> {
     const documents = await this.collection(belonging.collection)
-      .find(belongingTo(belonging, scope), { projection: { _id: 1, ...Object.fromEntries(belonging.users.map((field) => [field, 1])) } })
+      .find(belongingTo(belonging, scope), {
+        projection: { _id: 1, ...Object.fromEntries(belonging.users.map((field) => [field, 1])) },
+      })
       .limit(1_000)
       .toArray();
     if (documents.length === 0) return 0;
-    const named = documents.flatMap((document) => belonging.users.flatMap((field) => asTexts(document[field])));
-    await this.deleteUsersOfNobodyElse([...new Set(named)], scope);
+    if (withUsers) await this.deleteUsersNamedIn(belonging, documents, scope);
     const { deletedCount } = await this.collection(belonging.collection).deleteMany({
       _id: { $in: documents.map(({ _id }) => _id) },
       ...belongingTo(belonging, scope),
     });
     return deletedCount;
+  }
+
+  private async deleteUsersNamedIn(
+    belonging: Belonging,
+    documents: readonly mongo.Document[],
+    scope: AccountScope,
+  ): Promise<void> {
+    const named = [
+      ...new Set(documents.flatMap((document) => belonging.users.flatMap((field) => textsAt(document, field)))),
+    ];
+    if (!belonging.users.some(isOfTombstone)) return this.deleteUsersOfNobodyElse(named, scope);
+    // Whoever was removed from a clinic has their account still, unless the clinic itself had made it.
+    const made = await this.collection(USERS)
+      .find(
+        { _id: { $in: named as never[] }, custodianClinicId: { $in: scope.clinicIds.map((id) => id.toHexString()) } }, // texts
+        { projection: { _id: 1 } },
+      )
+      .toArray();
+    return this.deleteUsersOfNobodyElse(
+      made.map(({ _id }) => String(_id)),
+      scope,
+    );
   }
 
   /** Users whom nothing of others here names: they were here only for this account. */
@@ -162,14 +193,15 @@ export class BelongingsRepository {
     const needed = new Set<string>();
     const within = { $in: [...ids] };
     for (const { collection, owner, users } of BELONGINGS) {
-      for (const field of users.filter((each) => each !== 'admins')) { // admins are clinicians too
+      for (const field of users.filter((each) => each !== 'admins' && !isOfTombstone(each))) {
+        // admins are clinicians too
         const others = await this.collection(collection)
           .find(
             { [field]: within as never, [owner.field]: { $nin: ownersIn({ owner } as Belonging, scope) } }, // only the owner is looked at
             { projection: { [field]: 1 } },
           )
           .toArray();
-        for (const document of others) for (const id of asTexts(document[field])) needed.add(id);
+        for (const document of others) for (const id of textsAt(document, field)) needed.add(id);
       }
     }
     const owners = await this.collection('accounts')
@@ -182,10 +214,18 @@ export class BelongingsRepository {
     await this.collection(USERS).deleteMany({ _id: { $in: leaving as never[] } }); // texts
   }
 
-  async fingerprints(belonging: Belonging, scope: AccountScope, range: Range, limit: number): Promise<{ documents: Fingerprint[]; next?: string }> {
+  async fingerprints(
+    belonging: Belonging,
+    scope: AccountScope,
+    range: Range,
+    limit: number,
+  ): Promise<{ documents: Fingerprint[]; next?: string }> {
     let count = 0;
     const { documents, next } = await this.page(belonging, scope, range, () => ++count >= limit);
-    return { documents: documents.flatMap((raw) => fingerprintOf(belonging, raw)), ...(next !== undefined && { next }) };
+    return {
+      documents: documents.flatMap((raw) => fingerprintOf(belonging, raw)),
+      ...(next !== undefined && { next }),
+    };
   }
 
   async fingerprintsOf(belonging: Belonging, scope: AccountScope, ids: readonly string[]): Promise<Fingerprint[]> {
@@ -201,7 +241,9 @@ function fingerprintOf({ notCompared, expires }: Belonging, raw: Buffer): Finger
   let bytes = raw;
   if (expires) return [];
   if (notCompared) {
-    const compared = Object.entries(mongo.BSON.deserialize(raw, EXACT)).filter(([field]) => !notCompared.includes(field));
+    const compared = Object.entries(mongo.BSON.deserialize(raw, EXACT)).filter(
+      ([field]) => !notCompared.includes(field),
+    );
     bytes = Buffer.from(mongo.BSON.serialize(Object.fromEntries(compared)));
   }
   return [{ id: idText(id), hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16) }];
@@ -210,9 +252,11 @@ function fingerprintOf({ notCompared, expires }: Belonging, raw: Buffer): Finger
 function placeOf(text: string | undefined): Place | undefined {
   if (!text) return undefined;
   const place = placeIn(text);
-  if (typeof place !== 'object' || place === null || !('owner' in place) || !('key' in place)) throw new NotFound('this place is none of an export');
+  if (typeof place !== 'object' || place === null || !('owner' in place) || !('key' in place))
+    throw new NotFound('this place is none of an export');
   const { owner, key } = place;
-  if (typeof owner !== 'string' && !(owner instanceof mongo.ObjectId)) throw new NotFound('this place is none of an export');
+  if (typeof owner !== 'string' && !(owner instanceof mongo.ObjectId))
+    throw new NotFound('this place is none of an export');
   return { owner, key };
 }
 
@@ -220,9 +264,15 @@ function valueIn(raw: Buffer, field: string): unknown {
   return mongo.BSON.deserialize(raw, { promoteValues: true })[field];
 }
 
-const textsIn = (raw: Buffer, field: string) => asTexts(valueIn(raw, field));
-const asTexts = (value: unknown): string[] =>
-  (Array.isArray(value) ? value : [value]).filter((each) => typeof each === 'string');
+const isOfTombstone = (field: string) => field.startsWith('document.');
+
+/** The texts in a field, which may hold one or several; a path with a dot leads below. */
+export function textsAt(document: mongo.Document, path: string): string[] {
+  const value = path.split('.').reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), document);
+  return (Array.isArray(value) ? value : [value]).filter((each) => typeof each === 'string');
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** Documents of one collection as steps that put them. */
 export function puts({ collection }: Belonging, documents: readonly Buffer[]): Step[] {

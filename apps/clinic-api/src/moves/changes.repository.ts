@@ -3,7 +3,7 @@ import { type AccountScope, belongingOf, BELONGINGS, belongingTo, USERS } from '
 import { Conflict } from '@caregate/service';
 import { mongo } from 'mongoose';
 import { type DocumentKey, EXACT, idText, isKey, packed, placeIn, placeText, type Step } from './batch.ts';
-import { BelongingsRepository } from './belongings.repository.ts';
+import { BelongingsRepository, textsAt } from './belongings.repository.ts';
 
 const MOST_EVENTS = 1_000;
 const MOST_BYTES = 1_000_000;
@@ -104,7 +104,8 @@ export class ChangesRepository {
     gathered.events += 1;
     if (wallTime) gathered.newest = wallTime;
     if (ns.coll === 'accounts') {
-      const fence: unknown = change.updateDescription?.updatedFields['fence.drained'] === true ? fullDocument?.fence?.id : undefined;
+      const fence: unknown =
+        change.updateDescription?.updatedFields['fence.drained'] === true ? fullDocument?.fence?.id : undefined;
       if (typeof fence === 'string') gathered.drained = fence;
       return;
     }
@@ -122,7 +123,9 @@ export class ChangesRepository {
 
   /** Whether a user has something to do with the account. */
   private async isNamed(scope: AccountScope, id: DocumentKey): Promise<boolean> {
-    const owner = await this.belongings.collection('accounts').findOne({ _id: scope.accountId as never, ownerUserId: id }); // a text
+    const owner = await this.belongings
+      .collection('accounts')
+      .findOne({ _id: scope.accountId as never, ownerUserId: id }); // a text
     if (owner) return true;
     for (const collection of ['patients', 'clinicians', 'patient_invites']) {
       const found = await this.belongings
@@ -137,8 +140,7 @@ export class ChangesRepository {
     const ids = new Set<string>();
     for (const { collection, document } of steps) {
       for (const field of document ? (belongingOf(collection)?.users ?? []) : []) {
-        const value: unknown = document?.[field];
-        for (const each of Array.isArray(value) ? value : [value]) if (typeof each === 'string') ids.add(each);
+        for (const each of textsAt(document ?? {}, field)) ids.add(each);
       }
     }
     return this.belongings.users([...ids]);
@@ -159,7 +161,10 @@ interface Change {
  * The same for every read: a stream goes on only from a change that its pipeline lets through.
  */
 function pipelineFor(scope: AccountScope): mongo.Document[] {
-  const belonging = BELONGINGS.map((each) => ({ 'ns.coll': each.collection, ...belongingTo(each, scope, 'fullDocument.') }));
+  const belonging = BELONGINGS.map((each) => ({
+    'ns.coll': each.collection,
+    ...belongingTo(each, scope, 'fullDocument.'),
+  }));
   const deleted = { operationType: 'delete', 'ns.coll': { $in: BELONGINGS.map(({ collection }) => collection) } };
   const others = [
     { 'ns.coll': USERS, operationType: { $in: ['update', 'replace'] } },
@@ -170,4 +175,3 @@ function pipelineFor(scope: AccountScope): mongo.Document[] {
     { $match: { $or: [...belonging, deleted, ...others] } },
   ];
 }
-

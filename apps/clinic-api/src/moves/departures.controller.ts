@@ -1,7 +1,12 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
 import type { AccountId } from '@caregate/clinic-model';
 import { AccountOperation } from '../contract.ts';
-import { DeparturesService, type Destination, type FenceWanted, type FingerprintsWanted } from './departures.service.ts';
+import {
+  DeparturesService,
+  type Destination,
+  type FenceWanted,
+  type FingerprintsWanted,
+} from './departures.service.ts';
 
 @Controller()
 export class DeparturesController {
@@ -13,12 +18,18 @@ export class DeparturesController {
   }
 
   @AccountOperation('ExportDocuments')
-  documents(@Param('accountId') accountId: AccountId, @Query() { collection, after }: { collection: string; after?: string }) {
+  documents(
+    @Param('accountId') accountId: AccountId,
+    @Query() { collection, after }: { collection: string; after?: string },
+  ) {
     return this.departures.documents(accountId, collection, after);
   }
 
   @AccountOperation('ExportChanges')
-  changes(@Param('accountId') accountId: AccountId, @Query() { after = '', lateOnly }: { after?: string; lateOnly: boolean }) {
+  changes(
+    @Param('accountId') accountId: AccountId,
+    @Query() { after = '', lateOnly }: { after?: string; lateOnly: boolean },
+  ) {
     return this.departures.changes(accountId, after, lateOnly);
   }
 

@@ -107,10 +107,15 @@ export class DeparturesService {
    */
   async fence(accountId: AccountId, { moveId, fenceId, forMs, withinMs }: FenceWanted): Promise<void> {
     await forgetSilentWriters(this.connection);
-    if (!(await allHeardOf(this.connection))) throw new ServiceUnavailable('a copy of an app was not heard of for some seconds; try again');
+    if (!(await allHeardOf(this.connection)))
+      throw new ServiceUnavailable('a copy of an app was not heard of for some seconds; try again');
     const notice = newNotice(fenceId);
     const fenced = await this.accounts.findOneAndUpdate(
-      { _id: accountId, 'moved.moveId': { $exists: false }, $or: [{ fence: { $exists: false } }, { 'fence.moveId': moveId, 'fence.sealed': { $ne: true } }] },
+      {
+        _id: accountId,
+        'moved.moveId': { $exists: false },
+        $or: [{ fence: { $exists: false } }, { 'fence.moveId': moveId, 'fence.sealed': { $ne: true } }],
+      },
       [
         {
           $set: {
@@ -127,7 +132,10 @@ export class DeparturesService {
       throw new ServiceUnavailable('writes are under way that take too long just now; try again');
     }
     // This very update is seen in the change stream, after all that was written before.
-    const { matchedCount } = await this.accounts.updateOne({ _id: accountId, 'fence.id': fenceId }, { $set: { 'fence.drained': true } });
+    const { matchedCount } = await this.accounts.updateOne(
+      { _id: accountId, 'fence.id': fenceId },
+      { $set: { 'fence.drained': true } },
+    );
     if (matchedCount === 0) throw new ServiceUnavailable('the fence has lifted already; try again');
   }
 
@@ -151,16 +159,27 @@ export class DeparturesService {
   async complete(accountId: AccountId, destination: Destination): Promise<void> {
     const account = await this.accounts.findOne({ _id: accountId });
     if (account?.moved?.moveId === destination.moveId) return;
-    if (account?.fence?.moveId !== destination.moveId || !account.fence.sealed) throw new Conflict('the account is not sealed by this move');
-    const scope = await this.belongings.scopeOf(accountId);
-    const keys = await this.belongings.collection('api_keys').find({ accountId, revokedTime: { $exists: false } }).toArray();
+    if (account?.fence?.moveId !== destination.moveId || !account.fence.sealed)
+      throw new Conflict('the account is not sealed by this move');
+    const [scope, keys] = await Promise.all([
+      this.belongings.scopeOf(accountId),
+      this.belongings
+        .collection('api_keys')
+        .find({ accountId, revokedTime: { $exists: false } })
+        .toArray(),
+    ]);
     const notice = newNotice();
     await this.accounts.updateOne(
       { _id: accountId, 'fence.moveId': destination.moveId },
       {
         $set: {
           ...notice.update.$set,
-          moved: { ...destination, time: new Date(), keys: keys.map(({ secretHash }) => String(secretHash)), clinics: [...scope.clinicIds] },
+          moved: {
+            ...destination,
+            time: new Date(),
+            keys: keys.map(({ secretHash }) => String(secretHash)),
+            clinics: [...scope.clinicIds],
+          },
         },
         $inc: notice.update.$inc,
         $unset: { fence: 1, arrived: 1 },
@@ -176,7 +195,7 @@ export class DeparturesService {
     const arriving = await this.belongings.collection('account_arrivals').findOne({ _id: accountId as never }); // a text
     if (!account || arriving) return { done: true, deleted: 0 };
     const scope = await this.belongings.scopeOf(accountId);
-    const progress = await this.belongings.purge(scope, PURGE_MS);
+    const progress = await this.belongings.purge(scope, PURGE_MS, true);
     if (progress.done) {
       await this.belongings.deleteUsersOfNobodyElse([account.ownerUserId], scope);
       // The name of a practice stays in its region; the subdomain is needed to say where it went.
@@ -201,7 +220,9 @@ export class DeparturesService {
 
   private async whyNotFenced(accountId: AccountId): Promise<Error> {
     const account = await this.accountHere(accountId);
-    return new Conflict(account.fence?.sealed ? 'the account is sealed by its move' : 'another move has fenced the account');
+    return new Conflict(
+      account.fence?.sealed ? 'the account is sealed by its move' : 'another move has fenced the account',
+    );
   }
 
   private get accounts() {
@@ -214,4 +235,3 @@ function known(collection: string): Belonging {
   if (!belonging) throw new NotFound(`no collection ${collection} moves with an account`);
   return belonging;
 }
-

@@ -69,10 +69,12 @@ export class MoveRunner implements OnApplicationBootstrap, BeforeApplicationShut
     let move = claimed;
     try {
       while (!this.leaving && !OVER.has(move.phase) && move.notBefore.getTime() <= Date.now()) {
-        if (move.cancelWanted && move.open && move.phase !== 'cancelling') move = await this.moves.record(move, { phase: 'cancelling' });
+        if (move.cancelWanted && move.open && move.phase !== 'cancelling')
+          move = await this.moves.record(move, { phase: 'cancelling' });
         const { phase } = move;
         move = await this.steps.next(move, attempt);
-        if (move.phase !== phase) this.logger.info({ moveId: move._id, accountId: move.accountId, phase: move.phase }, 'a move goes on');
+        if (move.phase !== phase)
+          this.logger.info({ moveId: move._id, accountId: move.accountId, phase: move.phase }, 'a move goes on');
       }
       await this.moves.record(move, { claim: undefined, leaseUntil: undefined, failures: 0 });
     } catch (error) {

@@ -12,6 +12,7 @@ const FENCE_MS = 3_000;
 const DRAIN_MS = 500;
 const SMALL_REST = 50;
 const MOST_SUSPECTS = 20_000;
+const FEW_SUSPECTS = 20;
 const AT_ONCE = 2_000;
 const MOST_MISMATCHES = 5;
 
@@ -99,7 +100,10 @@ export class MoveSteps {
     if (!current) return this.moves.record(move, { phase: 'comparing' });
     const page = await this.shard.documents(from, accountId, current.collection, cursor.after);
     if (page.batch !== '') await orImpossible(this.shard.bring(to, accountId, _id, page.batch));
-    const next = page.next === undefined ? { collection: cursor.collection + 1 } : { collection: cursor.collection, after: page.next };
+    const next =
+      page.next === undefined
+        ? { collection: cursor.collection + 1 }
+        : { collection: cursor.collection, after: page.next };
     return this.moves.record(move, { cursor: next, copied: move.copied + page.count });
   }
 
@@ -126,8 +130,25 @@ export class MoveSteps {
   private async catchUp(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
     const { suspects } = attempt;
     if (!suspects || suspects.size > MOST_SUSPECTS) return this.moves.record(move, { phase: 'comparing' });
-    const current = await this.follow(move, suspects, ({ caughtUp, count }) => caughtUp && count < SMALL_REST);
+    let current = await this.follow(move, suspects, ({ caughtUp, count }) => caughtUp && count < SMALL_REST);
+    if (suspects.size > FEW_SUSPECTS) {
+      const fewer = (attempt.suspects = await this.stillSuspect(current, suspects));
+      current = await this.follow(current, fewer, ({ caughtUp }) => caughtUp);
+    }
     return this.moves.record(current, { phase: 'fencing', lagMs: 0 });
+  }
+
+  /** Those that differ now. One that is the same on both sides now and is changed later is met again in the change stream. */
+  private async stillSuspect({ from, to, accountId }: MoveDocument, suspects: Suspects): Promise<Suspects> {
+    const still = new Suspects();
+    for (const { collection, ids } of suspects.inParts(AT_ONCE)) {
+      const [source, target] = await Promise.all([
+        this.shard.fingerprints(from, accountId, { collection, ids }),
+        this.shard.fingerprints(to, accountId, { collection, ids }),
+      ]);
+      for (const id of differing(source.documents, target.documents)) still.add({ collection, id });
+    }
+    return still;
   }
 
   /** Writers wait from here until the account is served on the other shard, or stays. */
@@ -166,11 +187,18 @@ export class MoveSteps {
       // Writes under way took too long, or the fence has lifted: writers go on, and it is tried again.
       this.logger.info({ moveId, reason: error.message }, 'the account could not be fenced; trying again');
       const free = await this.unfence(current, 'catchingUp', pausedBy(current, began));
-      return this.moves.record(free, { notBefore: new Date(Date.now() + waitAfter(free.fences)), fault: error.message });
+      return this.moves.record(free, {
+        notBefore: new Date(Date.now() + waitAfter(free.fences)),
+        fault: error.message,
+      });
     }
   }
 
-  private async unfence(move: MoveDocument, phase: 'comparing' | 'catchingUp', pausedMs = move.pausedMs): Promise<MoveDocument> {
+  private async unfence(
+    move: MoveDocument,
+    phase: 'comparing' | 'catchingUp',
+    pausedMs = move.pausedMs,
+  ): Promise<MoveDocument> {
     await this.shard.cancelDeparture(move.from, move.accountId, move._id);
     return this.moves.record(move, { phase, pausedMs });
   }
@@ -187,7 +215,10 @@ export class MoveSteps {
         ]);
         const unequal = differing(source.documents, target.documents);
         if (unequal.length > 0 || source.count !== target.count) {
-          this.logger.warn({ moveId: move._id, collection, ids: unequal.slice(0, 20), from: source.count, to: target.count }, 'both sides differ');
+          this.logger.warn(
+            { moveId: move._id, collection, ids: unequal.slice(0, 20), from: source.count, to: target.count },
+            'both sides differ',
+          );
           return 1;
         }
         return 0;
@@ -197,7 +228,8 @@ export class MoveSteps {
   }
 
   private async startOver(move: MoveDocument, began: number): Promise<MoveDocument> {
-    if (move.mismatches + 1 >= MOST_MISMATCHES) throw new MoveImpossible('both shards do not agree on what belongs to the account; see the log');
+    if (move.mismatches + 1 >= MOST_MISMATCHES)
+      throw new MoveImpossible('both shards do not agree on what belongs to the account; see the log');
     const free = await this.unfence(move, 'comparing', pausedBy(move, began));
     return this.anew(free, 'both sides did not agree; copying again', move.mismatches + 1);
   }
@@ -266,7 +298,11 @@ export class MoveSteps {
   }
 
   /** Brings changes to the other shard until a page says that it is enough. */
-  private async follow(move: MoveDocument, suspects: Suspects, enough: (page: { caughtUp: boolean; count: number; drained?: string }) => boolean): Promise<MoveDocument> {
+  private async follow(
+    move: MoveDocument,
+    suspects: Suspects,
+    enough: (page: { caughtUp: boolean; count: number; drained?: string }) => boolean,
+  ): Promise<MoveDocument> {
     const { _id, accountId, from, to } = move;
     let current = move;
     for (;;) {

@@ -9,7 +9,10 @@ const move = (changes: Partial<MoveDocument> = {}): MoveDocument => ({
   from: parseShardId('au1'),
   to: parseShardId('uk1'),
   phase: 'copying',
-  collections: [{ collection: 'patients', count: 900, late: false }, { collection: 'clinics', count: 100, late: false }],
+  collections: [
+    { collection: 'patients', count: 900, late: false },
+    { collection: 'clinics', count: 100, late: false },
+  ],
   cursor: { collection: 0 },
   copied: 250,
   copyingSince: start,
@@ -25,7 +28,11 @@ const move = (changes: Partial<MoveDocument> = {}): MoveDocument => ({
 });
 
 test('the time left follows from what was copied in the time that was taken', () => {
-  expect(moveView(move(), new Date(start.getTime() + 5_000)).progress).toEqual({ copied: 250, total: 1000, secondsLeft: 15 });
+  expect(moveView(move(), new Date(start.getTime() + 5_000)).progress).toEqual({
+    copied: 250,
+    total: 1000,
+    secondsLeft: 15,
+  });
 });
 
 test('more than was counted at the start can be copied', () => {

@@ -62,7 +62,8 @@ export const total = ({ collections }: Pick<MoveDocument, 'collections'>) =>
 
 /** What operators see of a move. */
 export function moveView(move: MoveDocument, now = new Date()) {
-  const { _id, accountId, subdomain, from, to, phase, lagMs, pausedMs, fault, startedTime, updatedTime, movedTime } = move;
+  const { _id, accountId, subdomain, from, to, phase, lagMs, pausedMs, fault, startedTime, updatedTime, movedTime } =
+    move;
   const secondsLeft = secondsOfCopyLeft(move, now);
   return {
     id: _id,

@@ -69,7 +69,11 @@ export class MovesRepository {
   /** Takes a move that is due and that nobody works at. */
   async claim(now: Date): Promise<MoveDocument | undefined> {
     const claimed = await this.moves.findOneAndUpdate(
-      { running: true, notBefore: { $lte: now }, $or: [{ leaseUntil: { $exists: false } }, { leaseUntil: { $lte: now } }] },
+      {
+        running: true,
+        notBefore: { $lte: now },
+        $or: [{ leaseUntil: { $exists: false } }, { leaseUntil: { $lte: now } }],
+      },
       { $set: { claim: randomUUID(), leaseUntil: new Date(now.getTime() + LEASE_MS) } },
       { sort: { notBefore: 1 }, returnDocument: 'after' },
     );
@@ -85,9 +89,13 @@ export class MovesRepository {
    * @throws {ClaimLost}
    */
   async record(move: MoveDocument, change: MoveChange): Promise<MoveDocument> {
-    const updated = await this.moves.findOneAndUpdate({ _id: move._id, claim: move.claim ?? '' }, updateOf(move, change), {
-      returnDocument: 'after',
-    });
+    const updated = await this.moves.findOneAndUpdate(
+      { _id: move._id, claim: move.claim ?? '' },
+      updateOf(move, change),
+      {
+        returnDocument: 'after',
+      },
+    );
     if (!updated) throw new ClaimLost();
     return updated;
   }
@@ -121,7 +129,10 @@ export class MovesRepository {
 
   /** The account stays where it is. */
   async stays(accountId: string, shard: ShardId): Promise<void> {
-    await this.accounts.updateOne({ _id: accountId, shard, state: 'moving' }, { $set: { state: 'active', updatedTime: new Date() } });
+    await this.accounts.updateOne(
+      { _id: accountId, shard, state: 'moving' },
+      { $set: { state: 'active', updatedTime: new Date() } },
+    );
   }
 
   /** Asks that a move be given up; false once the account has moved. */
@@ -134,7 +145,10 @@ export class MovesRepository {
   }
 
   async hurry(_id: string): Promise<boolean> {
-    const { matchedCount } = await this.moves.updateOne({ _id, running: true }, { $set: { notBefore: new Date(), failures: 0 } });
+    const { matchedCount } = await this.moves.updateOne(
+      { _id, running: true },
+      { $set: { notBefore: new Date(), failures: 0 } },
+    );
     return matchedCount === 1;
   }
 

@@ -63,7 +63,12 @@ export class MovesService {
       return prepared;
     } catch (error) {
       if (error instanceof MoveImpossible) {
-        await this.moves.record(move, { phase: 'cancelling', fault: error.message, claim: undefined, leaseUntil: undefined });
+        await this.moves.record(move, {
+          phase: 'cancelling',
+          fault: error.message,
+          claim: undefined,
+          leaseUntil: undefined,
+        });
         throw new Conflict(`the account cannot move: ${error.message}`);
       }
       return this.moves.record(move, {
@@ -76,9 +81,11 @@ export class MovesService {
 
   private destination({ shard }: AccountDocument, text: string): ShardId {
     const to = isShardId(text) ? this.shards.find(text) : undefined;
-    if (!to || !isShardId(text)) throw new Unprocessable(`there is no shard ${text}; the shards are ${this.shards.ids.join(', ')}`);
+    if (!to || !isShardId(text))
+      throw new Unprocessable(`there is no shard ${text}; the shards are ${this.shards.ids.join(', ')}`);
     if (text === shard) throw new Unprocessable(`the account is on shard ${text} already`);
-    if (to.state !== 'open') throw new Unprocessable(`shard ${text} is ${to.state} and takes no accounts; choose an open one`);
+    if (to.state !== 'open')
+      throw new Unprocessable(`shard ${text} is ${to.state} and takes no accounts; choose an open one`);
     return text;
   }
 

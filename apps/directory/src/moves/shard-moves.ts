@@ -96,7 +96,11 @@ export class ShardMoves {
     return this.ask(shard, 'POST', accountId, '/fingerprints', wanted);
   }
 
-  fence(shard: ShardId, accountId: string, fence: { moveId: string; fenceId: string; forMs: number; withinMs: number }): Promise<void> {
+  fence(
+    shard: ShardId,
+    accountId: string,
+    fence: { moveId: string; fenceId: string; forMs: number; withinMs: number },
+  ): Promise<void> {
     return this.ask(shard, 'POST', accountId, '/departure/fence', fence);
   }
 
@@ -107,14 +111,24 @@ export class ShardMoves {
   /** Tells the shard that the account left where it is now. */
   complete(shard: ShardId, accountId: string, to: ShardId, subdomain: string, moveId: string): Promise<void> {
     const urls = this.shards.urlsOf(to, subdomain);
-    return this.ask(shard, 'POST', accountId, '/departure/completion', { moveId, shard: to, accountUrl: urls.account, apiUrl: urls.api });
+    return this.ask(shard, 'POST', accountId, '/departure/completion', {
+      moveId,
+      shard: to,
+      accountUrl: urls.account,
+      apiUrl: urls.api,
+    });
   }
 
   purge(shard: ShardId, accountId: string, moveId: string): Promise<Progress> {
     return this.ask(shard, 'POST', accountId, '/departure/purge', { moveId });
   }
 
-  beginArrival(shard: ShardId, accountId: string, moveId: string, account: object): Promise<{ ready: boolean; leftOver?: string }> {
+  beginArrival(
+    shard: ShardId,
+    accountId: string,
+    moveId: string,
+    account: object,
+  ): Promise<{ ready: boolean; leftOver?: string }> {
     return this.ask(shard, 'PUT', accountId, '/arrival', { moveId, account });
   }
 
@@ -131,7 +145,13 @@ export class ShardMoves {
   }
 
   /** @throws {ShardRefused} and errors of the network */
-  private async ask<T>(shardId: ShardId, method: 'GET' | 'PUT' | 'POST' | 'DELETE', accountId: string, path: string, body?: unknown): Promise<T> {
+  private async ask<T>(
+    shardId: ShardId,
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    accountId: string,
+    path: string,
+    body?: unknown,
+  ): Promise<T> {
     const shard = this.shards.find(shardId);
     if (!shard) throw new Error(`shard ${shardId} is not listed any more`);
     const answer = await request(new URL(`/caregate/v1/accounts/${accountId}${path}`, shard.apiUrl), {

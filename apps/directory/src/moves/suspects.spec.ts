@@ -1,8 +1,16 @@
 import { differing, Suspects } from './suspects.ts';
 
 test('what only one side has differs, and what is not the same', () => {
-  const a = [{ id: '1', hash: 'x' }, { id: '2', hash: 'x' }, { id: '3', hash: 'x' }];
-  const b = [{ id: '2', hash: 'x' }, { id: '3', hash: 'y' }, { id: '4', hash: 'x' }];
+  const a = [
+    { id: '1', hash: 'x' },
+    { id: '2', hash: 'x' },
+    { id: '3', hash: 'x' },
+  ];
+  const b = [
+    { id: '2', hash: 'x' },
+    { id: '3', hash: 'y' },
+    { id: '4', hash: 'x' },
+  ];
   expect(differing(a, b).sort()).toEqual(['1', '3', '4']);
   expect(differing(a, a)).toEqual([]);
 });

@@ -13,7 +13,7 @@ export interface Belonging {
   readonly owner: { readonly field: string; readonly holds: 'account' | 'clinic' | 'clinicText' };
   /** In which order pages are read; with the owner's field before it an index, where the collection can be large. */
   readonly pageBy: string;
-  /** Fields that hold users who must exist where the document is. */
+  /** Fields that hold users who must exist where the document is; below `document` those whom a clinic made an account for and removed since. */
   readonly users: readonly string[];
   /** Not looked at when both sides are compared: written without regard to the fence, and of no consequence. */
   readonly notCompared?: readonly string[];
@@ -34,7 +34,12 @@ const ofAccount = { field: 'accountId', holds: 'account' } as const;
  */
 export const BELONGINGS: readonly Belonging[] = [
   { collection: 'clinics', owner: ofAccount, pageBy: '_id', users: ['admins'] },
-  { collection: 'clinics_deletions', owner: { field: 'document.accountId', holds: 'account' }, pageBy: '_id', users: [] },
+  {
+    collection: 'clinics_deletions',
+    owner: { field: 'document.accountId', holds: 'account' },
+    pageBy: '_id',
+    users: [],
+  },
   { collection: 'clinicians', owner: ofClinic, pageBy: '_id', users: ['userId'] },
   { collection: 'patients', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
   { collection: 'patient_invites', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
@@ -43,11 +48,17 @@ export const BELONGINGS: readonly Belonging[] = [
   { collection: 'clinic_counts', owner: ofClinic, pageBy: '_id', users: [] },
   { collection: 'clinic_merges', owner: { field: 'targetId', holds: 'clinic' }, pageBy: '_id', users: [] },
   { collection: 'clinicians_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
-  { collection: 'patients_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
+  { collection: 'patients_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: ['document.userId'] },
   { collection: 'api_keys', owner: ofAccount, pageBy: '_id', users: ['createdBy'], notCompared: ['lastUsedTime'] },
   { collection: 'idempotency_records', owner: ofAccount, pageBy: '_id', users: [], expires: true },
   { collection: 'audit_entries', owner: ofClinic, pageBy: '_id', users: [], late: true },
-  { collection: 'mail_deliveries', owner: { field: 'clinicId', holds: 'clinicText' }, pageBy: '_id', users: [], late: true },
+  {
+    collection: 'mail_deliveries',
+    owner: { field: 'clinicId', holds: 'clinicText' },
+    pageBy: '_id',
+    users: [],
+    late: true,
+  },
 ];
 
 /** What is of the shard or of its users and not of one account, and stays; each with the reason. */

@@ -117,7 +117,8 @@ export class WriteDoor {
 
   /** @throws {DoorClosed} as `enter` */
   assertOpen(whose: Whose): void {
-    if (!this.open) throw new DoorClosed(undefined, 'this server does not know yet where accounts stand; try again in a moment');
+    if (!this.open)
+      throw new DoorClosed(undefined, 'this server does not know yet where accounts stand; try again in a moment');
     if (whose === ANY_ACCOUNT) {
       for (const { fence } of this.standings.values()) if (fence) throw new DoorClosed();
       return;
@@ -128,11 +129,15 @@ export class WriteDoor {
   }
 
   /** The account of a clinic that is served here, also when the account has moved; undefined when it has none, or is only on its way here. */
-  async accountOfClinic(clinicId: Types.ObjectId): Promise<{ readonly accountId: string } | 'none' | 'arriving' | 'unknown'> {
+  async accountOfClinic(
+    clinicId: Types.ObjectId,
+  ): Promise<{ readonly accountId: string } | 'none' | 'arriving' | 'unknown'> {
     const text = clinicId.toHexString();
     const known = this.clinics.get(text);
     if (known !== undefined) return known;
-    const clinic = await this.settings.connection.collection('clinics').findOne({ _id: clinicId }, { projection: { accountId: 1 } });
+    const clinic = await this.settings.connection
+      .collection('clinics')
+      .findOne({ _id: clinicId }, { projection: { accountId: 1 } });
     if (!clinic) return this.movedClinic(clinicId);
     const accountId: unknown = clinic.accountId;
     if (typeof accountId !== 'string') {
@@ -197,9 +202,7 @@ export class WriteDoor {
 
   /** Whatever was ever announced has a number, so nothing is missed and nothing older wins. */
   private async readAll(): Promise<void> {
-    const apart = await this.accounts
-      .find({ notice: { $exists: true } })
-      .toArray();
+    const apart = await this.accounts.find({ notice: { $exists: true } }).toArray();
     for (const account of apart) this.learn(account);
   }
 
@@ -217,7 +220,10 @@ export class WriteDoor {
     this.following.add(notice);
     try {
       await this.untilQuiet(accountId);
-      await this.writers.updateOne({ _id: this.id }, { $push: { followed: { $each: [notice], $slice: -NOTICES_KEPT } } });
+      await this.writers.updateOne(
+        { _id: this.id },
+        { $push: { followed: { $each: [notice], $slice: -NOTICES_KEPT } } },
+      );
     } catch (error) {
       this.settings.logger.debug({ err: error }, 'a notice could not be answered');
     } finally {
@@ -226,7 +232,8 @@ export class WriteDoor {
   }
 
   private async untilQuiet(accountId: string): Promise<void> {
-    const quiet = () => !this.standings.has(accountId) || (!this.underWay.has(accountId) && !this.underWay.has(ANY_ACCOUNT));
+    const quiet = () =>
+      !this.standings.has(accountId) || (!this.underWay.has(accountId) && !this.underWay.has(ANY_ACCOUNT));
     if (quiet()) return;
     await new Promise<void>((resolve) => {
       const look = () => {
@@ -253,7 +260,9 @@ export class WriteDoor {
   private async readStream(): Promise<void> {
     const { db } = this.settings.connection;
     if (!db) return this.pause(100);
-    this.stream = db.collection<AccountDocument>('accounts').watch([], { fullDocument: 'updateLookup', maxAwaitTimeMS: 1_000 });
+    this.stream = db
+      .collection<AccountDocument>('accounts')
+      .watch([], { fullDocument: 'updateLookup', maxAwaitTimeMS: 1_000 });
     try {
       await this.stream.tryNext(); // from here on nothing is missed; what was before is read now
       await this.readAll();
