@@ -60,7 +60,8 @@ function countedPaths(patient: Counted, isDemo: (userId: string) => boolean): st
 }
 
 // A provider's name is free text, and a dot or dollar in a path would mean something else to MongoDB.
-const pathSegment = (name: string) => encodeURIComponent(name).replaceAll('.', '%2E').replaceAll('$', '%24');
+// The database keeps half a character as a sign for an unreadable one.
+const pathSegment = (name: string) => encodeURIComponent(name.toWellFormed()).replaceAll('.', '%2E').replaceAll('$', '%24');
 const fromPathSegment = (segment: string) => decodeURIComponent(segment);
 
 /** Adds to a clinic's counts in the transaction that changes its patients. An empty delta costs nothing. */
