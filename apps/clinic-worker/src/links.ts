@@ -18,10 +18,6 @@ export class Links {
     return `${this.base}/invites/${encodeURIComponent(key)}`;
   }
 
-  invitesOfClinicians(): string {
-    return `${this.base}/invites`;
-  }
-
   claim(userId: string): string {
     return `${this.base}/claim/${encodeURIComponent(userId)}`;
   }

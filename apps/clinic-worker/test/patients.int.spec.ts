@@ -135,25 +135,4 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     expect(mails.text).toContain('Ines Okafor wants to share their data with Harbour.');
     expect((await mailsTo(quiet.email)).filter(({ subject }) => subject.startsWith('A patient'))).toEqual([]);
   });
-
-  it('mails an invite to become a clinician, again when it is sent again', async () => {
-    const [email, now] = [randomAddress(), new Date()];
-    const _id = new Types.ObjectId();
-    const invite = {
-      _id,
-      clinicId,
-      inviteId: 'i',
-      inviteSentTime: now,
-      email,
-      roles: ['CLINIC_MEMBER'],
-      rolesUpdates: [],
-    };
-    await shard.models.clinicians.collection.insertOne({ ...invite, createdTime: now, updatedTime: now });
-    await arrived(email);
-    await shard.models.clinicians.collection.updateOne(
-      { _id },
-      { $set: { inviteSentTime: new Date(now.getTime() + 1_000) } },
-    );
-    await arrived(email, 2);
-  });
 });

@@ -241,7 +241,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
 });
 
 async function freePort(): Promise<number> {
-  const server = new SMTPServer({});
+  const server = new SMTPServer({ disabledCommands: ['STARTTLS'] });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.server.address();
   await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,37 +1,46 @@
 import { type ChangedClinician, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
-import { clinicianInvited, Mail } from '@caregate/mail';
+import { CLINIC_MODELS, type ClinicianDocument, type ClinicModels } from '@caregate/clinic-model';
+import { clinicianInvitation, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
+import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
 import { MAIL_RETRIES } from './mail-retries.ts';
+import { roleInWords } from './roles-in-words.ts';
 
-type ClinicianEvent = ChangeEvent<ChangedClinician>;
-
-/** Somebody was invited to become a clinician, or is to be reminded of it: the invite is mailed. */
+/** An invite was made, or is to be sent again: the person gets it, with the key by which they accept. Invites of other services are theirs to send. */
 @Controller()
 export class ClinicianInvited {
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly addressees: Addressees,
     private readonly mail: Mail,
     private readonly links: Links,
   ) {}
 
-  @Reaction<ClinicianEvent>({
-    name: 'clinician_invited',
+  @Reaction<ChangeEvent<ChangedClinician>>({
+    name: 'clinician_invitation',
     stream: 'clinicians',
-    when: (event) =>
-      Boolean(event.fullDocument?.inviteId && event.fullDocument.inviteSentTime) && touched(event, 'inviteSentTime'),
+    when: (event) => touched(event, 'inviteSentTime') && event.fullDocument?.inviteSentTime !== undefined,
     retries: MAIL_RETRIES,
   })
-  async sendInvite({ fullDocument: invite }: ClinicianEvent): Promise<string> {
-    if (!invite?.email || !invite.inviteSentTime) return 'the invite has no email';
+  async sendInvite(event: ChangeEvent<ChangedClinician>): Promise<string> {
+    const sentTime = event.fullDocument?.inviteSentTime;
+    const invite = await this.models.clinicians.findOne({ _id: event.fullDocument?._id }).lean<ClinicianDocument>();
+    if (!sentTime || !invite?.inviteId || !invite.invitedBy || !invite.email)
+      return 'the invite was answered or taken back';
     const clinic = await this.models.clinics.findOne({ _id: invite.clinicId }, { name: 1 }).lean();
     if (!clinic) return 'the clinic is gone';
+    const invitedBy = await this.addressees.nameOf(invite.invitedBy);
     return this.mail.deliver({
-      deliveryId: `clinician_invited:${invite._id.toHexString()}:${invite.inviteSentTime.toISOString()}`,
-      template: clinicianInvited,
+      deliveryId: `clinician_invitation:${invite._id.toHexString()}:${sentTime.getTime()}`,
+      template: clinicianInvitation,
       to: { address: invite.email },
-      data: { clinicName: clinic.name, link: this.links.invitesOfClinicians() },
+      data: {
+        clinicName: clinic.name,
+        role: roleInWords(invite.roles),
+        inviteLink: this.links.inviteOfClinician(invite.inviteId),
+        ...(invitedBy !== undefined && { invitedBy }),
+      },
       clinicId: invite.clinicId.toHexString(),
     });
   }

@@ -1,7 +1,6 @@
 import type { Template } from '../template.ts';
 import { clinicCreated } from './clinic-created.ts';
 import { clinicianInvitation } from './clinician-invitation.ts';
-import { clinicianInvited } from './clinician-invited.ts';
 import { clinicianPermissionsUpdated } from './clinician-permissions-updated.ts';
 import { custodialAccountCreated } from './custodial-account-created.ts';
 import {
@@ -16,7 +15,6 @@ import {
 
 export * from './clinic-created.ts';
 export * from './clinician-invitation.ts';
-export * from './clinician-invited.ts';
 export * from './clinician-permissions-updated.ts';
 export * from './custodial-account-created.ts';
 export * from './patient-emails.ts';
@@ -33,7 +31,6 @@ export function providerTemplate(
 export const allTemplates: readonly Preview[] = [
   preview(clinicCreated),
   preview(clinicianInvitation),
-  preview(clinicianInvited),
   preview(clinicianPermissionsUpdated),
   preview(custodialAccountCreated),
   preview(patientUploadReminder),
