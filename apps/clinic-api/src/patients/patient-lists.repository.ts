@@ -71,8 +71,14 @@ export class PatientListsRepository {
     const ways = [...kept, ...grams, ...byFigures(figures, counts), ...byReview(filter, counts)];
     const way = shortest([throughTheClinic(filter, counts), ...ways]);
     const conditions = { clinicId, $and: conditionsOf(filter, way) };
+    const { limit = DEFAULT_LIMIT, offset = 0 } = page;
+    const read = () => this.inOrder(conditions, order, page, way, way);
+    if (way.size < limit && offset === 0) {
+      const patients = await read();
+      if (patients.length < limit) return { patients, count: patients.length, totalCount: counts.total };
+    }
     const [patients, count] = await Promise.all([
-      this.inOrder(conditions, order, page, way, way),
+      read(),
       labels === 'one' ? way.size : this.patients.countDocuments(conditions, { hint: way.hint }),
     ]);
     return { patients, count, totalCount: counts.total };
@@ -130,7 +136,8 @@ export class PatientListsRepository {
   }
 
   private async page(conditions: Condition, order: Order, page: Page, way?: WayOfPage): Promise<PatientDocument[]> {
-    if (!way?.slim) return this.read(conditions, WITHOUT_SEARCH_FIELDS, order, page, way);
+    if (!way?.slim || (page.limit ?? DEFAULT_LIMIT) > MOST_BY_ID)
+      return this.read(conditions, WITHOUT_SEARCH_FIELDS, order, page, way);
     const ids = await this.read(conditions, { _id: 1 }, order, page, way);
     const inOrder = ids.map(({ _id }) => _id);
     const patients = await this.read({ _id: { $in: inOrder } }, WITHOUT_SEARCH_FIELDS, BY_AGE, {
@@ -211,4 +218,6 @@ const hintOf = (way: WayOfPage | undefined) => (way ? { hint: way.hint } : {});
 
 const FREQUENCY_MS = 30_000;
 const MOST_PIECES = 6;
+/** More ids than this make too long a question. */
+const MOST_BY_ID = 10_000;
 const WORTH_FETCHING = 2_000;
