@@ -24,6 +24,8 @@ export class MoveImpossible extends Error {
 /** One attempt at a move: what it knows beside what is recorded. */
 export interface Attempt {
   suspects?: Suspects;
+  /** It saw to it itself that the account is served where it moved to. */
+  served?: boolean;
 }
 
 /**
@@ -54,7 +56,7 @@ export class MoveSteps {
       case 'fencing':
         return this.fence(move, attempt);
       case 'settling':
-        return this.settle(move);
+        return this.settle(move, attempt);
       case 'waiting':
         return this.moves.record(move, { phase: 'purging' });
       case 'purging':
@@ -178,6 +180,7 @@ export class MoveSteps {
       lap('active');
       await this.shard.complete(from, accountId, to, flipped.subdomain, moveId);
       lap('complete');
+      attempt.served = true;
       this.logger.info({ moveId, suspects: suspects.size, ms: took }, 'the account has moved');
       return await this.moves.record(flipped, { pausedMs: pausedBy(fenced, began) });
     } catch (error) {
@@ -251,7 +254,7 @@ export class MoveSteps {
   }
 
   /** The account has moved. What may still have been written where it was, such as a read that just ended, follows. */
-  private async settle(move: MoveDocument): Promise<MoveDocument> {
+  private async settle(move: MoveDocument, { served }: Attempt): Promise<MoveDocument> {
     const { _id, accountId, from, to, subdomain } = move;
     await this.shard.activate(to, accountId, _id);
     await this.shard.complete(from, accountId, to, subdomain, _id);
@@ -259,6 +262,8 @@ export class MoveSteps {
     return this.moves.record(current, {
       phase: 'waiting',
       fault: undefined,
+      // After a crash at this point nobody was served until now.
+      ...(!served && { pausedMs: move.pausedMs + Date.now() - (move.movedTime ?? new Date()).getTime() }),
       notBefore: new Date(Date.now() + this.config.MOVE_GRACE_SECONDS * 1_000),
     });
   }
