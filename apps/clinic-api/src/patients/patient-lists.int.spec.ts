@@ -164,12 +164,3 @@ test('what is no order, figure or page is refused with its place', async () => {
   }
   expect(await names({ offset: 2_000_000_000 })).toEqual([]);
 });
-
-test('a list costs the same however many patients there are: an index is walked, and nothing is sorted or counted', async () => {
-  const explained = await harness.models.patients.collection
-    .find({ clinicId: (await harness.models.clinics.findOne().lean())?._id }, { hint: 'by_name' })
-    .sort({ sortName: 1, _id: 1 })
-    .limit(2)
-    .explain('executionStats');
-  expect(explained.executionStats).toMatchObject({ totalDocsExamined: 2 });
-});
