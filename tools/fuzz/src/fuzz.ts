@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callerOf, CALLERS, type CallerName } from './callers.ts';
 import { contractFor } from './contract.ts';
-import { installSchemathesis, type Outcome, type RunPlan, runSchemathesis } from './schemathesis.ts';
+import { installPackages } from './python.ts';
+import { type Outcome, type RunPlan, runSchemathesis } from './schemathesis.ts';
 import { makeWorld, type Target } from './world.ts';
 
 export { CALLERS, type CallerName, type Outcome, type RunPlan };
@@ -35,7 +36,7 @@ export async function fuzz({
   say = () => undefined,
   signal,
 }: FuzzOptions): Promise<Map<CallerName, Outcome>> {
-  const python = await installSchemathesis(say);
+  const packages = await installPackages(say);
   const folder = await mkdtemp(join(tmpdir(), 'caregate-fuzz-'));
   const outcomes = new Map<CallerName, Outcome>();
   const tryAs = async (name: CallerName) => {
@@ -45,7 +46,7 @@ export async function fuzz({
     const own = join(folder, name);
     await mkdir(own);
     await writeFile(join(own, 'contract.json'), JSON.stringify(contractFor(world, caller)));
-    const outcome = await runSchemathesis(python, {
+    const outcome = await runSchemathesis(packages, {
       folder: own,
       url: target.url,
       headers: caller.headers,

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { StackError } from '@caregate/stack';
 import { startApi } from './api.ts';
 import { CALLERS, fuzz, LONG, type RunPlan, SHORT } from './fuzz.ts';
-import { FuzzError } from './schemathesis.ts';
+import { FuzzError } from './python.ts';
 
 const HELP = `Usage: make fuzz
        node tools/fuzz/src/main.ts [--short] [--callers NAMES] [--examples NUMBER] [--seed NUMBER]

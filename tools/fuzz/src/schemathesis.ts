@@ -1,76 +1,6 @@
-import { createHash } from 'node:crypto';
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
-
-const REQUIREMENTS = join(import.meta.dirname, '../requirements.txt');
-
-/** A failure that the person at the terminal can act on. */
-export class FuzzError extends Error {
-  override name = 'FuzzError';
-}
-
-/** Puts the pinned Schemathesis into a Python environment of its own, once; gives the Python to run it with. */
-export async function installSchemathesis(say: (line: string) => void): Promise<string> {
-  const pins = await readFile(REQUIREMENTS);
-  const folder = join(cacheFolder(), `schemathesis-${createHash('sha256').update(pins).digest('hex').slice(0, 8)}`);
-  const python = (root: string) => join(root, 'bin', 'python');
-  if (existsSync(join(folder, 'complete'))) return python(folder);
-  say(`Installing Schemathesis into ${folder} (a minute, the first time) ...`);
-  // Filled aside, so that one that is interrupted is not taken for a whole one.
-  const aside = `${folder}.${process.pid}`;
-  await mkdir(cacheFolder(), { recursive: true });
-  try {
-    await runToEnd('python3', ['-m', 'venv', aside]);
-    const pip = [
-      '-m',
-      'pip',
-      'install',
-      '--quiet',
-      '--disable-pip-version-check',
-      '--require-hashes',
-      '--only-binary=:all:',
-    ];
-    await runToEnd(python(aside), [...pip, '--requirement', REQUIREMENTS]);
-    await writeFile(join(aside, 'complete'), '');
-    await rename(aside, folder).catch((error: unknown) => {
-      if (!existsSync(join(folder, 'complete'))) throw error; // otherwise another run was quicker
-    });
-  } finally {
-    await rm(aside, { recursive: true, force: true });
-  }
-  return python(folder);
-}
-
-function cacheFolder({ CAREGATE_CACHE } = process.env): string {
-  return CAREGATE_CACHE ? resolve(CAREGATE_CACHE) : join(homedir(), '.cache', 'caregate');
-}
-
-async function runToEnd(command: string, args: readonly string[]): Promise<void> {
-  const { code, output } = await run(command, args, {});
-  if (code !== 0)
-    throw new FuzzError(`${[command, ...args].join(' ')} failed:\n${output.split('\n').slice(-8).join('\n')}`);
-}
-
-/** Runs a program and gives what it said, both channels together. */
-export function run(
-  command: string,
-  args: readonly string[],
-  options: { cwd?: string; signal?: AbortSignal },
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((done, failed) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const channel of [child.stdout, child.stderr])
-      channel.setEncoding('utf8').on('data', (text: string) => (output += text));
-    child.on('error', (error) =>
-      failed(new FuzzError(`${command} cannot be run: ${error.message}; Python 3.11 or newer is needed`)),
-    );
-    child.on('close', (code) => done({ code, output }));
-  });
-}
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FuzzError, run } from './python.ts';
 
 export interface RunPlan {
   readonly phases: readonly string[];
@@ -115,7 +45,7 @@ not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]
 
 /** Runs Schemathesis over the contract in the folder, as one caller. */
 export async function runSchemathesis(
-  python: string,
+  packages: string,
   {
     folder,
     url,
@@ -136,7 +66,11 @@ export async function runSchemathesis(
     ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}:${value}`]),
   ];
   await writeFile(join(folder, 'schemathesis.toml'), plan.mayBeBusy ? MAY_BE_BUSY : '');
-  const { output } = await run(python, args, { cwd: folder, ...(signal && { signal }) });
+  const { output } = await run('python3', args, {
+    cwd: folder,
+    env: { ...process.env, PYTHONPATH: packages },
+    ...(signal && { signal }),
+  });
   const report = await readReport(join(folder, 'report.json'), output);
   const rates = Object.values(report.valid_rates).flatMap((phases) => Object.values(phases));
   return {
