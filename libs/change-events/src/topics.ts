@@ -66,15 +66,27 @@ const DAY_MS = 86_400_000;
 export function topicDefinitions(prefix: string, partitions: number): TopicDefinition[] {
   const topics = topicsOf(prefix);
   const changes = { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) };
-  const permissions = { 'cleanup.policy': 'compact,delete', 'retention.ms': String(7 * DAY_MS), 'segment.ms': String(DAY_MS) };
-  const positions = { 'cleanup.policy': 'compact,delete', 'retention.ms': String(DAY_MS), 'segment.ms': String(DAY_MS / 4) };
+  const permissions = {
+    'cleanup.policy': 'compact,delete',
+    'retention.ms': String(7 * DAY_MS),
+    'segment.ms': String(DAY_MS),
+  };
+  const positions = {
+    'cleanup.policy': 'compact,delete',
+    'retention.ms': String(DAY_MS),
+    'segment.ms': String(DAY_MS / 4),
+  };
   return [
     ...[topics.clinics, topics.clinicians, topics.patients, topics.migrations, topics.patientInvites].map((name) => ({
       name,
       partitions,
       settings: changes,
     })),
-    ...[topics.patientPermissions, topics.clinicianPermissions].map((name) => ({ name, partitions, settings: permissions })),
+    ...[topics.patientPermissions, topics.clinicianPermissions].map((name) => ({
+      name,
+      partitions,
+      settings: permissions,
+    })),
     ...runtimeTopicDefinitions(prefix),
     { name: topics.heartbeats, partitions: 1, settings: positions },
   ];
@@ -85,9 +97,19 @@ const RETRY_PARTITIONS = 6;
 /** The topics that the consumer runtime keeps for itself. */
 export function runtimeTopicDefinitions(prefix: string): TopicDefinition[] {
   const { retry, deadLetters } = topicsOf(prefix);
+  // A message that just fitted into its own topic comes with headers, a stack and base64 here.
+  const roomy = { 'max.message.bytes': String(16 * 1024 * 1024) };
   return [
-    { name: retry, partitions: RETRY_PARTITIONS, settings: { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) } },
-    { name: deadLetters, partitions: 1, settings: { 'cleanup.policy': 'compact,delete', 'retention.ms': String(30 * DAY_MS) } },
+    {
+      name: retry,
+      partitions: RETRY_PARTITIONS,
+      settings: { ...roomy, 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) },
+    },
+    {
+      name: deadLetters,
+      partitions: 1,
+      settings: { ...roomy, 'cleanup.policy': 'compact,delete', 'retention.ms': String(30 * DAY_MS) },
+    },
   ];
 }
 
@@ -133,7 +155,10 @@ async function createMissing(admin: Admin, definitions: readonly TopicDefinition
   return missing.map(({ name }) => name);
 }
 
-async function partitionDifferences(admin: Admin, definitions: readonly TopicDefinition[]): Promise<TopicsReport['otherPartitions']> {
+async function partitionDifferences(
+  admin: Admin,
+  definitions: readonly TopicDefinition[],
+): Promise<TopicsReport['otherPartitions']> {
   const { topics } = await admin.fetchTopicMetadata({ topics: definitions.map(({ name }) => name) });
   const counts = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
   return definitions.flatMap(({ name, partitions }) => {
@@ -145,7 +170,11 @@ async function partitionDifferences(admin: Admin, definitions: readonly TopicDef
 async function adjustSettings(admin: Admin, definitions: readonly TopicDefinition[]): Promise<string[]> {
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: definitions.map(({ name, settings }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: Object.keys(settings) })),
+    resources: definitions.map(({ name, settings }) => ({
+      type: kafkajs.ConfigResourceTypes.TOPIC,
+      name,
+      configNames: Object.keys(settings),
+    })),
   });
   const found = new Map(resources.map((resource) => [resource.resourceName, resource.configEntries]));
   const different = definitions.filter(({ name, settings }) => {
@@ -155,10 +184,15 @@ async function adjustSettings(admin: Admin, definitions: readonly TopicDefinitio
   if (different.length > 0) {
     await admin.alterConfigs({
       validateOnly: false,
-      resources: different.map(({ name, settings }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries: entries(settings) })),
+      resources: different.map(({ name, settings }) => ({
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name,
+        configEntries: entries(settings),
+      })),
     });
   }
   return different.map(({ name }) => name);
 }
 
-const entries = (settings: Readonly<Record<string, string>>) => Object.entries(settings).map(([name, value]) => ({ name, value }));
+const entries = (settings: Readonly<Record<string, string>>) =>
+  Object.entries(settings).map(([name, value]) => ({ name, value }));

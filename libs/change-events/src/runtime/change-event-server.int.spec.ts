@@ -133,10 +133,14 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
 
   it('repeats what another worker left running, after the lease, and not before', async () => {
     const { controller, seen } = noting();
-    const stopped = noting(() => new Promise(() => {}));
+    let began = false;
+    const stopped = noting(() => {
+      began = true;
+      return new Promise(() => {});
+    });
     const first = await harness.worker([stopped.controller], { lease: 1_000, grace: 1 });
     await harness.publish(happening('a', 1), happening('a', 2));
-    await until(async () => (await harness.records()).some(({ state }) => state === 'running'));
+    await until(() => began);
     await first.close(); // its grace is over at once: the record stays claimed, as after a SIGKILL
     const [record] = await harness.records();
     expect(record).toMatchObject({ state: 'running', open: true });
@@ -238,5 +242,23 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
       await connection.close();
       await proxy.close();
     }
+  });
+
+  it('takes thousands of unreadable messages, the largest that Kafka takes among them, without holding up the good ones', async () => {
+    const { controller, seen } = noting();
+    const { metrics } = await harness.worker([controller]);
+    const largest = 'x'.repeat(1_040_000);
+    await harness.publishRaw({ key: 'large', value: largest });
+    for (let i = 0; i < 4; i++) {
+      await harness.publishRaw(
+        ...Array.from({ length: 500 }, (_, n) => ({ key: `k${n}`, value: `no json ${i} ${n}` })),
+      );
+      await harness.publish(happening('good', i));
+    }
+    await until(() => seen.length === 4);
+    await until(async () => /malformed_messages_total\{[^}]*\} 2001\b/.test(await metrics.registry.metrics()));
+    const letters = await new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix }).list();
+    expect(letters).toHaveLength(2001);
+    expect(letters.find(({ message }) => message.key?.toString() === 'large')?.message.value?.toString()).toBe(largest);
   });
 });

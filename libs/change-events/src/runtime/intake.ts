@@ -21,7 +21,7 @@ export interface IntakeSettings {
 
 /** A partition with more open messages or bytes than this is not read further until half of them are finished. */
 const MOST_OPEN = 10_000;
-const MOST_OPEN_BYTES = 32 * 1024 * 1024;
+const MOST_OPEN_BYTES = 8 * 1024 * 1024;
 const COMMIT_EVERY_MS = 500;
 const HEARTBEAT_MS = 2_000;
 const SILENCE_MS = 4 * HEARTBEAT_MS;

@@ -1,5 +1,6 @@
 import type { Message, Producer } from 'kafkajs';
 import type { Topics } from '../topics.ts';
+import { Batched } from './batched.ts';
 import { burialKey, type DeadLetter, writeDeadLetter } from './dead-letter.ts';
 import type { RawMessage } from './event-stream.ts';
 import type { UntilDone } from './until-done.ts';
@@ -13,9 +14,19 @@ export interface OutboxSettings {
   readonly outOfTime: AbortSignal;
 }
 
+/** One request holds about so many bytes at most, or a single message. The topics take far larger ones (`max.message.bytes`). */
+const REQUEST_BYTES = 512 * 1024;
+
+interface Outgoing {
+  readonly topic: string;
+  readonly message: Message;
+  readonly bytes: number;
+}
+
 /** What the runtime writes to Kafka: messages that wait, and messages that nobody can deal with. */
 export class Outbox {
   private readonly settings: OutboxSettings;
+  private readonly outgoing = new Batched<Outgoing, void>((all) => this.send(all));
 
   constructor(settings: OutboxSettings) {
     this.settings = settings;
@@ -30,8 +41,35 @@ export class Outbox {
     return this.write(this.settings.topics.deadLetters, { key: burialKey(letter), value: writeDeadLetter(letter) });
   }
 
-  private async write(topic: string, message: Message): Promise<void> {
-    const { producer, untilDone, outOfTime } = this.settings;
-    await untilDone(`write to ${topic}`, outOfTime, () => producer.send({ topic, acks: -1, messages: [message] }));
+  private write(topic: string, message: Message): Promise<void> {
+    const { untilDone, outOfTime } = this.settings;
+    const bytes = Buffer.byteLength(message.value ?? '');
+    return untilDone(`write to ${topic}`, outOfTime, () => this.outgoing.do({ topic, message, bytes }));
   }
+
+  /** In their order: what is behind in a lane must not come before. */
+  private async send(all: readonly Outgoing[]): Promise<void[]> {
+    for (const request of inRequests(all)) {
+      const topicMessages = [...Map.groupBy(request, ({ topic }) => topic)].map(([topic, some]) => ({
+        topic,
+        messages: some.map(({ message }) => message),
+      }));
+      await this.settings.producer.sendBatch({ acks: -1, topicMessages });
+    }
+    return all.map(() => undefined);
+  }
+}
+
+function inRequests(all: readonly Outgoing[]): Outgoing[][] {
+  const requests: Outgoing[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const each of all) {
+    if (bytes + each.bytes > REQUEST_BYTES) {
+      requests.push([]);
+      bytes = 0;
+    }
+    requests.at(-1)?.push(each);
+    bytes += each.bytes;
+  }
+  return requests;
 }
