@@ -1,8 +1,11 @@
 import { CaregateError, ServiceUnavailable } from '@caregate/service';
 import pRetry from 'p-retry';
+import { Agent, request as send } from 'undici';
 
 const TIMEOUT_MS = 3_000;
 const RETRY_AFTER_MS = 50;
+/** Shorter than servers usually keep an idle connection, so that none is used that is just being closed. */
+const IDLE_MS = 4_000;
 
 export interface BackendRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -18,13 +21,24 @@ export interface BackendRequest {
 
 export interface BackendAnswer {
   status: number;
-  headers: Headers;
+  /** A header of the answer by its name in lower case. */
+  header: (name: string) => string | undefined;
   /** The JSON body, `undefined` when empty. */
   body: unknown;
 }
 
-/** One remote service. Calls that can be repeated are, once; whatever is not an answer becomes ServiceUnavailable. */
+/**
+ * One remote service. Calls that can be repeated are, once; whatever is not an answer becomes ServiceUnavailable.
+ * Not by `fetch`: every custodial patient costs a call, and half of the app's work for one would be in it.
+ */
 export class Backend {
+  private readonly agent = new Agent({
+    connect: { timeout: TIMEOUT_MS },
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+    keepAliveTimeout: IDLE_MS,
+  });
+
   constructor(private readonly base: string) {}
 
   async call(request: BackendRequest): Promise<BackendAnswer> {
@@ -44,23 +58,23 @@ export class Backend {
   }
 
   private async once({ method, path, body, form, headers, purpose }: BackendRequest): Promise<BackendAnswer> {
-    const response = await fetch(`${this.base}/${path.map(encodeURIComponent).join('/')}`, {
+    const type = form ? 'application/x-www-form-urlencoded' : body === undefined ? undefined : 'application/json';
+    // It follows no redirects: one would carry the server's token elsewhere.
+    const response = await send(`${this.base}/${path.map(encodeURIComponent).join('/')}`, {
+      dispatcher: this.agent,
       method,
-      headers: {
-        accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      body: form ? new URLSearchParams(form) : body === undefined ? null : JSON.stringify(body),
-      redirect: 'error', // a redirect would carry the server's token elsewhere
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      headers: { accept: 'application/json', ...(type !== undefined && { 'content-type': type }), ...headers },
+      body: form ? new URLSearchParams(form).toString() : body === undefined ? null : JSON.stringify(body),
     });
-    const text = await response.text();
-    if (response.status >= 500 || response.status === 429)
-      throw new ServiceUnavailable(
-        `the identity service answered ${response.status} when asked to ${purpose}; try again`,
-      );
-    return { status: response.status, headers: response.headers, body: parse(text, purpose) };
+    const text = await response.body.text();
+    const { statusCode: status } = response;
+    if (status >= 500 || status === 429)
+      throw new ServiceUnavailable(`the identity service answered ${status} when asked to ${purpose}; try again`);
+    const header = (name: string) => {
+      const value = response.headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    };
+    return { status, header, body: parse(text, purpose) };
   }
 }
 

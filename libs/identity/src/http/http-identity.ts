@@ -200,7 +200,7 @@ export class HttpIdentity extends IdentityService {
         headers,
         purpose: 'sign in this server',
       });
-      const token = answer.headers.get(TOKEN_HEADER);
+      const token = answer.header(TOKEN_HEADER);
       if (answer.status >= 400 || !token)
         throw new ServiceUnavailable('the identity service does not know this server; check IDENTITY_SECRET');
       return token;
