@@ -26,7 +26,11 @@ export interface World {
 }
 
 const OWNER = { email: 'olivia.owner@example.test', fullName: 'Olivia Owner', password: 'a long walk on the beach' };
-const COLLEAGUE = { email: 'carl.colleague@example.test', fullName: 'Carl Colleague', password: 'seven green umbrellas' };
+const COLLEAGUE = {
+  email: 'carl.colleague@example.test',
+  fullName: 'Carl Colleague',
+  password: 'seven green umbrellas',
+};
 const BRITON = { email: 'beth.briton@example.test', fullName: 'Beth Briton', password: 'tea at four o’clock' };
 const PRACTICE = 'good-healthy-times';
 
@@ -39,7 +43,10 @@ export const story: Step[] = [
       expectThat(account.shard === 'au1', 'the account is placed on au1');
       world.facts.set('account', account.accountId);
       world.facts.set('accountUrl', account.urls.account);
-      return { ...exchange, received: `${exchange.received}\nits URLs: ${account.urls.account} and ${account.urls.api}` };
+      return {
+        ...exchange,
+        received: `${exchange.received}\nits URLs: ${account.urls.account} and ${account.urls.api}`,
+      };
     },
   },
   {
@@ -116,7 +123,10 @@ export const story: Step[] = [
       );
       const waited = Date.now() - Number(fact(world, 'patientSince'));
       expectThat(!('fullName' in row) && !('birthDate' in row), 'the row holds no name and no birth date');
-      return { sent: `find ${JSON.stringify(filter)} in patient_permissions`, received: `${JSON.stringify(row)}\n${waited} ms after the API’s answer` };
+      return {
+        sent: `find ${JSON.stringify(filter)} in patient_permissions`,
+        received: `${JSON.stringify(row)}\n${waited} ms after the API’s answer`,
+      };
     },
   },
   {
@@ -136,7 +146,9 @@ export const story: Step[] = [
     play: async (world) => {
       world.facts.set('owner', await userOf(world, OWNER.email));
       await eventually('the clinician in gatekeeper’s clinician_permissions', () =>
-        gatekeeper(world).collection('clinician_permissions').findOne({ userId: fact(world, 'owner') }),
+        gatekeeper(world)
+          .collection('clinician_permissions')
+          .findOne({ userId: fact(world, 'owner') }),
       );
       const { exchange, answer } = await askGatekeeper(world, fact(world, 'owner'));
       expectStatus(answer, 200);
@@ -160,7 +172,10 @@ export const story: Step[] = [
         headers: basic(fact(world, 'key')),
       });
       expectStatus(answer, 401);
-      expectThat(text(answer.body, 'message').includes(`api.au1.${world.platform.domain}`), 'the message names the right host');
+      expectThat(
+        text(answer.body, 'message').includes(`api.au1.${world.platform.domain}`),
+        'the message names the right host',
+      );
       return exchange;
     },
   },
@@ -216,7 +231,12 @@ export const story: Step[] = [
         method: 'PUT',
         url: `${fact(world, 'accountUrl')}/v1/clinics/${fact(world, 'clinic')}/clinicians/${fact(world, 'colleague')}`,
         headers: session(fact(world, 'token')),
-        body: { id: fact(world, 'colleague'), email: COLLEAGUE.email, name: COLLEAGUE.fullName, roles: ['CLINIC_ADMIN'] },
+        body: {
+          id: fact(world, 'colleague'),
+          email: COLLEAGUE.email,
+          name: COLLEAGUE.fullName,
+          roles: ['CLINIC_ADMIN'],
+        },
       });
       expectStatus(answer, 200);
       return exchange;
@@ -243,12 +263,93 @@ export const story: Step[] = [
       ];
       for (const { database, collections } of places) {
         for (const collection of collections) {
-          await eventually(`no row of the deleted users in ${database.databaseName}.${collection}`, async () =>
-            (await database.collection(collection).countDocuments({ userId: users })) === 0,
+          await eventually(
+            `no row of the deleted users in ${database.databaseName}.${collection}`,
+            async () => (await database.collection(collection).countDocuments({ userId: users })) === 0,
           );
         }
       }
-      return { sent: 'count their rows in patients, clinicians, patient_permissions, clinician_permissions', received: '0, 0, 0, 0' };
+      return {
+        sent: 'count their rows in patients, clinicians, patient_permissions, clinician_permissions',
+        received: '0, 0, 0, 0',
+      };
+    },
+  },
+  {
+    title: 'In the UK, Calm Thames makes a clinic and takes in patients',
+    play: async (world) => {
+      const host = accountAddress(world, 'uk1');
+      const { token } = (
+        await say({
+          method: 'POST',
+          url: `${host}/caregate/v1/sessions`,
+          body: { email: BRITON.email, password: BRITON.password },
+        })
+      ).answer.body as { token: string }; // the account contract
+      const body = { name: 'Calm Thames Practice', country: 'GB', preferredBgUnits: 'mmol/L' };
+      const { exchange, answer } = await say({
+        method: 'POST',
+        url: `${host}/v1/clinics`,
+        headers: session(token),
+        body,
+      });
+      expectStatus(answer, 200);
+      const clinic = text(answer.body, 'id');
+      world.facts.set('britishClinic', clinic);
+      for (let n = 1; n <= 20; n++) {
+        const patient = { fullName: `Thames Patient ${n}`, birthDate: '1970-01-01' };
+        const made = await call({
+          method: 'POST',
+          url: `${host}/v1/clinics/${clinic}/patients`,
+          headers: session(token),
+          body: patient,
+        });
+        expectStatus(made, 200);
+      }
+      return { ...exchange, received: `${exchange.received}\nand 20 patients` };
+    },
+  },
+  {
+    title: 'Calm Thames moves to au1 and shows how far it is',
+    play: async (world) => {
+      const directory = `${world.platform.directory.url}/caregate/v1`;
+      const headers = { authorization: `Bearer ${world.platform.operatorToken}` };
+      const { exchange, answer } = await say({
+        method: 'POST',
+        url: `${directory}/accounts/calm-thames/moves`,
+        headers,
+        body: { to: 'au1' },
+      });
+      expectStatus(answer, 201);
+      const seen: string[] = [];
+      await eventually('Calm Thames lives on au1', async () => {
+        const { phase, moved, progress } = (
+          await call({ url: `${directory}/moves/${text(answer.body, 'id')}`, headers })
+        ).body as MoveShown;
+        const line = `${phase}: ${progress.copied} of ${progress.total} documents${progress.pausedMs ? `, writers waited ${progress.pausedMs} ms` : ''}`;
+        if (seen.at(-1) !== line) seen.push(line);
+        return moved && (phase === 'waiting' || phase === 'done');
+      });
+      return { ...exchange, received: seen.join('\n') };
+    },
+  },
+  {
+    title: 'Its address on uk1 leads on to au1, where its owner finds the patients',
+    play: async (world) => {
+      const path = `/v1/clinics/${fact(world, 'britishClinic')}/patients?limit=3`;
+      const before = await say({ url: `${accountAddress(world, 'uk1')}${path}` });
+      expectStatus(before.answer, 301);
+      const location = String(before.answer.headers['location']);
+      expectThat(location === `${accountAddress(world, 'au1')}${path}`, 'the redirect leads to the same path on au1');
+      const signedIn = await call({
+        method: 'POST',
+        url: `${accountAddress(world, 'au1')}/caregate/v1/sessions`,
+        body: { email: BRITON.email, password: BRITON.password },
+      });
+      const { exchange, answer } = await say({ url: location, headers: session(text(signedIn.body, 'token')) });
+      expectStatus(answer, 200);
+      expectThat(JSON.stringify(answer.body).includes('Thames Patient'), 'the patients are there');
+      return joined({ ...before.exchange, received: `301 ${location}` }, exchange);
     },
   },
 ];
@@ -292,7 +393,10 @@ async function userOf(world: World, email: string): Promise<string> {
 }
 
 function askGatekeeper(world: World, grantee: string) {
-  return say({ url: `${au(world).sync.url}/access/${fact(world, 'patient')}/${grantee}`, headers: session(fact(world, 'token')) });
+  return say({
+    url: `${au(world).sync.url}/access/${fact(world, 'patient')}/${grantee}`,
+    headers: session(fact(world, 'token')),
+  });
 }
 
 async function publishDeletions(world: World, users: string[]): Promise<string> {
@@ -300,7 +404,12 @@ async function publishDeletions(world: World, users: string[]): Promise<string> 
   const kafka = new Kafka({ brokers: world.servers.kafkaBrokers.split(','), logLevel: logLevel.NOTHING });
   const producer = kafka.producer();
   const events = users.map(
-    (userid) => new CloudEvent({ type: 'users:delete', source: 'shoreline', data: { userid, username: '', emails: [], roles: [], fullName: '' } }),
+    (userid) =>
+      new CloudEvent({
+        type: 'users:delete',
+        source: 'shoreline',
+        data: { userid, username: '', emails: [], roles: [], fullName: '' },
+      }),
   );
   await producer.connect();
   try {
@@ -309,14 +418,28 @@ async function publishDeletions(world: World, users: string[]): Promise<string> 
   } finally {
     await producer.disconnect();
   }
-  return events.map((event) => `${topic} ← ${JSON.stringify({ type: event.type, data: { userid: event.data?.userid } })}`).join('\n');
+  return events
+    .map((event) => `${topic} ← ${JSON.stringify({ type: event.type, data: { userid: event.data?.userid } })}`)
+    .join('\n');
 }
 
 function asMessage<T>(event: CloudEvent<T>): { value: string; headers: Record<string, string> } {
   const { body, headers } = KafkaMessage.structured(event);
-  return { value: String(body), headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])) };
+  return {
+    value: String(body),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
+  };
 }
 
+/** What a move shows, as the directory's contract says. */
+interface MoveShown {
+  phase: string;
+  moved: boolean;
+  progress: { copied: number; total: number; pausedMs?: number };
+}
+
+const accountAddress = ({ platform }: World, shard: string) =>
+  `http://calm-thames.${shard}.${platform.domain}:${platform.shard(shard).api.port}`;
 const au = ({ platform }: World): Shard => platform.shard('au1');
 const clinic = (world: World) => world.mongo.db(au(world).database);
 const gatekeeper = (world: World) => world.mongo.db(au(world).gatekeeperDatabase);
@@ -330,9 +453,15 @@ function fact({ facts }: World, name: string): string {
 async function say(request: Call): Promise<{ exchange: Seen; answer: Answer }> {
   const answer = await call(request);
   const { method = 'GET', url, headers, body } = request;
-  const shown = [`${method} ${url}`, ...Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${shortened(value)}`)];
+  const shown = [
+    `${method} ${url}`,
+    ...Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${shortened(value)}`),
+  ];
   if (body !== undefined) shown.push(JSON.stringify(body, hidePasswords));
-  return { answer, exchange: { sent: shown.join('\n'), received: `${answer.status} ${JSON.stringify(answer.body) ?? ''}` } };
+  return {
+    answer,
+    exchange: { sent: shown.join('\n'), received: `${answer.status} ${JSON.stringify(answer.body) ?? ''}` },
+  };
 }
 
 const joined = (...seen: Seen[]): Seen => ({
@@ -344,7 +473,10 @@ const shortened = (value: string) => (value.length > 40 ? `${value.slice(0, 40)}
 const firstLines = (body: string) => body.trim().split('\n').filter(Boolean).slice(0, 3).join('\n');
 
 function expectStatus(answer: Answer, status: number): void {
-  expectThat(answer.status === status, `the answer is ${status}; it was ${answer.status} ${JSON.stringify(answer.body)}`);
+  expectThat(
+    answer.status === status,
+    `the answer is ${status}; it was ${answer.status} ${JSON.stringify(answer.body)}`,
+  );
 }
 
 function expectThat(holds: boolean, what: string): asserts holds {

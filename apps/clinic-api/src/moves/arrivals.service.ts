@@ -89,7 +89,10 @@ export class ArrivalsService {
       if (here?.arrived?.moveId === moveId) return void (await announced(this.connection, here.notice ?? '', 1_000));
       throw new NotFound('this account is not on its way here');
     }
-    const through = await this.close(accountId, moveId);
+    const [through, lived] = await Promise.all([
+      this.close(accountId, moveId),
+      this.accounts.findOne({ _id: accountId }, { projection: { _id: 1 } }),
+    ]);
     const notice = newNotice();
     const { subdomain, name, ownerUserId, createdTime } = arrival.account;
     await inTransaction(this.connection, async (session) => {
@@ -112,7 +115,8 @@ export class ArrivalsService {
       );
       await this.arrivals.deleteOne({ _id: accountId, moveId }, { session });
     });
-    await announced(this.connection, notice.id, 1_000);
+    // A copy can only think that it is elsewhere when it has been here before.
+    if (lived) await announced(this.connection, notice.id, 1_000);
   }
 
   /** Deletes what was brought. @throws {Conflict} once the account is active */

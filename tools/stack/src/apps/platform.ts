@@ -57,6 +57,8 @@ export interface Platform {
   readonly shardsFile: string;
   /** Shared by the directory and the shards. */
   readonly provisioningSecret: string;
+  /** By which the directory knows operators. */
+  readonly operatorToken: string;
   /** SIGTERM to all apps; resolves to their exit codes by label when they have ended. */
   stop(): Promise<Record<string, number | null>>;
 }
@@ -85,6 +87,7 @@ export async function startShards(servers: Servers, options: StartShardsOptions)
 interface Layout {
   domain: string;
   provisioningSecret: string;
+  operatorToken: string;
   shardsFile: string;
   directoryMongodbUri: string;
   shards: Omit<Shard, 'api' | 'worker' | 'sync'>[];
@@ -97,6 +100,7 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
   const extra = options.env ?? (() => ({}));
   const secret = () => randomBytes(32).toString('hex');
   const provisioningSecret = secret();
+  const operatorToken = secret();
   const directoryMongodbUri = servers.mongodbUriFor(`${prefix}directory`);
 
   const common = (shard: string) => ({
@@ -168,12 +172,14 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
       PORT: String(await freePort(ports('directory', undefined))),
       SHARDS_FILE: shardsFile,
       DEFAULT_SHARD: defaultShard,
+      OPERATOR_TOKEN: operatorToken,
       ...extra('directory', undefined),
     },
   });
   return {
     domain,
     provisioningSecret,
+    operatorToken,
     shardsFile,
     directoryMongodbUri,
     shards,
@@ -236,6 +242,7 @@ function platformOf(layout: Layout, apps: Map<string, App>, stop: Platform['stop
     apps: [...apps.values()],
     shardsFile: layout.shardsFile,
     provisioningSecret: layout.provisioningSecret,
+    operatorToken: layout.operatorToken,
     stop,
   };
 }
