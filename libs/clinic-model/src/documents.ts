@@ -210,17 +210,22 @@ export interface UnusedAccountDocument {
   readonly createdTime: Date;
 }
 
-/** What was done when one clinic was merged into another, kept for those who ask later. Holds ids, no person's data. */
+/** One clinic becoming part of another: what it goes by while it lasts, and what is known of it later. Holds no person's data. */
 export interface ClinicMergeDocument {
   readonly _id: ObjectId;
   readonly sourceId: ObjectId;
   readonly targetId: ObjectId;
+  /** `moving` until every patient of the source is in the target and the source is gone. */
+  readonly state: 'moving' | 'done';
+  /** Which tag of the target a tag of the source is; sites keep their ids. */
   readonly tags: readonly { readonly from: ObjectId; readonly to: ObjectId }[];
-  readonly sites: readonly { readonly _id: ObjectId; readonly name: string }[];
   readonly clinicians: readonly { readonly userId: string; readonly action: string }[];
-  readonly patients: readonly { readonly userId: string; readonly action: string }[];
+  /** Patients who are in the target now, and of them those who were in both. */
+  readonly patients: number;
+  readonly merged: number;
   readonly mergedBy: string;
   readonly createdTime: Date;
+  readonly doneTime?: Date;
 }
 
 /** One of a clinic's stripes of counts; the sum over its stripes is the figure (design, decision 3). */
@@ -263,6 +268,8 @@ export interface AccountDocument {
   readonly notice?: string;
   /** How many there have been. */
   readonly notices?: number;
+  /** Raised by what deletes the account's remains and by what brings it back, so that the two never cross. */
+  readonly turn?: number;
   readonly createdTime: Date;
   readonly updatedTime: Date;
 }

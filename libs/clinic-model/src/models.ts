@@ -146,12 +146,14 @@ const counts: SchemaDefinition = {
 const merge: SchemaDefinition = {
   sourceId: ObjectId,
   targetId: ObjectId,
+  state: String,
   tags: { type: Mixed },
-  sites: { type: Mixed },
   clinicians: { type: Mixed },
-  patients: { type: Mixed },
+  patients: Number,
+  merged: Number,
   mergedBy: String,
   createdTime: Date,
+  doneTime: Date,
 };
 
 const tombstone: SchemaDefinition = { document: Mixed, deletedTime: Date, deletedBy: String };
@@ -166,6 +168,7 @@ const account: SchemaDefinition = {
   arrived: Mixed,
   notice: String,
   notices: Number,
+  turn: Number,
   createdTime: Date,
   updatedTime: Date,
 };

@@ -49,11 +49,14 @@ export class ArrivalsService {
     if (here?.moved && !here.moved.purged) return { ready: false, leftOver: here.moved.moveId };
     const another = await this.arrivals.findOne({ _id: accountId, moveId: { $ne: moveId } });
     if (another) throw new Conflict('another move brings this account here');
-    await this.arrivals.updateOne(
-      { _id: accountId },
-      { $setOnInsert: { moveId, account: { ...account, createdTime: new Date(account.createdTime) }, turn: 0 } },
-      { upsert: true },
-    );
+    await inTransaction(this.connection, async (session) => {
+      await this.accounts.updateOne({ _id: accountId }, { $inc: { turn: 1 } }, { session }); // not while a purge deletes
+      await this.arrivals.updateOne(
+        { _id: accountId },
+        { $setOnInsert: { moveId, account: { ...account, createdTime: new Date(account.createdTime) }, turn: 0 } },
+        { upsert: true, session },
+      );
+    });
     return { ready: true };
   }
 
@@ -129,7 +132,14 @@ export class ArrivalsService {
     }
     await this.close(accountId, moveId);
     const scope = await this.belongings.scopeOf(accountId);
-    const progress = await this.belongings.purge(scope, CANCEL_MS, false);
+    const progress = await this.belongings.purge({
+      scope,
+      forMs: CANCEL_MS,
+      withUsers: false,
+      isStillMeant: async (session) =>
+        (await this.arrivals.updateOne({ _id: accountId, moveId }, { $inc: { turn: 1 } }, { session })).matchedCount ===
+        1,
+    });
     if (!progress.done) return progress;
     const brought = await this.arrivedUsers.find({ moveId }).toArray();
     await this.belongings.deleteUsersOfNobodyElse(

@@ -9,8 +9,8 @@ import {
   SHARING,
   USERS,
 } from '@caregate/clinic-model';
-import { MONGO, NotFound, ServiceUnavailable } from '@caregate/service';
-import { type Connection, mongo, type Types } from 'mongoose';
+import { Conflict, inTransaction, MONGO, NotFound, ServiceUnavailable } from '@caregate/service';
+import { type ClientSession, type Connection, mongo, type Types } from 'mongoose';
 import { type DocumentKey, EXACT, idOfText, idText, isKey, placeIn, placeText, type Step } from './batch.ts';
 
 /** A place in a collection's order: the owner, and the key within what is its. */
@@ -27,6 +27,15 @@ export interface Range {
 export interface Fingerprint {
   readonly id: string;
   readonly hash: string;
+}
+
+export interface Purge {
+  readonly scope: AccountScope;
+  readonly forMs: number;
+  /** Also the users whom nothing else here names. */
+  readonly withUsers: boolean;
+  /** Asked in each transaction: it must write what whoever brings the account back writes too, so that one of the two comes first. */
+  readonly isStillMeant: (session: ClientSession) => Promise<boolean>;
 }
 
 /** Reads and deletes what belongs to an account, by the one table of belongings. */
@@ -134,13 +143,13 @@ export class BelongingsRepository {
     return [...users.flatMap(step(USERS)), ...sharing.flatMap(step(SHARING))];
   }
 
-  /** Deletes what belongs to the account, clinics last, since they say what does; for at most `forMs`. */
-  async purge(scope: AccountScope, forMs: number, withUsers: boolean): Promise<{ done: boolean; deleted: number }> {
-    const end = performance.now() + forMs;
+  /** Deletes what belongs to the account, clinics last, since they say what does; for a limited time. */
+  async purge(purge: Purge): Promise<{ done: boolean; deleted: number }> {
+    const end = performance.now() + purge.forMs;
     let deleted = 0;
     for (const belonging of [...BELONGINGS].reverse()) {
       for (;;) {
-        const some = await this.deleteSome(belonging, scope, withUsers);
+        const some = await this.deleteSome(belonging, purge);
         deleted += some;
         if (some === 0) break;
         if (performance.now() > end) return { done: false, deleted };
@@ -149,46 +158,55 @@ export class BelongingsRepository {
     return { done: true, deleted };
   }
 
-  private async deleteSome(belonging: Belonging, scope: AccountScope, withUsers: boolean): Promise<number> {
-    const documents = await this.collection(belonging.collection)
-      .find(belongingTo(belonging, scope), {
-        projection: { _id: 1, ...Object.fromEntries(belonging.users.map((field) => [field, 1])) },
-      })
-      .limit(1_000)
-      .toArray();
-    if (documents.length === 0) return 0;
-    if (withUsers) await this.deleteUsersNamedIn(belonging, documents, scope);
-    const { deletedCount } = await this.collection(belonging.collection).deleteMany({
-      _id: { $in: documents.map(({ _id }) => _id) },
-      ...belongingTo(belonging, scope),
+  private async deleteSome(belonging: Belonging, { scope, withUsers, isStillMeant }: Purge): Promise<number> {
+    const collection = this.collection(belonging.collection);
+    const found = await collection.findOne(belongingTo(belonging, scope), { projection: { _id: 1 } });
+    if (!found) return 0;
+    return inTransaction(this.connection, async (session) => {
+      if (!(await isStillMeant(session))) throw new Conflict('what was left behind is not to be deleted any more');
+      const documents = await collection
+        .find(belongingTo(belonging, scope), {
+          session,
+          projection: { _id: 1, ...Object.fromEntries(belonging.users.map((field) => [field, 1])) },
+        })
+        .limit(1_000)
+        .toArray();
+      if (withUsers) await this.deleteUsersNamedIn(belonging, documents, scope, session);
+      const { deletedCount } = await collection.deleteMany(
+        { _id: { $in: documents.map(({ _id }) => _id) } },
+        { session },
+      );
+      return deletedCount;
     });
-    return deletedCount;
   }
 
   private async deleteUsersNamedIn(
     belonging: Belonging,
     documents: readonly mongo.Document[],
     scope: AccountScope,
+    session: ClientSession,
   ): Promise<void> {
     const named = [
       ...new Set(documents.flatMap((document) => belonging.users.flatMap((field) => textsAt(document, field)))),
     ];
-    if (!belonging.users.some(isOfTombstone)) return this.deleteUsersOfNobodyElse(named, scope);
+    if (!belonging.users.some(isOfTombstone)) return this.deleteUsersOfNobodyElse(named, scope, session);
     // Whoever was removed from a clinic has their account still, unless the clinic itself had made it.
     const made = await this.collection(USERS)
       .find(
         { _id: { $in: named as never[] }, custodianClinicId: { $in: scope.clinicIds.map((id) => id.toHexString()) } }, // texts
-        { projection: { _id: 1 } },
+        { session, projection: { _id: 1 } },
       )
       .toArray();
     return this.deleteUsersOfNobodyElse(
       made.map(({ _id }) => String(_id)),
       scope,
+      session,
     );
   }
 
   /** Users whom nothing of others here names: they were here only for this account. */
-  async deleteUsersOfNobodyElse(ids: readonly string[], scope: AccountScope): Promise<void> {
+  async deleteUsersOfNobodyElse(ids: readonly string[], scope: AccountScope, session?: ClientSession): Promise<void> {
+    const inSession = session && { session };
     if (ids.length === 0) return;
     const needed = new Set<string>();
     const within = { $in: [...ids] };
@@ -198,20 +216,26 @@ export class BelongingsRepository {
         const others = await this.collection(collection)
           .find(
             { [field]: within as never, [owner.field]: { $nin: ownersIn({ owner } as Belonging, scope) } }, // only the owner is looked at
-            { projection: { [field]: 1 } },
+            { ...inSession, projection: { [field]: 1 } },
           )
           .toArray();
         for (const document of others) for (const id of textsAt(document, field)) needed.add(id);
       }
     }
     const owners = await this.collection('accounts')
-      .find({ ownerUserId: within, _id: { $ne: scope.accountId as never }, 'moved.moveId': { $exists: false } }) // a text
+      .find(
+        { ownerUserId: within, _id: { $ne: scope.accountId as never }, 'moved.moveId': { $exists: false } },
+        inSession,
+      ) // a text
       .toArray();
     for (const { ownerUserId } of owners) needed.add(String(ownerUserId));
     const leaving = ids.filter((id) => !needed.has(id));
     if (leaving.length === 0) return;
-    await this.collection(SHARING).deleteMany({ $or: [{ sharerId: { $in: leaving } }, { userId: { $in: leaving } }] });
-    await this.collection(USERS).deleteMany({ _id: { $in: leaving as never[] } }); // texts
+    await this.collection(SHARING).deleteMany(
+      { $or: [{ sharerId: { $in: leaving } }, { userId: { $in: leaving } }] },
+      inSession,
+    );
+    await this.collection(USERS).deleteMany({ _id: { $in: leaving as never[] } }, inSession); // texts
   }
 
   async fingerprints(

@@ -4,6 +4,8 @@ import {
   type AccountId,
   allHeardOf,
   announced,
+  type ArrivalDocument,
+  ARRIVALS,
   type Belonging,
   belongingOf,
   BELONGINGS,
@@ -11,7 +13,7 @@ import {
   newNotice,
 } from '@caregate/clinic-model';
 import { Conflict, MONGO, NotFound, ServiceUnavailable } from '@caregate/service';
-import { type Connection } from 'mongoose';
+import type { ClientSession, Connection } from 'mongoose';
 import { packed } from './batch.ts';
 import { BelongingsRepository, puts } from './belongings.repository.ts';
 import { ChangesRepository } from './changes.repository.ts';
@@ -192,16 +194,28 @@ export class DeparturesService {
   async purge(accountId: AccountId, moveId: string) {
     const mine = { _id: accountId, 'moved.moveId': moveId };
     const account = await this.accounts.findOne(mine);
-    const arriving = await this.belongings.collection('account_arrivals').findOne({ _id: accountId as never }); // a text
-    if (!account || arriving) return { done: true, deleted: 0 };
+    if (!account || (await this.arriving(accountId))) return { done: true, deleted: 0 };
     const scope = await this.belongings.scopeOf(accountId);
-    const progress = await this.belongings.purge(scope, PURGE_MS, true);
+    const progress = await this.belongings.purge({
+      scope,
+      forMs: PURGE_MS,
+      withUsers: true,
+      isStillMeant: async (session) => {
+        const { matchedCount } = await this.accounts.updateOne(mine, { $inc: { turn: 1 } }, { session });
+        return matchedCount === 1 && !(await this.arriving(accountId, session));
+      },
+    });
     if (progress.done) {
       await this.belongings.deleteUsersOfNobodyElse([account.ownerUserId], scope);
       // The name of a practice stays in its region; the subdomain is needed to say where it went.
       await this.accounts.updateOne(mine, { $set: { 'moved.purged': true, name: '' } });
     }
     return progress;
+  }
+
+  private async arriving(accountId: AccountId, session?: ClientSession): Promise<boolean> {
+    const arrivals = this.connection.collection<ArrivalDocument>(ARRIVALS);
+    return (await arrivals.findOne({ _id: accountId }, session && { session })) !== null;
   }
 
   private async lift(accountId: AccountId, which: object): Promise<void> {
