@@ -146,7 +146,12 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_user', key: { userId: 1 } },
   ],
   clinic_counts: [{ name: 'by_clinic', key: { clinicId: 1 } }],
-  clinic_merges: [{ name: 'by_target', key: { targetId: 1, createdTime: 1 } }],
+  clinic_merges: [
+    { name: 'by_target', key: { targetId: 1, createdTime: 1 } }, // what a clinic was made of
+    // a clinic takes part in one merge at a time
+    { name: 'moving_from', key: { sourceId: 1 }, unique: true, partialFilterExpression: { state: 'moving' } },
+    { name: 'moving_into', key: { targetId: 1 }, unique: true, partialFilterExpression: { state: 'moving' } },
+  ],
   clinics_deletions: [
     {
       name: 'by_account',

@@ -93,6 +93,7 @@ export class ClinicsService {
   async dismantle(clinic: ClinicDocument, deletedBy: string, session: ClientSession): Promise<void> {
     const { models } = this;
     const clinicId = clinic._id;
+    await this.assertNotAwaited(clinic, session);
     await this.removeDemoPatient(clinic, deletedBy, session);
     const clinicians = await models.clinicians.find({ clinicId }).session(session).lean<ClinicianDocument[]>();
     const tombstone = <T>(document: T) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy });
@@ -105,6 +106,15 @@ export class ClinicsService {
     await models.clinicCounts.deleteMany({ clinicId }, { session });
     await models.clinicTombstones.collection.insertOne(tombstone(clinic), { session });
     await this.clinics.remove(clinicId, session);
+  }
+
+  /** A clinic that another is moving into must be there until it has come. */
+  private async assertNotAwaited({ _id }: ClinicDocument, session: ClientSession): Promise<void> {
+    const moving = await this.models.clinicMerges.exists({ targetId: _id, state: 'moving' }).session(session);
+    if (moving)
+      throw new BadRequest(
+        'bad request: another clinic is being merged into this one; repeat that merge until it is done',
+      );
   }
 
   private async removeDemoPatient(

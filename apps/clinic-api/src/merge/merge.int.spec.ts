@@ -1,5 +1,18 @@
-import { checkCounts, newObjectId, objectId } from '@caregate/clinic-model';
+import { jest } from '@jest/globals';
+import {
+  addToCounts,
+  checkCounts,
+  newObjectId,
+  objectId,
+  type PatientDocument,
+  searchFields,
+} from '@caregate/clinic-model';
 import type { ClinicClient } from '@caregate/contracts';
+import type { UserId } from '@caregate/identity';
+import { inTransaction } from '@caregate/service';
+import type { Types } from 'mongoose';
+import { newUserId } from '../../test/identity-server.ts';
+import { MergeRepository } from './merge.repository.ts';
 import type { MergeReport } from './merge-report.ts';
 import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
 
@@ -139,7 +152,8 @@ test('everything of the source is in the target afterwards, as the report said, 
     );
     expect(found).toMatchObject({ id: target.id, shareCode: target.shareCode });
   }
-  expect(await harness.models.clinicMerges.countDocuments({ sourceId: objectId(source.id) ?? newObjectId() })).toBe(1);
+  const kept = await harness.models.clinicMerges.findOne({ sourceId: objectId(source.id) ?? newObjectId() }).lean();
+  expect(kept).toMatchObject({ state: 'done', patients: 2, merged: 1 });
   expect(await harness.models.patientTombstones.collection.countDocuments({ 'document.userId': sam.userId })).toBe(1);
 });
 
@@ -225,3 +239,90 @@ test('patients who come to either clinic during the merge are in the target or t
   expect(await drift(target.id)).toEqual([]);
   expect(await harness.models.patients.countDocuments({ clinicId: objectId(source.id) ?? newObjectId() })).toBe(0);
 });
+
+describe('a large clinic', () => {
+  const MANY = 450;
+
+  async function largeSource() {
+    const { source, target } = await twoClinics();
+    const tag = await createTag(source.id, 'Watch');
+    const both = newUserId();
+    await addMany(source.id, tag.id, [both, ...Array.from({ length: MANY - 1 }, newUserId)]);
+    await addMany(target.id, undefined, [both]);
+    return { source, target, both };
+  }
+
+  async function addMany(clinic: string, tag: string | undefined, userIds: UserId[]) {
+    const { connection, models } = harness;
+    const clinicId = objectId(clinic) ?? newObjectId();
+    const tags = tag === undefined ? [] : [objectId(tag) ?? newObjectId()];
+    await inTransaction(connection, async (session) => {
+      const patients = userIds.map((userId) => patientOf(clinicId, userId, tags));
+      await models.patients.collection.insertMany(patients, { session });
+      const count = userIds.length;
+      await addToCounts(models, session, clinicId, {
+        total: count,
+        plan: count,
+        ...(tag !== undefined && { [`tags.${tag}`]: count }),
+      });
+    });
+  }
+
+  const inClinic = (clinic: string) =>
+    harness.models.patients.countDocuments({ clinicId: objectId(clinic) ?? newObjectId() });
+
+  test('moves step by step, and goes on where it stopped when the request is repeated', async () => {
+    const { source, target, both } = await largeSource();
+    const merges = harness.app.get(MergeRepository);
+    let steps = 0;
+    const rewrite = merges.rewrite.bind(merges);
+    const broken = jest.spyOn(merges, 'rewrite').mockImplementation((...step) => {
+      if (++steps === 2) throw new Error('the power went off');
+      return rewrite(...step);
+    });
+    expect(statusOf(await merge(target.id, source.id))).toBe(500);
+    broken.mockRestore();
+
+    const [left, come] = [await inClinic(source.id), await inClinic(target.id)];
+    expect(left).toBeGreaterThan(1);
+    expect(come).toBeGreaterThan(2);
+    for (const { id } of [source, target]) expect(await drift(id)).toEqual([]);
+    const other = await newClinic(harness.newUser().api, { country: 'AU' });
+    expect(statusOf(await merge(other.id, source.id))).toBe(409);
+    expect(statusOf(await service.DELETE('/v1/clinics/{clinicId}', at(target.id)))).toBe(400);
+
+    expect(statusOf(await merge(target.id, source.id))).toBe(200);
+    expect(await inClinic(source.id)).toBe(0);
+    expect(await count(target.id)).toEqual({ total: MANY + 1, demo: 1, plan: MANY });
+    expect(await drift(target.id)).toEqual([]);
+    expect((await clinicOf(target.id)).patientTags).toMatchObject([{ name: 'Watch', numPatients: MANY }]);
+    expect(await patient(target.id, both)).toMatchObject({ id: both });
+    expect(statusOf(await merge(target.id, source.id))).toBe(404);
+  });
+
+  test('is moved once when the request is sent twice at once', async () => {
+    const { source, target } = await largeSource();
+    const answers = await Promise.all([merge(target.id, source.id), merge(target.id, source.id)]);
+    expect(answers.map(statusOf)).toContain(200);
+    for (const answer of answers) expect([200, 404]).toContain(statusOf(answer));
+    expect(await count(target.id)).toMatchObject({ plan: MANY });
+    expect(await drift(target.id)).toEqual([]);
+  });
+});
+
+function patientOf(clinicId: Types.ObjectId, userId: UserId, tags: Types.ObjectId[]): PatientDocument {
+  const person = { fullName: `P ${userId}`, birthDate: '1990-01-01' };
+  const now = new Date();
+  return {
+    _id: newObjectId(),
+    clinicId,
+    userId,
+    ...person,
+    ...searchFields(person),
+    permissions: { view: {} },
+    tags,
+    sites: [],
+    createdTime: now,
+    updatedTime: now,
+  };
+}

@@ -7,16 +7,19 @@ import {
   type ClinicMergeDocument,
   type ClinicModels,
   newObjectId,
-  type PatientTag,
-  type Site,
+  type PatientDocument,
 } from '@caregate/clinic-model';
-import type { ClientSession, Types } from 'mongoose';
+import type { ClientSession, Types, UpdateQuery } from 'mongoose';
 import { DemoPatient } from '../clinics/demo-patient.ts';
-import type { GroupPlan, MergeSide, MergingPatient } from './merge-plan.ts';
+import type { MergeSide, MergingPatient } from './merge-plan.ts';
 
 const LOOKED_AT = { _id: 0, userId: 1, fullName: 1, birthDate: 1, mrn: 1, tags: 1, sites: 1, dataSources: 1 } as const;
-/** So many patients go in one command. */
-const BATCH = 1_000;
+
+/** A patient as it was and as it is to be. */
+export interface Rewritten {
+  readonly before: PatientDocument;
+  readonly after: Pick<PatientDocument, 'clinicId' | 'tags' | 'sites' | 'uniqueMrn'>;
+}
 
 /** What a merge reads and writes of both clinics. */
 @Injectable()
@@ -37,7 +40,7 @@ export class MergeRepository {
     const patients = await models.patients.collection
       .find({ clinicId }, { session, projection: LOOKED_AT })
       .sort({ sortName: 1, _id: 1 })
-      .batchSize(BATCH)
+      .batchSize(1_000)
       .toArray();
     const migrating = await models.migrations.exists({ clinicId, status: { $ne: 'COMPLETED' } }).session(session);
     return {
@@ -49,71 +52,53 @@ export class MergeRepository {
     };
   }
 
-  /** Moves all patients of a clinic but these to another, with their tags and sites as they are there. */
-  async movePatients(
-    source: Types.ObjectId,
-    target: ClinicDocument,
-    except: readonly string[],
-    tags: readonly GroupPlan<PatientTag>[],
-    sites: readonly GroupPlan<Site>[],
+  /** Some patients of a clinic, whole; the demo patient is never among them. */
+  async some(clinicId: Types.ObjectId, limit: number, session: ClientSession): Promise<PatientDocument[]> {
+    const found = await this.models.patients.collection
+      .find({ clinicId }, { session })
+      .limit(limit + 1) // one of them may be the demo patient
+      .toArray();
+    return (found as unknown as PatientDocument[]) // what the collection holds
+      .filter(({ userId }) => !this.demoPatient.isDemo(userId))
+      .slice(0, limit);
+  }
+
+  /** Those of these users who are patients of a clinic. */
+  async known(
+    clinicId: Types.ObjectId,
+    userIds: readonly string[],
     session: ClientSession,
-  ): Promise<void> {
-    await this.models.patients.collection.updateMany(
-      { clinicId: source, userId: { $nin: [...except] } },
-      [
-        {
-          $set: {
-            clinicId: target._id,
-            tags: translated(
-              '$tags',
-              '$$each',
-              tags.map(({ group, into }) => [group._id, into._id]),
-            ),
-            sites: translated(
-              '$sites',
-              '$$each._id',
-              sites.map(({ group, into }) => [group._id, into]),
-            ),
-            uniqueMrn: target.mrnSettings?.unique ? { $cond: [{ $gt: ['$mrn', ''] }, '$mrn', '$$REMOVE'] } : '$$REMOVE',
-            updatedTime: new Date(),
-          },
+  ): Promise<PatientDocument[]> {
+    const found = await this.models.patients.collection
+      .find({ clinicId, userId: { $in: [...userIds] } }, { session })
+      .toArray();
+    return found as unknown as PatientDocument[]; // what the collection holds
+  }
+
+  async rewrite(patients: readonly Rewritten[], session: ClientSession): Promise<void> {
+    if (patients.length === 0) return;
+    await this.models.patients.collection.bulkWrite(
+      patients.map(({ before: { _id }, after: { uniqueMrn, ...after } }) => ({
+        updateOne: {
+          filter: { _id },
+          update:
+            uniqueMrn === undefined
+              ? { $set: { ...after, updatedTime: new Date() }, $unset: { uniqueMrn: 1 } }
+              : { $set: { ...after, uniqueMrn, updatedTime: new Date() } },
         },
-      ],
-      { session },
+      })),
+      { session, ordered: false },
     );
   }
 
-  /** Gives patients the tags and sites that they have after the merge. */
-  async regroup(
-    clinicId: Types.ObjectId,
-    changed: readonly Pick<MergingPatient, 'userId' | 'tags' | 'sites'>[],
-    session: ClientSession,
-  ): Promise<void> {
-    for (const batch of batches(changed)) {
-      await this.models.patients.collection.bulkWrite(
-        batch.map(({ userId, tags, sites }) => ({
-          updateOne: { filter: { clinicId, userId }, update: { $set: { tags, sites, updatedTime: new Date() } } },
-        })),
-        { session, ordered: false },
-      );
-    }
-  }
-
   /** Takes patients away who are in the other clinic too, and leaves their tombstones. */
-  async removeMerged(
-    clinicId: Types.ObjectId,
-    userIds: readonly string[],
-    deletedBy: string,
-    session: ClientSession,
-  ): Promise<void> {
-    const { patients, patientTombstones } = this.models;
-    for (const batch of batches(userIds)) {
-      const which = { clinicId, userId: { $in: batch } };
-      const gone = await patients.collection.find(which, { session }).toArray();
-      const tombstones = gone.map((document) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy }));
-      if (tombstones.length > 0) await patientTombstones.collection.insertMany(tombstones, { session });
-      await patients.collection.deleteMany(which, { session });
-    }
+  async remove(patients: readonly PatientDocument[], deletedBy: string, session: ClientSession): Promise<void> {
+    if (patients.length === 0) return;
+    await this.models.patients.collection.deleteMany({ _id: { $in: patients.map(({ _id }) => _id) } }, { session });
+    await this.models.patientTombstones.collection.insertMany(
+      patients.map((document) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy })),
+      { session },
+    );
   }
 
   /** Open invites of patients to a clinic become invites to the other, unless it has the patient or their invite already. */
@@ -136,19 +121,29 @@ export class MergeRepository {
     return addToCounts(this.models, session, clinicId, delta);
   }
 
-  async keep(merge: ClinicMergeDocument, session: ClientSession): Promise<void> {
+  /** The merge under way that any of these clinics takes part in. */
+  async moving(clinicIds: readonly Types.ObjectId[], session: ClientSession): Promise<ClinicMergeDocument | undefined> {
+    const either = [{ sourceId: { $in: [...clinicIds] } }, { targetId: { $in: [...clinicIds] } }];
+    const found = await this.models.clinicMerges
+      .findOne({ state: 'moving', $or: either })
+      .session(session)
+      .lean<ClinicMergeDocument>();
+    return found ?? undefined;
+  }
+
+  async begin(merge: ClinicMergeDocument, session: ClientSession): Promise<void> {
     await this.models.clinicMerges.collection.insertOne(merge, { session });
   }
-}
 
-/** An expression that replaces each item of a list by what it becomes; items that become nothing are left out. */
-function translated(list: string, id: string, pairs: readonly (readonly [Types.ObjectId, unknown])[]) {
-  if (pairs.length === 0) return [];
-  const branches = pairs.map(([from, to]) => ({ case: { $eq: [id, from] }, then: { $literal: to } }));
-  const mapped = { $map: { input: list, as: 'each', in: { $switch: { branches, default: null } } } };
-  return { $filter: { input: mapped, as: 'each', cond: { $ne: ['$$each', null] } } };
-}
+  async note(
+    { _id }: ClinicMergeDocument,
+    change: UpdateQuery<ClinicMergeDocument>,
+    session: ClientSession,
+  ): Promise<void> {
+    await this.models.clinicMerges.updateOne({ _id }, change, { session });
+  }
 
-function* batches<T>(list: readonly T[]): Generator<T[]> {
-  for (let at = 0; at < list.length; at += BATCH) yield list.slice(at, at + BATCH);
+  async isDone({ _id }: ClinicMergeDocument): Promise<boolean> {
+    return (await this.models.clinicMerges.exists({ _id, state: 'done' })) !== null;
+  }
 }

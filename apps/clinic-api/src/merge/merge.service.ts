@@ -1,23 +1,34 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, callerName } from '@caregate/access';
 import {
+  brokenPatientRule,
   CLINIC_MODELS,
+  type ClinicDocument,
+  type ClinicMergeDocument,
   type ClinicModels,
-  countsDelta,
   newObjectId,
-  type PatientSite,
   removeClinician,
   replaceClinician,
 } from '@caregate/clinic-model';
-import { BadRequest, inTransaction, MONGO } from '@caregate/service';
-import type { ClientSession, Connection, Types } from 'mongoose';
+import { BadRequest, Conflict, inTransaction, MONGO, NotFound } from '@caregate/service';
+import type { ClientSession, Connection } from 'mongoose';
 import { ClinicsRepository } from '../clinics/clinics.repository.ts';
 import { ClinicsService } from '../clinics/clinics.service.ts';
-import { type MergePlan, type MergingPatient, planMerge } from './merge-plan.ts';
+import { type MergePlan, planMerge } from './merge-plan.ts';
 import { MergeRepository } from './merge.repository.ts';
 import { type MergeReport, reportOf } from './merge-report.ts';
+import { moveOf } from './patient-move.ts';
 
-/** Makes one clinic out of two: the source's patients, clinicians, tags, sites and share codes move to the target. */
+/** So many patients move in one transaction: each has a hundred entries in indexes, and MongoDB keeps a transaction in memory. */
+const AT_ONCE = 200;
+
+/**
+ * Makes one clinic out of two: the source's patients, clinicians, tags, sites and share codes move to the target.
+ *
+ * A small clinic does so in one transaction. A large one goes step by step: first its clinicians, tags and sites, then its patients,
+ * some at a time, each of them at every moment in exactly one of the clinics and counted there; when none is left it is deleted.
+ * The merge is written down from its first step, so that after a crash the same request goes on where it stopped.
+ */
 @Injectable()
 export class MergeService {
   constructor(
@@ -39,34 +50,79 @@ export class MergeService {
   }
 
   /**
-   * Plans and carries out a merge in one transaction, alone with both clinics, so that what is done is what was planned.
-   * @throws {BadRequest} when the plan has problems; they are named
+   * @throws {BadRequest} when the plan has problems; they are named, and nothing is changed
+   * @throws {Conflict} while one of the clinics takes part in another merge
    */
-  merge(targetId: string, sourceId: string, caller: Caller): Promise<void> {
+  async merge(targetId: string, sourceId: string, caller: Caller): Promise<void> {
     assertTwo(targetId, sourceId);
-    return this.clinics.aloneWithBoth(sourceId, targetId, async (source, target, session) => {
-      const plan = planMerge(await this.merges.side(source, session), await this.merges.side(target, session));
-      if (plan.problems.length > 0) {
-        throw new BadRequest(`bad request: the clinics cannot be merged: ${plan.problems.join('; ')}`);
-      }
-      await this.execute(plan, callerName(caller), session);
+    const merge = await this.clinics.aloneWithBoth(sourceId, targetId, async (source, target, session) => {
+      const begun =
+        (await this.resumed(source, target, session)) ?? (await this.begin(source, target, caller, session));
+      return (await this.finish(begun, source, session)) ? undefined : begun;
     });
+    if (merge) await this.carryOn(merge);
   }
 
-  private async execute(plan: MergePlan, mergedBy: string, session: ClientSession): Promise<void> {
-    const [source, target] = [plan.source.clinic, plan.target.clinic];
+  private async carryOn(merge: ClinicMergeDocument): Promise<void> {
+    const [sourceId, targetId] = [merge.sourceId.toHexString(), merge.targetId.toHexString()];
+    try {
+      for (let isDone = false; !isDone;) {
+        while ((await inTransaction(this.connection, (session) => this.moveSome(merge, session))) > 0);
+        isDone = await this.clinics.aloneWithBoth(sourceId, targetId, (source, _target, session) =>
+          this.finish(merge, source, session),
+        );
+      }
+    } catch (error) {
+      // The same request, sent twice, may have come to the end in the other.
+      if (!(error instanceof NotFound) || !(await this.merges.isDone(merge))) throw error;
+    }
+  }
+
+  private async resumed(source: ClinicDocument, target: ClinicDocument, session: ClientSession) {
+    const moving = await this.merges.moving([source._id, target._id], session);
+    if (moving && !(moving.sourceId.equals(source._id) && moving.targetId.equals(target._id))) {
+      throw new Conflict('one of the clinics takes part in another merge; repeat that one until it is done');
+    }
+    return moving;
+  }
+
+  private async begin(source: ClinicDocument, target: ClinicDocument, caller: Caller, session: ClientSession) {
+    const plan = planMerge(await this.merges.side(source, session), await this.merges.side(target, session));
+    if (plan.problems.length > 0) {
+      throw new BadRequest(`bad request: the clinics cannot be merged: ${plan.problems.join('; ')}`);
+    }
+    const merge = mergeOf(plan, callerName(caller));
+    await this.merges.begin(merge, session);
     await this.moveGroups(plan, session);
-    await this.movePatients(plan, mergedBy, session);
     await this.merges.moveInvites(source._id, target._id, session);
-    await this.moveClinicians(plan, mergedBy, session);
-    await this.clinicsService.dismantle(source, mergedBy, session);
+    await this.moveClinicians(plan, merge.mergedBy, session);
+    return merge;
+  }
+
+  /** Moves what is left if that is little, and deletes the source when nothing is. Alone with both clinics. Says whether it is done. */
+  private async finish(merge: ClinicMergeDocument, source: ClinicDocument, session: ClientSession): Promise<boolean> {
+    if ((await this.merges.some(source._id, AT_ONCE + 1, session)).length > AT_ONCE) return false;
+    await this.moveSome(merge, session);
+    await this.clinicsService.dismantle(source, merge.mergedBy, session);
     // Only now: no two clinics may have a code at any time.
-    await this.clinics.update(
-      target._id.toHexString(),
-      { $addToSet: { shareCodes: { $each: [...source.shareCodes] } } },
-      session,
-    );
-    await this.merges.keep(recordOf(plan, mergedBy), session);
+    const shareCodes = { $each: [...source.shareCodes] };
+    await this.clinics.update(merge.targetId.toHexString(), { $addToSet: { shareCodes } }, session);
+    await this.merges.note(merge, { $set: { state: 'done', doneTime: new Date() } }, session);
+    return true;
+  }
+
+  /** Gives how many. */
+  private async moveSome(merge: ClinicMergeDocument, session: ClientSession): Promise<number> {
+    const target = await this.clinics.get(merge.targetId.toHexString(), session);
+    const patients = await this.merges.some(merge.sourceId, AT_ONCE, session);
+    const userIds = patients.map(({ userId }) => userId);
+    const move = moveOf(merge, target, patients, await this.merges.known(target._id, userIds, session));
+    await this.merges.count(merge.sourceId, move.sourceDelta, session);
+    await this.merges.count(target._id, move.targetDelta, session);
+    await this.merges.remove(move.removed, merge.mergedBy, session);
+    await this.merges.rewrite(move.rewritten, session).catch(tellTakenMrn);
+    await this.merges.note(merge, { $inc: { patients: patients.length, merged: move.removed.length } }, session);
+    return patients.length;
   }
 
   private async moveGroups({ tags, sites, target: { clinic } }: MergePlan, session: ClientSession): Promise<void> {
@@ -76,57 +132,21 @@ export class MergeService {
     await this.clinics.update(clinic._id.toHexString(), { $set: { patientTags, sites: allSites } }, session);
   }
 
-  private async movePatients(plan: MergePlan, mergedBy: string, session: ClientSession): Promise<void> {
-    const [source, target] = [plan.source.clinic, plan.target.clinic];
-    const merging = plan.patients.filter(({ action }) => action === 'MERGE').map(({ patient }) => patient);
-    const moving = plan.patients.filter(({ action }) => action === 'MOVE').map(({ patient }) => patient);
-    const united = unite(plan, merging);
-
-    await this.merges.regroup(
-      target._id,
-      united.map(({ after }) => after),
-      session,
-    );
-    await this.merges.removeMerged(
-      source._id,
-      merging.map(({ userId }) => userId),
-      mergedBy,
-      session,
-    );
-    const stay = await this.demoPatientsOf(source._id, moving, session);
-    await this.merges.movePatients(source._id, target, stay, plan.tags, plan.sites, session);
-    await this.merges.count(target._id, countsOf(plan, moving, united), session);
-  }
-
-  /** Whoever is left in the source and is not planned to move: the demo patient, who goes with the clinic. */
-  private async demoPatientsOf(
-    clinicId: Types.ObjectId,
-    moving: readonly MergingPatient[],
-    session: ClientSession,
-  ): Promise<string[]> {
-    const planned = new Set<string>(moving.map(({ userId }) => userId));
-    const left = await this.models.patients.distinct('userId', { clinicId }).session(session);
-    return left.filter((userId) => !planned.has(userId));
-  }
-
   /** A member of both keeps the roles of the target. An invite of the target to someone who comes as a member is done with. */
-  private async moveClinicians(
-    { clinicians, target }: MergePlan,
-    mergedBy: string,
-    session: ClientSession,
-  ): Promise<void> {
+  private async moveClinicians(plan: MergePlan, mergedBy: string, session: ClientSession): Promise<void> {
     const writes = { models: this.models, session };
+    const { clinic, clinicians } = plan.target;
     const invites = new Map(
-      target.clinicians.flatMap((other) => (other.userId === undefined ? [[other.email, other] as const] : [])),
+      clinicians.flatMap((other) => (other.userId === undefined ? [[other.email, other] as const] : [])),
     );
-    for (const { clinician, action } of clinicians) {
+    for (const { clinician, action } of plan.clinicians) {
       if (action === 'MERGE') {
         await removeClinician(writes, clinician, mergedBy);
         continue;
       }
       const invite = clinician.email === undefined ? undefined : invites.get(clinician.email);
       if (invite) await removeClinician(writes, invite, mergedBy);
-      await replaceClinician(writes, { ...clinician, clinicId: target.clinic._id, updatedTime: new Date() });
+      await replaceClinician(writes, { ...clinician, clinicId: clinic._id, updatedTime: new Date() });
     }
   }
 }
@@ -135,66 +155,25 @@ function assertTwo(targetId: string, sourceId: string): void {
   if (targetId === sourceId) throw new BadRequest('bad request: a clinic cannot be merged into itself');
 }
 
-interface United {
-  readonly before: MergingPatient;
-  readonly after: MergingPatient;
+/** The plan saw to it that MRNs stay unique; since then somebody may have given one. */
+function tellTakenMrn(error: unknown): never {
+  if (brokenPatientRule(error) !== 'sameMrn') throw error;
+  throw new BadRequest(
+    'bad request: MRN uniqueness error: a patient of the source was given an MRN that the target has; change it and repeat the merge, which goes on where it stopped',
+  );
 }
 
-/** Patients of both clinics keep what the target knows of them; tags and sites are those of both. */
-function unite(plan: MergePlan, merging: readonly MergingPatient[]): United[] {
-  const inTarget = new Map(plan.target.patients.map((patient) => [patient.userId, patient]));
-  const translate = translation(plan);
-  return merging.flatMap((patient) => {
-    const before = inTarget.get(patient.userId);
-    if (!before) return [];
-    const { tags, sites } = translate(patient);
-    const newTags = tags.filter((tag) => !before.tags.some((other) => other.equals(tag)));
-    const newSites = sites.filter(({ _id }) => !before.sites.some((other) => other._id.equals(_id)));
-    return [
-      { before, after: { ...before, tags: [...before.tags, ...newTags], sites: [...before.sites, ...newSites] } },
-    ];
-  });
-}
-
-/** The tags and sites of a patient of the source as they are in the target; those that the source itself no longer has are left out. */
-function translation({
-  tags,
-  sites,
-}: MergePlan): (patient: MergingPatient) => { tags: Types.ObjectId[]; sites: PatientSite[] } {
-  const tagOf = new Map(tags.map(({ group, into }) => [group._id.toHexString(), into._id]));
-  const siteOf = new Map(sites.map(({ group, into }) => [group._id.toHexString(), into]));
-  return (patient) => ({
-    tags: patient.tags.flatMap((tag) => tagOf.get(tag.toHexString()) ?? []),
-    sites: patient.sites.flatMap(({ _id }) => siteOf.get(_id.toHexString()) ?? []),
-  });
-}
-
-/** What the merge adds to the target's counts. The demo patient is none of those who move. */
-function countsOf(
-  plan: MergePlan,
-  moving: readonly MergingPatient[],
-  united: readonly United[],
-): Record<string, number> {
-  const sum: Record<string, number> = {};
-  const add = (before: MergingPatient | undefined, after: MergingPatient) => {
-    for (const [path, by] of Object.entries(countsDelta(before, after, () => false))) sum[path] = (sum[path] ?? 0) + by;
-  };
-  const translate = translation(plan);
-  for (const patient of moving) add(undefined, { ...patient, ...translate(patient) });
-  for (const { before, after } of united) add(before, after);
-  return sum;
-}
-
-const recordOf = ({ source, target, tags, sites, clinicians, patients }: MergePlan, mergedBy: string) => ({
+const mergeOf = ({ source, target, tags, clinicians }: MergePlan, mergedBy: string): ClinicMergeDocument => ({
   _id: newObjectId(),
   sourceId: source.clinic._id,
   targetId: target.clinic._id,
+  state: 'moving',
   tags: tags.map(({ group, into }) => ({ from: group._id, to: into._id })),
-  sites: sites.map(({ into }) => into),
   clinicians: clinicians.flatMap(({ clinician: { userId }, action }) =>
     userId === undefined ? [] : [{ userId, action }],
   ),
-  patients: patients.map(({ patient: { userId }, action }) => ({ userId, action })),
+  patients: 0,
+  merged: 0,
   mergedBy,
   createdTime: new Date(),
 });
