@@ -13,6 +13,8 @@ afterEach(() => jest.restoreAllMocks());
 
 it.each([
   [[]],
+  [['events', 'tail']],
+  [['events', 'replay']],
   [['mail-preview']],
   [['dead-letters']],
   [['dead-letters', 'list']],

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { accountsCommand } from './commands/accounts.ts';
 import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
+import { eventsCommand } from './commands/events.ts';
 import { mailPreviewCommand } from './commands/mail-preview.ts';
 import { CommandFailed } from './command-failed.ts';
 
@@ -12,6 +13,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
     .addCommand(accountsCommand())
     .addCommand(countsCommand())
     .addCommand(deadLettersCommand())
+    .addCommand(eventsCommand())
     .addCommand(mailPreviewCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');

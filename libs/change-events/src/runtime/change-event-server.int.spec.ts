@@ -3,7 +3,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { type Happening, SERVERS_GIVEN, until, WorkerHarness } from '../../test/worker-harness.ts';
 import { createConnection } from 'mongoose';
 import { TcpProxy } from '../../test/tcp-proxy.ts';
-import { DeadLetters, GiveUp, NoSuchDeadLetter, Reaction, ReactionContext } from './index.ts';
+import { DeadLetters, EventLog, GiveUp, NoSuchDeadLetter, Reaction, ReactionContext } from './index.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -260,5 +260,35 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     const letters = await new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix }).list();
     expect(letters).toHaveLength(2001);
     expect(letters.find(({ message }) => message.key?.toString() === 'large')?.message.value?.toString()).toBe(largest);
+  });
+
+  it('shows events since a time, and gives them to reactions that did not have them', async () => {
+    const log = new EventLog({ brokers: BROKERS, topicPrefix: harness.prefix });
+    const early = noting();
+    const { close } = await harness.worker([early.controller]);
+    await harness.publish(happening('a', 1));
+    await until(() => early.seen.length === 1);
+    const time = await until(async () => (await harness.records())[0]?.['endedTime'] as Date | undefined);
+    await close();
+    const late: Happening[] = [];
+    @Controller()
+    class Late {
+      @Reaction<Happening>({ name: 'late', stream: 'happenings' })
+      note(event: Happening): void {
+        late.push(event);
+      }
+    }
+    await harness.worker([early.controller, Late]);
+    await harness.publish(happening('a', 2), happening('b', 1));
+    await until(() => late.length === 2);
+    const read: string[] = [];
+    await log.read([harness.topic], { from: new Date(0) }, ({ key, offset }) => read.push(`${key}@${offset}`));
+    expect(read).toHaveLength(3);
+    expect(new Set(read).size).toBe(3);
+    expect(await log.replay([harness.topic], new Date((time?.getTime() ?? 0) + 60_000))).toBe(0);
+    expect(await log.replay([harness.topic], new Date(0))).toBe(3);
+    await until(() => late.length === 3);
+    expect(late.map(({ id }) => id)).toContain('a-1');
+    expect(early.seen).toHaveLength(3);
   });
 });

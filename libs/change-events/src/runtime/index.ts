@@ -5,3 +5,4 @@ export * from './failures.ts';
 export * from './reaction.ts';
 export * from './retry-policy.ts';
 export { REACTIONS, reactionId } from './reaction-records.ts';
+export { EventLog, type EventLogSettings, eventTopics } from './event-log.ts';
