@@ -155,21 +155,27 @@ type Person = Partial<Pick<PatientDocument, 'fullName' | 'birthDate' | 'mrn' | '
 /** The request goes before the profile, the patient's part of a profile before that of whoever keeps the account. */
 function personFrom(user: User, profile: Profile = {}, given: Person): Person {
   const { patient = {} } = profile;
-  const fullName = given.fullName ?? (text(patient['fullName']) || profile.fullName);
+  const fullName = given.fullName ?? (text(patient['fullName']) || text(profile.fullName));
   const email = text(patient.email) || user.email;
   const mrn = given.mrn ?? text(patient.mrn);
-  const birthDate = given.birthDate ?? text(patient.birthday);
+  const birthDate = given.birthDate ?? date(patient.birthday);
+  const { targetDevices } = patient;
   return {
     ...(fullName && { fullName }),
     ...(birthDate && { birthDate }),
     ...(mrn && { mrn }),
     ...(email && { email: normalEmail(email) }),
-    ...(Array.isArray(patient.targetDevices) && { targetDevices: patient.targetDevices }),
+    ...(Array.isArray(targetDevices) && {
+      targetDevices: targetDevices.filter((device) => text(device) !== undefined),
+    }),
   };
 }
 
-/** A profile is data of another service, in which anything may stand. */
-const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+const LONGEST_TEXT = 256;
+
+/** A profile is data of another service, in which anything may stand; what no client could send here is as good as nothing. */
+const text = (value: unknown) => (typeof value === 'string' && value.length <= LONGEST_TEXT ? value : undefined);
+const date = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined);
 
 function custodialDetails(input: PatientInput, clinic: ClinicRules, caller: Caller): Omit<NewPatient, 'userId'> {
   const invitedBy = actingUser(caller);

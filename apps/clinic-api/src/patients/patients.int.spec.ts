@@ -137,6 +137,17 @@ describe('a patient from an existing user', () => {
     expect(statusOf(await harness.asService().POST(PATIENT, { ...path('0'.repeat(24), userId), body: {} }))).toBe(404);
   });
 
+  test('is made of what is usable in a profile, in which anything may stand', async () => {
+    const { clinicId } = await clinicOfAdmin();
+    const odd = { birthday: '2. März 1990', mrn: 7, targetDevices: ['dexcom', 8, null] };
+    const { userId } = harness.newUser({ roles: ['patient'], profile: { fullName: 'Odd', patient: odd } });
+    const post = (body: object) => harness.asService().POST(PATIENT, { ...path(clinicId, userId), body });
+    expect(statusOf(await post({}))).toBe(422);
+    const patient = answered(await post({ birthDate: '1990-03-02' }));
+    expect(patient).toMatchObject({ fullName: 'Odd', birthDate: '1990-03-02', targetDevices: ['dexcom'] });
+    expect(patient).not.toHaveProperty('mrn');
+  });
+
   test('who comes again from another legacy clinician is no conflict', async () => {
     const { clinicId } = await clinicOfAdmin();
     const legacy = ['c000000001', 'c000000002', 'c000000001'];
