@@ -76,10 +76,9 @@ export class ArrivalsService {
           this.bringIn(accountId, moveId, steps, stale, session),
         );
       } catch (error) {
-        const inTheWay = staleIn(error);
+        const inTheWay = await this.staleIn(error);
         if (!inTheWay || stale.length >= MOST_IN_THE_WAY) throw error;
-        await this.assertOwn(accountId, inTheWay);
-        stale.push(inTheWay);
+        stale.push(await this.ownIn(accountId, inTheWay));
       }
     }
   }
@@ -253,21 +252,37 @@ export class ArrivalsService {
     );
   }
 
+  /** Which document holds what another was to have; undefined for any other fault. */
+  private async staleIn(error: unknown): Promise<Stale | undefined> {
+    const collision = collisionIn(error);
+    if (!collision) return undefined;
+    const { collection, index, document } = collision;
+    const indexes = await this.belongings.collection(collection).indexes();
+    const fields = Object.keys(indexes.find(({ name }) => name === index)?.key ?? {});
+    if (fields.length === 0 || fields.some((field) => document[field] === undefined)) return undefined;
+    // An index over a list holds each of its values.
+    const held = (value: unknown) => (Array.isArray(value) ? { $in: value } : value);
+    const filter = {
+      ...Object.fromEntries(fields.map((field) => [field, held(document[field])])),
+      _id: { $ne: document._id },
+    };
+    return { collection, fields, filter };
+  }
+
   /** What is in the way may be what the move itself brought earlier and was changed since; what belongs to others stays. */
-  private async assertOwn(accountId: AccountId, { collection, filter }: Stale): Promise<void> {
-    const scope = await this.belongings.scopeOf(accountId);
+  private async ownIn(accountId: AccountId, { collection, fields, filter }: Stale): Promise<Stale> {
     const belonging = belongingOf(collection);
-    const own =
-      belonging &&
-      (await this.belongings.collection(collection).findOne({ ...filter, ...belongingTo(belonging, scope) }));
-    if (own) return;
-    const holder = await this.belongings.collection(collection).findOne(filter, { projection: { _id: 1 } });
-    if (!holder) return; // it went by itself
+    const owned = belonging && { ...filter, ...belongingTo(belonging, await this.belongings.scopeOf(accountId)) };
+    const own = { collection, fields, filter: owned ?? { _id: { $in: [] } } };
+    const holder =
+      owned && (await this.belongings.collection(collection).findOne(owned))
+        ? null
+        : await this.belongings.collection(collection).findOne(filter, { projection: { _id: 1 } });
+    if (!holder) return own; // its own, or it went by itself
     const id =
       typeof holder._id === 'string' || holder._id instanceof mongo.ObjectId ? idText(holder._id).slice(2) : 'unknown';
-    const field = Object.keys(filter).join(', ');
     throw new Conflict(
-      `something of another account on this shard is in the way: ${id} in ${collection} has the same ${field}`,
+      `something of another account on this shard is in the way: ${id} in ${collection} has the same ${fields.join(', ')}`,
     );
   }
 
@@ -287,13 +302,17 @@ export class ArrivalsService {
 /** A document that holds what must be unique. */
 interface Stale {
   readonly collection: string;
+  readonly fields: readonly string[];
   readonly filter: mongo.Document;
 }
 
-function staleIn(error: unknown): Stale | undefined {
-  if (!(error instanceof mongo.MongoServerError) || error.code !== DUPLICATE_KEY) return undefined;
-  const fault: unknown = 'writeErrors' in error && Array.isArray(error.writeErrors) ? error.writeErrors[0]?.err : error;
-  const collection = /collection: [^.\s]+\.(\S+) index/.exec(error.message)?.[1];
-  const filter: unknown = (fault as { keyValue?: unknown } | undefined)?.keyValue ?? error['keyValue'];
-  return collection === undefined || typeof filter !== 'object' || filter === null ? undefined : { collection, filter };
+/** What a put met that must be unique: by the index's name, and the document that was to be put. */
+function collisionIn(error: unknown): { collection: string; index: string; document: mongo.Document } | undefined {
+  if (!(error instanceof mongo.MongoBulkWriteError) || error.code !== DUPLICATE_KEY) return undefined;
+  const [fault] = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+  const [, collection, index] = /collection: [^.\s]+\.(\S+) index: (\S+) dup key/.exec(error.message) ?? [];
+  const document: unknown = fault?.err.op && 'u' in fault.err.op ? fault.err.op.u : undefined;
+  if (collection === undefined || index === undefined || typeof document !== 'object' || document === null)
+    return undefined;
+  return { collection, index, document };
 }
