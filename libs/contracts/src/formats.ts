@@ -7,9 +7,17 @@ export function addFormats(ajv: Ajv): void {
   const isWellFormed = ajv.formats['date-time'];
   ajv.addFormat('date-time', {
     type: 'string',
-    // A leap second is well-formed, but no moment that a Date can hold.
-    validate: (text: string) => matches(isWellFormed, text) && !Number.isNaN(Date.parse(text)),
+    validate: (text: string) => matches(isWellFormed, text) && isMoment(text),
   });
+}
+
+const YEAR_0 = Date.parse('0000-01-01T00:00:00Z');
+const YEAR_10000 = Date.parse('9999-12-31T23:59:59.999Z') + 1;
+
+/** A leap second is well-formed, but no moment that a Date can hold; and in UTC its year must still have four digits. */
+function isMoment(text: string): boolean {
+  const moment = Date.parse(text);
+  return moment >= YEAR_0 && moment < YEAR_10000;
 }
 
 function matches(format: Ajv['formats'][string], text: string): boolean {

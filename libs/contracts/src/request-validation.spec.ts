@@ -40,6 +40,14 @@ describe('the query', () => {
     expect(validate('ListPatients', { query: { lastReviewed } }).query).toEqual({ limit: 10, lastReviewed });
   });
 
+  it.each(['2016-12-31T23:59:60Z', '0000-01-01T00:00:00+14:00', '9999-12-31T23:59:59-14:00'])(
+    'takes no moment that cannot be told again in UTC: %s',
+    (lastReviewed) => {
+      const { message } = violation('ListPatients', { query: { lastReviewed } });
+      expect(message).toMatch(/^parameter "lastReviewed" in query has an error: must be a date and time/);
+    },
+  );
+
   it('takes a list that is given in several parts', () => {
     expect(validate('ListPatients', { query: { tags: [tag, clinicId] } }).query['tags']).toEqual([tag, clinicId]);
   });

@@ -5,12 +5,24 @@ const clinicId = '0123456789abcdef01234567';
 const texts = (subject: ReturnType<typeof subjectOf>) => JSON.parse(JSON.stringify(subject));
 
 test.each([
-  ['/v1/clinics/{clinicId}/patients/{patientId}', { clinicId, patientId: 'b1' }, { clinicId, patientId: 'b1' }],
-  ['/v1/patients/{userId}/data_sources', { userId: 'b1' }, { patientId: 'b1' }],
-  ['/confirm/send/invite/{userId}/clinic', { userId: 'b1' }, { patientId: 'b1' }],
-  ['/v1/clinicians/{userId}/invites/{inviteId}', { userId: 'a1', inviteId: 'k' }, { clinicianId: 'a1', record: 'k' }],
-  ['/v1/users/{userId}/clinics', { userId: 'a1' }, { patientId: 'a1', clinicianId: 'a1' }],
-  ['/v1/clinics/{clinicId}/migrations/{userId}', { clinicId, userId: 'c1' }, { clinicId, clinicianId: 'c1' }],
+  [
+    '/v1/clinics/{clinicId}/patients/{patientId}',
+    { clinicId, patientId: 'b000000001' },
+    { clinicId, patientId: 'b000000001' },
+  ],
+  ['/v1/patients/{userId}/data_sources', { userId: 'b000000001' }, { patientId: 'b000000001' }],
+  ['/confirm/send/invite/{userId}/clinic', { userId: 'b000000001' }, { patientId: 'b000000001' }],
+  [
+    '/v1/clinicians/{userId}/invites/{inviteId}',
+    { userId: 'a000000001', inviteId: 'k' },
+    { clinicianId: 'a000000001', record: 'k' },
+  ],
+  ['/v1/users/{userId}/clinics', { userId: 'a000000001' }, { patientId: 'a000000001', clinicianId: 'a000000001' }],
+  [
+    '/v1/clinics/{clinicId}/migrations/{userId}',
+    { clinicId, userId: 'c000000001' },
+    { clinicId, clinicianId: 'c000000001' },
+  ],
   ['/v1/clinics/{clinicId}/sites/{siteId}', { clinicId, siteId: 's' }, { clinicId, record: 's' }],
   ['/v1/summaries/{summaryId}/clinics', { summaryId: 's' }, { record: 's' }],
   ['/v1/patients', {}, {}],
@@ -18,12 +30,22 @@ test.each([
   expect(texts(subjectOf(path, params))).toEqual(subject);
 });
 
+test('what a refused request has in the place of an id is not kept', () => {
+  const params = {
+    clinicId: 'no clinic',
+    patientId: 'Pat Doe',
+    clinicianId: 'x'.repeat(300),
+    inviteId: 'pat@example.test',
+  };
+  expect(subjectOf('/v1/clinics/{clinicId}/invites/clinicians/{inviteId}', params)).toEqual({});
+});
+
 test.each([
   ['CreateClinic', { id: clinicId }, { clinicId }],
-  ['CreatePatientAccount', { id: 'b1', fullName: 'Pat' }, { patientId: 'b1' }],
+  ['CreatePatientAccount', { id: 'b000000001', fullName: 'Pat' }, { patientId: 'b000000001' }],
   ['InviteClinician', { inviteId: 'k', email: 'x' }, { record: 'k' }],
-  ['CreateClinician', { id: 'a1' }, { clinicianId: 'a1' }],
-  ['UpdatePatient', { id: 'b1' }, {}],
+  ['CreateClinician', { id: 'a000000001' }, { clinicianId: 'a000000001' }],
+  ['UpdatePatient', { id: 'b000000001' }, {}],
   ['UpdateTier', undefined, {}],
 ])('the answer of %s names what was made', (operationId, answer, subject) => {
   expect(texts(subjectMade(operationId, answer))).toEqual(subject);

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { objectId } from '@caregate/clinic-model';
 import type { Caller } from '@caregate/access';
+import { isUserId } from '@caregate/identity';
 import type { ServedOperation } from '@caregate/service';
 import { Types } from 'mongoose';
 
@@ -81,12 +82,14 @@ export function lowestEntryId(time: Date): Types.ObjectId {
   return new Types.ObjectId(bytes);
 }
 
+const LONGEST_NAME = 256;
+
 function auditCaller(caller: Caller): AuditCaller | undefined {
   switch (caller.kind) {
     case 'user':
       return { kind: 'user', id: caller.userId };
     case 'service':
-      return { kind: 'service', id: caller.name };
+      return { kind: 'service', id: caller.name.slice(0, LONGEST_NAME) };
     case 'apiKey':
       return { kind: 'apiKey', id: caller.keyId };
     case 'directory':
@@ -107,16 +110,23 @@ const OTHER_RECORDS = [
   'permission',
 ];
 
+/** What a refused request had in the place of an id may be anything, also somebody's name. */
+const idIn = (text: string | undefined) => (text !== undefined && /^[\w-]{1,256}$/.test(text) ? text : undefined);
+
+const userIdIn = (text: string | undefined) => (text !== undefined && isUserId(text) ? text : undefined);
+
 /** What the path names. A `userId` is a patient, a clinician or either, by the collection that it stands in. */
 export function subjectOf(path: string, params: Readonly<Record<string, string | undefined>>): AuditSubject {
-  const { clinicId, userId } = params;
+  const { clinicId } = params;
+  const userId = userIdIn(params['userId']);
   const clinic = clinicId === undefined ? undefined : objectId(clinicId);
   const userIs = (collection: string) => userId !== undefined && path.includes(`/${collection}/{userId}`);
   const patientId =
-    params['patientId'] ?? (userIs('patients') || userIs('users') || userIs('invite') ? userId : undefined);
+    userIdIn(params['patientId']) ?? (userIs('patients') || userIs('users') || userIs('invite') ? userId : undefined);
   const clinicianId =
-    params['clinicianId'] ?? (userIs('clinicians') || userIs('users') || userIs('migrations') ? userId : undefined);
-  const record = OTHER_RECORDS.map((name) => params[name]).find((id) => id !== undefined);
+    userIdIn(params['clinicianId']) ??
+    (userIs('clinicians') || userIs('users') || userIs('migrations') ? userId : undefined);
+  const record = OTHER_RECORDS.map((name) => idIn(params[name])).find((id) => id !== undefined);
   return {
     ...(clinic && { clinicId: clinic }),
     ...(patientId !== undefined && { patientId }),

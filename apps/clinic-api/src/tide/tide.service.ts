@@ -43,7 +43,7 @@ export class TideService {
         clinicId: clinicIdText,
         period: query.period,
         lastDataCutoff: wireTime(cutoff),
-        tags: [...query.tags],
+        tags: [...new Set(query.tags)],
         filters: FILTERS,
         ...THRESHOLDS,
       },
