@@ -66,10 +66,12 @@ export class MoveSteps {
     }
   }
 
-  async prepare(move: MoveDocument): Promise<MoveDocument> {
+  /** @param first of a new move: what was left on the other shard by an earlier one is then not deleted yet, since that can take long */
+  async prepare(move: MoveDocument, first = false): Promise<MoveDocument> {
     const { _id, accountId, from, to } = move;
     const { account, token, collections } = await this.shard.beginDeparture(from, accountId, _id);
     const { ready, leftOver } = await orImpossible(this.shard.beginArrival(to, accountId, _id, account));
+    if (!ready && first) return move;
     if (!ready) {
       await this.clear(move, leftOver ?? '');
       return this.moves.record(move, {});

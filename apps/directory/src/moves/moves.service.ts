@@ -8,7 +8,7 @@ import { ShardsService } from '../shards/shards.service.ts';
 import { MoveImpossible, MoveSteps } from './move-steps.service.ts';
 import { MoveRunner } from './move-runner.service.ts';
 import { type MoveDocument, moveView } from './move.ts';
-import { LEASE_MS, MovesRepository } from './moves.repository.ts';
+import { ClaimLost, LEASE_MS, MovesRepository } from './moves.repository.ts';
 
 /** Moves of accounts between shards, as operators start, watch and stop them. */
 @Injectable()
@@ -58,7 +58,7 @@ export class MovesService {
   /** The first step is taken at once, so that whoever asked is told what is in the way. A shard that is away is waited for. */
   private async prepared(move: MoveDocument): Promise<MoveDocument> {
     try {
-      const prepared = await this.steps.prepare(move);
+      const prepared = await this.steps.prepare(move, true);
       this.runner.take(prepared);
       return prepared;
     } catch (error) {
@@ -71,6 +71,7 @@ export class MovesService {
         });
         throw new Conflict(`the account cannot move: ${error.message}`);
       }
+      if (error instanceof ClaimLost) return this.move(move._id); // it took so long that another copy carries it on
       return this.moves.record(move, {
         claim: undefined,
         leaseUntil: undefined,
