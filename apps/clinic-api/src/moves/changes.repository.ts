@@ -49,7 +49,7 @@ export class ChangesRepository {
     const lagMs = gathered.newest && !gathered.caughtUp ? Math.max(0, Date.now() - gathered.newest.getTime()) : 0;
     return {
       batch: await packed([...steps, ...users]),
-      count: gathered.events,
+      count: steps.length,
       token: placeText(gathered.token),
       caughtUp: gathered.caughtUp,
       lagMs,
