@@ -10,7 +10,7 @@ stack := node tools/stack/src/main.ts
 nx := nx run-many --output-style=static
 installed := node_modules/.caregate-installed
 
-.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e fuzz format affected clean
+.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz format affected clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ integration: $(installed) ## Run the tests that need the real servers
 
 e2e: apps ## Run the end-to-end tests: the story, faults, the built apps
 	@$(stack) run -- $(nx) -t e2e --parallel=1
+
+mail-preview: $(installed) ## Show all emails with sample data, as on a phone and as plain text
+	@node tools/caregate/src/main.ts mail-preview
 
 fuzz: apps ## Try the whole contract as each kind of caller with Schemathesis, for long (FLAGS=--short as in the tests)
 	@$(stack) run --only mongod -- node tools/fuzz/src/main.ts $(FLAGS)
