@@ -30,9 +30,20 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await platform?.stop();
+  await leaveNothing();
   await mongo?.close();
   await servers?.stop();
 });
+
+/** Servers that were given go on without this test's connectors and databases. */
+async function leaveNothing(): Promise<void> {
+  const { body } = await call({ url: `${servers.connectUrl}/connectors` });
+  for (const name of (body as string[]).filter((each) => each.startsWith(prefix))) {
+    await call({ method: 'DELETE', url: `${servers.connectUrl}/connectors/${name}` });
+  }
+  const { databases } = await mongo.db().admin().listDatabases();
+  for (const { name } of databases.filter((each) => each.name.startsWith(prefix))) await mongo.db(name).dropDatabase();
+}
 
 const apiOf = (shard: string) => `http://${SUBDOMAIN}.${shard}.${platform.domain}:${platform.shard(shard).api.port}`;
 
