@@ -10,6 +10,9 @@ const promised = [contracts.clinic, contracts.account]
   .flatMap(operations)
   .map(({ operationId, method, path }) => `${operationId} ${method.toUpperCase()} ${routePath(path)}`);
 
+/** A whole app is started, perhaps beside other tests. */
+const PATIENTLY = 60_000;
+
 /** For whoever can reach the app; they say nothing about anyone. */
 const PAGES = /^\/(ready|live|metrics|docs)(\/|$)/;
 
@@ -34,8 +37,8 @@ beforeAll(async () => {
     IDENTITY: 'http',
     IDENTITY_URL: `http://${nowhere}`,
   }));
-});
-afterAll(() => app.close());
+}, PATIENTLY);
+afterAll(() => app.close(), PATIENTLY);
 
 test('every operation has one route, and every route is an operation', () => {
   const served = routes
