@@ -12,7 +12,12 @@ function runToEnd(app: string, env: Record<string, string>): Promise<{ code: num
   return new Promise((resolve) => child.once('exit', (code) => resolve({ code, output })));
 }
 
-const GOOD = { MONGODB_URI: 'mongodb://127.0.0.1:1/clinic_au1', IDENTITY_SECRET: 'x'.repeat(32), KAFKA_BROKERS: '127.0.0.1:1' };
+const GOOD = {
+  MONGODB_URI: 'mongodb://127.0.0.1:1/clinic_au1',
+  IDENTITY_SECRET: 'x'.repeat(32),
+  PROVISIONING_SECRET: 'x'.repeat(32),
+  KAFKA_BROKERS: '127.0.0.1:1',
+};
 
 test.each([
   ['clinic-api', { ...GOOD, MONGODB_URI: '' }, /MONGODB_URI/],
