@@ -107,11 +107,15 @@ export class WorkerHarness {
   }
 }
 
-/** Waits until `condition` holds; the test's own time limit ends it otherwise. */
+const LONGEST_WAIT_MS = 50_000;
+
+/** Waits until `condition` holds. It gives up, as a loop that goes on would keep the test runner from ending. */
 export async function until<T>(condition: () => T | Promise<T>): Promise<T> {
+  const giveUp = performance.now() + LONGEST_WAIT_MS;
   for (;;) {
     const result = await condition();
     if (result) return result;
+    if (performance.now() > giveUp) throw new Error(`never seen: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -280,7 +280,7 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     }
     await harness.worker([early.controller, Late]);
     await harness.publish(happening('a', 2), happening('b', 1));
-    await until(() => late.length === 2);
+    await until(() => late.length >= 2); // the first event may come again: its offset need not have been committed
     const read: string[] = [];
     await log.read([harness.topic], { from: new Date(0) }, ({ key, offset }) => read.push(`${key}@${offset}`));
     expect(read).toHaveLength(3);
