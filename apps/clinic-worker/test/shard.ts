@@ -18,11 +18,15 @@ import { clinicWorker } from '../src/app.ts';
 const { MONGODB_URI, KAFKA_BROKERS, CONNECT_URL, SMTP_URL, MAIL_WEB_URL } = process.env;
 export const SERVERS_GIVEN = Boolean(MONGODB_URI && KAFKA_BROKERS && CONNECT_URL && SMTP_URL && MAIL_WEB_URL);
 
-/** Waits until `condition` gives something; the test's own time limit ends it otherwise. */
+const LONGEST_WAIT_MS = 50_000;
+
+/** Waits until `condition` gives something. It gives up, as a loop that goes on would keep the test runner from ending. */
 export async function until<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+  const giveUp = performance.now() + LONGEST_WAIT_MS;
   for (;;) {
     const result = await condition();
     if (result) return result;
+    if (performance.now() > giveUp) throw new Error(`never seen: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
