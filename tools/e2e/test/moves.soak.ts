@@ -1,3 +1,5 @@
+// Not part of make test yet: on an idle machine it did not end within five minutes, for a reason not found. Run it by
+//   stack run -- jest --testMatch "**/moves.soak.ts" (see docs/development.md for the flags)
 import { randomBytes } from 'node:crypto';
 import { basic, call, eventually, session } from '@caregate/demo';
 import { type App, startApp, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
