@@ -8,6 +8,7 @@ import {
   ownersIn,
   SHARING,
   USERS,
+  valueAt,
 } from '@caregate/clinic-model';
 import { Conflict, inTransaction, MONGO, NotFound, ServiceUnavailable } from '@caregate/service';
 import { type ClientSession, type Connection, mongo, type Types } from 'mongoose';
@@ -292,11 +293,9 @@ const isOfTombstone = (field: string) => field.startsWith('document.');
 
 /** The texts in a field, which may hold one or several; a path with a dot leads below. */
 export function textsAt(document: mongo.Document, path: string): string[] {
-  const value = path.split('.').reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), document);
+  const value = valueAt(document, path);
   return (Array.isArray(value) ? value : [value]).filter((each) => typeof each === 'string');
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** Documents of one collection as steps that put them. */
 export function puts({ collection }: Belonging, documents: readonly Buffer[]): Step[] {

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { type AccountScope, belongingOf, BELONGINGS, belongingTo, USERS } from '@caregate/clinic-model';
+import { type AccountScope, belongingOf, BELONGINGS, belongs, USERS } from '@caregate/clinic-model';
 import { Conflict } from '@caregate/service';
 import { mongo } from 'mongoose';
 import { type DocumentKey, EXACT, idText, isKey, packed, placeIn, placeText, type Step } from './batch.ts';
 import { BelongingsRepository, textsAt } from './belongings.repository.ts';
 
+const ACCOUNTS = 'accounts';
 const MOST_EVENTS = 1_000;
 const MOST_BYTES = 1_000_000;
 const WAIT_MS = 20;
@@ -18,7 +19,7 @@ interface Gathered {
   events: number;
   bytes: number;
   caughtUp: boolean;
-  drained?: string;
+  drained?: string | undefined;
   newest?: Date;
 }
 
@@ -70,8 +71,10 @@ export class ChangesRepository {
     }
   }
 
+  /** It ends with what was written before it began, however much is written meanwhile. */
   private async read(scope: AccountScope, after: string, lateOnly: boolean): Promise<Gathered> {
-    const stream = this.belongings.db.watch(pipelineFor(scope), {
+    const { operationTime: began } = await this.belongings.db.command({ ping: 1 });
+    const stream = this.belongings.db.watch<mongo.Document, Change>(PIPELINE, {
       resumeAfter: placeIn(after),
       fullDocument: 'updateLookup',
       maxAwaitTimeMS: WAIT_MS,
@@ -79,15 +82,13 @@ export class ChangesRepository {
       ...EXACT,
     });
     const gathered: Gathered = { steps: new Map(), token: placeIn(after), events: 0, bytes: 0, caughtUp: false };
+    const isFull = () => gathered.events >= MOST_EVENTS || gathered.bytes >= MOST_BYTES;
     try {
-      while (gathered.events < MOST_EVENTS && gathered.bytes < MOST_BYTES && gathered.drained === undefined) {
+      while (!isFull() && !gathered.caughtUp && gathered.drained === undefined) {
         const change = await stream.tryNext();
         gathered.token = stream.resumeToken;
-        if (!change) {
-          gathered.caughtUp = true;
-          return gathered;
-        }
-        await this.take(gathered, scope, change as unknown as Change, lateOnly); // what the pipeline lets through
+        if (change) await this.take(gathered, scope, change, lateOnly);
+        gathered.caughtUp = !change || change.clusterTime.greaterThan(began);
       }
       return gathered;
     } catch (error) {
@@ -100,25 +101,32 @@ export class ChangesRepository {
   }
 
   private async take(gathered: Gathered, scope: AccountScope, change: Change, lateOnly: boolean): Promise<void> {
-    const { ns, documentKey, fullDocument, operationType, wallTime } = change;
+    const { ns, documentKey, wallTime } = change;
     gathered.events += 1;
     if (wallTime) gathered.newest = wallTime;
-    if (ns.coll === 'accounts') {
-      const fence: unknown =
-        change.updateDescription?.updatedFields['fence.drained'] === true ? fullDocument?.fence?.id : undefined;
-      if (typeof fence === 'string') gathered.drained = fence;
-      return;
-    }
     const id = documentKey._id;
+    if (ns.coll === ACCOUNTS && id === scope.accountId) gathered.drained = fenceDrainedBy(change);
     if (!isKey(id) || (lateOnly && belongingOf(ns.coll)?.late !== true)) return;
-    if (ns.coll === USERS && !(await this.isNamed(scope, id))) return;
+    const step = await this.stepOf(scope, change, id);
+    if (!step) return;
     const name = `${ns.coll}/${idText(id)}`;
     gathered.steps.delete(name); // the last of several is what counts
-    if (operationType === 'delete') gathered.steps.set(name, { collection: ns.coll, id });
-    else if (fullDocument) {
-      gathered.steps.set(name, { collection: ns.coll, id, document: fullDocument });
-      gathered.bytes += mongo.BSON.calculateObjectSize(fullDocument);
+    gathered.steps.set(name, step);
+    if (step.document) gathered.bytes += mongo.BSON.calculateObjectSize(step.document);
+  }
+
+  /** What a change means for the other shard; nothing when it is another account's. */
+  private async stepOf(scope: AccountScope, change: Change, id: DocumentKey): Promise<Step | undefined> {
+    const { coll: collection } = change.ns;
+    const { operationType, fullDocument: document } = change;
+    if (collection === USERS) {
+      const isChange = document && (operationType === 'update' || operationType === 'replace');
+      return isChange && (await this.isNamed(scope, id)) ? { collection, id, document } : undefined;
     }
+    const belonging = belongingOf(collection);
+    if (!belonging) return undefined;
+    if (operationType === 'delete') return { collection, id };
+    return document && belongs(belonging, scope, document) ? { collection, id, document } : undefined;
   }
 
   /** Whether a user has something to do with the account. */
@@ -153,25 +161,22 @@ interface Change {
   readonly documentKey: { readonly _id: unknown };
   readonly fullDocument?: mongo.Document | null;
   readonly updateDescription?: { readonly updatedFields: mongo.Document };
+  readonly clusterTime: mongo.Timestamp;
   readonly wallTime?: Date;
 }
 
-/**
- * Of a deletion only the id is known, so those of all accounts come through; an id tells nothing.
- * The same for every read: a stream goes on only from a change that its pipeline lets through.
- */
-function pipelineFor(scope: AccountScope): mongo.Document[] {
-  const belonging = BELONGINGS.map((each) => ({
-    'ns.coll': each.collection,
-    ...belongingTo(each, scope, 'fullDocument.'),
-  }));
-  const deleted = { operationType: 'delete', 'ns.coll': { $in: BELONGINGS.map(({ collection }) => collection) } };
-  const others = [
-    { 'ns.coll': USERS, operationType: { $in: ['update', 'replace'] } },
-    { 'ns.coll': 'accounts', 'documentKey._id': scope.accountId, operationType: { $in: ['update', 'replace'] } },
-  ];
-  return [
-    { $match: { operationType: { $in: ['insert', 'update', 'replace', 'delete'] } } },
-    { $match: { $or: [...belonging, deleted, ...others] } },
-  ];
+function fenceDrainedBy({ updateDescription, fullDocument }: Change): string | undefined {
+  const fence: unknown =
+    updateDescription?.updatedFields['fence.drained'] === true ? fullDocument?.fence?.id : undefined;
+  return typeof fence === 'string' ? fence : undefined;
 }
+
+/**
+ * Whose a document is is not asked here but of each that comes through: a stream can only go on from a change that its pipeline lets through
+ * again, and by then what was looked up may be gone (MongoDB's error 280). Of a deletion only the id is known, so those of all accounts are
+ * handed out; an id tells nothing.
+ */
+const PIPELINE: mongo.Document[] = [
+  { $match: { operationType: { $in: ['insert', 'update', 'replace', 'delete'] } } },
+  { $match: { 'ns.coll': { $in: [...BELONGINGS.map(({ collection }) => collection), USERS, ACCOUNTS] } } },
+];

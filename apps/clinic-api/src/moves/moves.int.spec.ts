@@ -4,7 +4,7 @@ import { createAccountClient, type AccountClient } from '@caregate/contracts';
 import { newAccount, type TestAccount } from '../../test/accounts.ts';
 import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness } from '../../test/harness.ts';
 import { AccountDoor } from './account-door.ts';
-import { packed, type Step } from './batch.ts';
+import { packed, placeText, type Step } from './batch.ts';
 
 const ACCOUNT = '/caregate/v1/accounts/{accountId}';
 const CLINIC = '/v1/clinics/{clinicId}';
@@ -256,6 +256,29 @@ test('changes are handed out from a place on, with clinics that were made meanwh
   }
   expect(touched.filter((each) => each === 'clinics')).not.toHaveLength(0);
   expect(touched.filter((each) => each === 'patients')).toHaveLength(1);
+});
+
+test('changes go on from one whose document has gone since', async () => {
+  const practice = await newPractice();
+  const { accountId, clinicId, api } = practice;
+  await begin(practice, randomUUID());
+  const { id: patientId = '' } = answered(await addPatient(practice));
+  const path = { clinicId, patientId };
+  const stream = au1.connection.collection('patients').watch([{ $match: { operationType: 'update' } }]);
+  await stream.tryNext(); // it watches from here
+  const body = { fullName: 'Pat Again', birthDate: '1980-01-01' };
+  answered(await api.PUT('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path }, body }));
+  const { _id: token } = await stream.next();
+  await stream.close();
+  answered(await api.DELETE('/v1/clinics/{clinicId}/patients/{patientId}', { params: { path } }));
+  const page = answered(
+    await directoryAt(au1).GET(`${ACCOUNT}/departure/changes`, {
+      params: { path: { accountId }, query: { after: placeText(token) } },
+    }),
+  );
+  expect(page.touched.map(({ collection }) => collection)).toEqual(
+    expect.arrayContaining(['patients', 'patients_deletions']),
+  );
 });
 
 test('the same documents have the same fingerprints on both sides, and a changed one has another', async () => {

@@ -4,13 +4,15 @@ import type { DirectoryConfig } from '../config.ts';
 import { ShardsService } from '../shards/shards.service.ts';
 import type { MoveDocument } from './move.ts';
 import { MovesRepository } from './moves.repository.ts';
-import { ShardMoves, ShardRefused } from './shard-moves.ts';
+import { type ChangesPage, ShardMoves, ShardRefused } from './shard-moves.ts';
 import { differing, Suspects } from './suspects.ts';
 
 /** How long a fence lasts when whoever set it is not heard of again. */
 const FENCE_MS = 3_000;
 const DRAIN_MS = 500;
-const SMALL_REST = 50;
+/** Writers wait about as long as bringing the last changes took before; if that stays long, they have to. */
+const SHORT_ROUND_MS = 150;
+const MOST_ROUNDS = 20;
 const MOST_SUSPECTS = 20_000;
 const FEW_SUSPECTS = 20;
 const AT_ONCE = 2_000;
@@ -134,7 +136,12 @@ export class MoveSteps {
   private async catchUp(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
     const { suspects } = attempt;
     if (!suspects || suspects.size > MOST_SUSPECTS) return this.moves.record(move, { phase: 'comparing' });
-    let current = await this.follow(move, suspects, ({ caughtUp, count }) => caughtUp && count < SMALL_REST);
+    let rounds = 0;
+    let current = await this.follow(
+      move,
+      suspects,
+      ({ caughtUp }, tookMs) => caughtUp && (tookMs < SHORT_ROUND_MS || ++rounds === MOST_ROUNDS),
+    );
     if (suspects.size > FEW_SUSPECTS) {
       const fewer = (attempt.suspects = await this.stillSuspect(current, suspects));
       current = await this.follow(current, fewer, ({ caughtUp }) => caughtUp);
@@ -308,16 +315,17 @@ export class MoveSteps {
   private async follow(
     move: MoveDocument,
     suspects: Suspects,
-    enough: (page: { caughtUp: boolean; count: number; drained?: string }) => boolean,
+    enough: (page: ChangesPage, tookMs: number) => boolean,
   ): Promise<MoveDocument> {
     const { _id, accountId, from, to } = move;
     let current = move;
     for (;;) {
+      const began = performance.now();
       const page = await this.shard.changes(from, accountId, current.token ?? '');
       if (page.count > 0) await orImpossible(this.shard.bring(to, accountId, _id, page.batch));
       for (const each of page.touched) suspects.add(each);
       current = await this.moves.record(current, { token: page.token, lagMs: page.lagMs ?? 0 });
-      if (enough(page) || current.cancelWanted) return current;
+      if (enough(page, performance.now() - began) || current.cancelWanted) return current;
     }
   }
 }

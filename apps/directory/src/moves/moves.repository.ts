@@ -7,7 +7,7 @@ import type { AccountDocument } from '../accounts/account.ts';
 import type { MoveDocument, MovePhase } from './move.ts';
 
 const DUPLICATE_KEY = 11_000;
-export const LEASE_MS = 10_000;
+export const LEASE_MS = 4_000;
 
 export type MoveChange = { readonly [Field in keyof MoveDocument]?: MoveDocument[Field] | undefined };
 

@@ -1,5 +1,6 @@
 import { INDEXES } from '../indexes.ts';
-import { BELONGINGS, STAYING } from './belongings.ts';
+import { Types } from 'mongoose';
+import { belongingOf, BELONGINGS, belongs, STAYING } from './belongings.ts';
 
 const moving = BELONGINGS.map(({ collection }) => collection);
 
@@ -15,4 +16,22 @@ test('nothing both moves and stays', () => {
 test('clinics are brought before what belongs to them', () => {
   expect(moving.indexOf('clinics')).toBe(0);
   expect(moving.indexOf('clinics_deletions')).toBe(1);
+});
+
+test.each([
+  ['patients', 'clinicId', true],
+  ['patients_deletions', 'document.clinicId', true],
+  ['mail_deliveries', 'clinicId', false],
+])('a document of %s is the account’s when its %s is one of the account’s clinics', (collection, path, isId) => {
+  const [ours, other] = [new Types.ObjectId(), new Types.ObjectId()];
+  const belonging = belongingOf(collection);
+  if (!belonging) throw new Error(`${collection} moves`);
+  const scope = { accountId: 'an account', clinicIds: [new Types.ObjectId(), ours] };
+  const of = (id: Types.ObjectId) => {
+    const clinicId = isId ? id : id.toHexString();
+    return path === 'clinicId' ? { clinicId } : { document: { clinicId } };
+  };
+  expect(belongs(belonging, scope, of(ours))).toBe(true);
+  expect(belongs(belonging, scope, of(other))).toBe(false);
+  expect(belongs(belonging, scope, {})).toBe(false);
 });

@@ -86,7 +86,21 @@ export function ownersIn({ owner }: Belonging, { accountId, clinicIds }: Account
   return texts.flatMap((text) => byText.get(text) ?? []);
 }
 
-/** A filter for the account's documents; `prefix` reaches into the document of a change event. */
-export function belongingTo(belonging: Belonging, scope: AccountScope, prefix = ''): Record<string, unknown> {
-  return { [`${prefix}${belonging.owner.field}`]: { $in: ownersIn(belonging, scope) } };
+/** A filter for the account's documents. */
+export function belongingTo(belonging: Belonging, scope: AccountScope): Record<string, unknown> {
+  return { [belonging.owner.field]: { $in: ownersIn(belonging, scope) } };
+}
+
+/** Whether a document of that collection is the account's. */
+export function belongs(belonging: Belonging, scope: AccountScope, document: object): boolean {
+  const owner = String(valueAt(document, belonging.owner.field));
+  return ownersIn(belonging, scope).some((each) => String(each) === owner);
+}
+
+/** What is at a path such as `document.clinicId`. */
+export function valueAt(document: object, path: string): unknown {
+  return path.split('.').reduce<unknown>(
+    (at, name) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined), // any object may have it
+    document,
+  );
 }
