@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { proxySettings } from './proxies.ts';
 
 /** Injection token of the app's parsed settings. */
 export const CONFIG = Symbol('CONFIG');
@@ -36,6 +37,7 @@ export const commonSettings = {
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('how much is logged'),
+  ...proxySettings,
 } as const;
 
 /**

@@ -7,6 +7,7 @@ export * from './health.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './mongo.module.ts';
+export * from './proxies.ts';
 export * from './redirects.ts';
 export * from './run-app.ts';
 export * from './served-contract.ts';

@@ -12,6 +12,7 @@ import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { acceptJson } from './json-body.ts';
+import { heedProxies, type ProxyHeaders, trustOf } from './proxies.ts';
 
 export interface AppDefinition<Shape extends z.ZodRawShape & typeof commonSettings> {
   readonly name: string;
@@ -38,6 +39,15 @@ export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings
   }
 }
 
+interface Common {
+  readonly HOST: string;
+  readonly PORT: number;
+  readonly LOG_LEVEL: string;
+  readonly SHARD_ID: string;
+  readonly TRUSTED_PROXIES?: string;
+  readonly PROXY_HEADERS: ProxyHeaders;
+}
+
 /** Starts an app in this process; tests use it with settings of their own. */
 export async function startApp<Shape extends z.ZodRawShape & typeof commonSettings>(
   definition: AppDefinition<Shape>,
@@ -45,14 +55,16 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
 ): Promise<{ app: NestFastifyApplication; logger: Logger; url: string }> {
   const config = loadConfig(definition.schema, env);
   // The constraint on Shape says that the common settings are among them; zod's mapped output type does not let TypeScript see it.
-  const common = config as unknown as { HOST: string; PORT: number; LOG_LEVEL: string; SHARD_ID: string };
+  const common = config as unknown as Common;
   const logger = createLogger(definition.name, common.LOG_LEVEL, { shard: common.SHARD_ID });
+  const trust = common.TRUSTED_PROXIES === undefined ? undefined : trustOf(common.TRUSTED_PROXIES);
   const app = await NestFactory.create<NestFastifyApplication>(
     serviceModule(definition.module(config), config, logger),
-    new FastifyAdapter(SERVER_OPTIONS),
+    new FastifyAdapter({ ...SERVER_OPTIONS, ...(trust && { trustProxy: trust }) }),
     { logger: new NestLog(logger), bodyParser: false, abortOnError: false },
   );
   const fastify = app.getHttpAdapter().getInstance();
+  heedProxies(fastify, trust, common.PROXY_HEADERS);
   acceptJson(fastify);
   closeConnectionsWhenLeaving(fastify);
   app.useGlobalFilters(new ErrorFilter(logger));

@@ -21,7 +21,7 @@ export class HostRules {
    * @throws {NotFound} for an unknown subdomain or host; whether it exists elsewhere is not said
    */
   async accountOf(request: FastifyRequest): Promise<AccountDocument | undefined> {
-    const host = parseHost(request.headers.host ?? '', this.config.DOMAIN);
+    const host = parseHost(request.host ?? '', this.config.DOMAIN);
     if (host.kind === 'local') return undefined;
     if (host.kind === 'unknown' || host.kind === 'unshardedApi') throw new NotFound('nothing is served at this host');
     if (host.shardId !== this.config.SHARD_ID) throw new Misdirected(`this is shard ${this.config.SHARD_ID}; the host belongs to shard ${host.shardId}`);
