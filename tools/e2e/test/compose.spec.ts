@@ -50,7 +50,9 @@ test('it starts one directory, which knows just these shards', async () => {
 });
 
 test('directory and shards share the provisioning secret', () => {
-  const secrets = ['directory', 'clinic-api-au1', 'clinic-api-uk1'].map((name) => services[name]?.environment?.PROVISIONING_SECRET);
+  const secrets = ['directory', 'clinic-api-au1', 'clinic-api-uk1'].map(
+    (name) => services[name]?.environment?.PROVISIONING_SECRET,
+  );
   expect(new Set(secrets).size).toBe(1);
   expect(secrets[0]).toBeTruthy();
 });

@@ -18,7 +18,11 @@ afterAll(async () => {
 
 const ready = async (app: App) => (await call({ url: `${app.url}/ready` })).status === 200;
 const becomes = (app: App, wanted: boolean) =>
-  eventually(`${app.label} is ${wanted ? '' : 'not '}ready`, async () => (await ready(app).catch(() => false)) === wanted, 60_000);
+  eventually(
+    `${app.label} is ${wanted ? '' : 'not '}ready`,
+    async () => (await ready(app).catch(() => false)) === wanted,
+    60_000,
+  );
 
 describe('bad input gets 4xx and says why', () => {
   const api = () => platform.shard('au1').api.url;
@@ -74,12 +78,16 @@ describe('a server that is away', () => {
     const apps = [api, worker, sync, platform.directory];
     await servers.mongod.kill();
     await Promise.all(apps.map((app) => becomes(app, false)));
-    const { status, headers } = await call({ url: `${platform.directory.url}/caregate/v1/subdomains/good-healthy-times` });
+    const { status, headers } = await call({
+      url: `${platform.directory.url}/caregate/v1/subdomains/good-healthy-times`,
+    });
     expect(status).toBe(503);
     expect(headers['retry-after']).toBeDefined();
     await servers.mongod.start();
     await Promise.all(apps.map((app) => becomes(app, true)));
-    expect((await call({ url: `${platform.directory.url}/caregate/v1/subdomains/good-healthy-times` })).status).toBe(200);
+    expect((await call({ url: `${platform.directory.url}/caregate/v1/subdomains/good-healthy-times` })).status).toBe(
+      200,
+    );
   });
 
   test('Kafka: worker and gatekeeper-sync report not ready, the API goes on, and all work again when it is back', async () => {
@@ -96,8 +104,9 @@ describe('a server that is away', () => {
     await servers.mongod.kill();
     expect(await api.stop()).toBe(0);
     const started = api.start();
-    await eventually('the app answers that it is not ready', async () =>
-      (await call({ url: `${api.url}/ready` }).catch(() => ({ status: 0 }))).status === 503,
+    await eventually(
+      'the app answers that it is not ready',
+      async () => (await call({ url: `${api.url}/ready` }).catch(() => ({ status: 0 }))).status === 503,
     );
     await servers.mongod.start();
     await started;
@@ -113,7 +122,13 @@ test('SIGTERM finishes the request that is running, then the app exits 0', async
   let answer = '';
   socket.on('data', (chunk) => (answer += chunk));
   const closed = new Promise((resolve) => socket.once('close', resolve));
-  const head = ['POST /caregate/v1/sessions HTTP/1.1', 'Host: localhost', 'Content-Type: application/json', 'Expect: 100-continue', `Content-Length: ${body.length}`];
+  const head = [
+    'POST /caregate/v1/sessions HTTP/1.1',
+    'Host: localhost',
+    'Content-Type: application/json',
+    'Expect: 100-continue',
+    `Content-Length: ${body.length}`,
+  ];
   socket.write(`${head.join('\r\n')}\r\n\r\n`);
   await eventually('the server asks for the body', async () => answer.includes('100 Continue'));
   const stopped = api.stop();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, basic, call } from '@caregate/demo';
+import { type Answer, basic, call, eventually } from '@caregate/demo';
 
 /** Where a practice's programs send their requests, and what they may count on. */
 export interface Practice {
@@ -19,8 +19,9 @@ export type Accepted = Map<string, string | null>;
 export class Traffic {
   readonly accepted: Accepted = new Map();
   readonly unexpected: string[] = [];
-  /** Milliseconds for which writers were kept waiting, for each time that they were. */
-  readonly pauses: number[] = [];
+  /** Milliseconds for which each writer was kept waiting since it was last asked. */
+  private readonly waited: number[] = [];
+  private readonly written: number[] = [];
   readonly counts = { writes: 0, reads: 0, redirects: 0 };
   private readonly running: Promise<void>[] = [];
   private stopping = false;
@@ -32,6 +33,7 @@ export class Traffic {
 
   start(writers: number, readers: number): void {
     const noted = (work: Promise<void>) => work.catch((error) => void this.unexpected.push(String(error)));
+    for (let n = 0; n < writers; n++) [this.waited[n], this.written[n]] = [0, 0];
     for (let n = 0; n < writers; n++) this.running.push(noted(this.write(n)));
     for (let n = 0; n < readers; n++) this.running.push(noted(n % 2 === 0 ? this.readByKey(n) : this.readAtOwnHost(n)));
   }
@@ -42,6 +44,13 @@ export class Traffic {
     await Promise.all(this.running);
   }
 
+  /** Milliseconds for which the unluckiest writer was kept waiting since this was last asked, once each has written again. */
+  async longestWait(): Promise<number> {
+    const before = [...this.written];
+    await eventually('each writer has written again', async () => this.written.every((count, n) => count > (before[n] ?? 0)));
+    return Math.max(...this.waited.splice(0, Infinity, ...before.map(() => 0)));
+  }
+
   private async write(writer: number): Promise<void> {
     const program = new Program(this.practice, this.firstShard, writer);
     const own: string[] = [];
@@ -49,13 +58,16 @@ export class Traffic {
       const id = own[n % 7];
       const name = `Writer ${writer} Patient ${n}`;
       if (id !== undefined && n % 5 === 1) {
-        if (await this.accept(program, 'PUT', `/patients/${id}`, { fullName: name, birthDate: '1980-01-01' }))
+        if (await this.accept(writer, program, 'PUT', `/patients/${id}`, { fullName: name, birthDate: '1980-01-01' }))
           this.accepted.set(id, name);
       } else if (own.length > 6 && n % 5 === 2) {
         const gone = own.shift() ?? '';
-        if (await this.accept(program, 'DELETE', `/patients/${gone}`)) this.accepted.set(gone, null);
+        if (await this.accept(writer, program, 'DELETE', `/patients/${gone}`)) this.accepted.set(gone, null);
       } else {
-        const made = await this.accept(program, 'POST', '/patients', { fullName: name, birthDate: '1980-01-01' });
+        const made = await this.accept(writer, program, 'POST', '/patients', {
+          fullName: name,
+          birthDate: '1980-01-01',
+        });
         if (!made) continue;
         const newId = idIn(made.body);
         if (this.accepted.has(newId)) this.unexpected.push(`patient ${newId} was made twice`);
@@ -66,7 +78,13 @@ export class Traffic {
   }
 
   /** Sends a write until it is accepted; each is one request to the server, however often it is sent. */
-  private async accept(program: Program, method: string, path: string, body?: unknown): Promise<Answer | undefined> {
+  private async accept(
+    writer: number,
+    program: Program,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<Answer | undefined> {
     const once = randomUUID();
     let waiting: number | undefined;
     for (;;) {
@@ -75,7 +93,9 @@ export class Traffic {
         once,
       });
       if (answer.status < 300) {
-        if (waiting !== undefined) this.pauses.push(performance.now() - waiting);
+        const waited = waiting === undefined ? 0 : performance.now() - waiting;
+        this.waited[writer] = (this.waited[writer] ?? 0) + waited;
+        this.written[writer] = (this.written[writer] ?? 0) + 1;
         this.counts.writes += 1;
         return answer;
       }

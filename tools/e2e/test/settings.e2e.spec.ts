@@ -5,7 +5,9 @@ const dist = join(import.meta.dirname, '../../../dist/apps');
 
 /** Starts a built app with just these settings and waits until it has ended by itself. */
 function runToEnd(app: string, env: Record<string, string>): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [join(dist, app, 'main.js')], { env: { PATH: process.env.PATH ?? '', ...env } });
+  const child = spawn(process.execPath, [join(dist, app, 'main.js')], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+  });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));

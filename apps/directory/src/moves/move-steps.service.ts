@@ -12,7 +12,7 @@ const FENCE_MS = 3_000;
 const DRAIN_MS = 500;
 /** Writers wait about as long as bringing the last changes took before; if that stays long, they have to. */
 const SHORT_ROUND_MS = 150;
-const MOST_ROUNDS = 20;
+const MOST_ROUNDS = 8;
 const MOST_SUSPECTS = 20_000;
 const FEW_SUSPECTS = 20;
 const AT_ONCE = 2_000;

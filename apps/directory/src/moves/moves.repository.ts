@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { inTransaction, MONGO } from '@caregate/service';
+import { inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
 import type { ShardId } from '@caregate/shard';
-import { type Connection, mongo } from 'mongoose';
+import type { Connection } from 'mongoose';
 import type { AccountDocument } from '../accounts/account.ts';
 import type { MoveDocument, MovePhase } from './move.ts';
 
-const DUPLICATE_KEY = 11_000;
 export const LEASE_MS = 4_000;
 
 export type MoveChange = { readonly [Field in keyof MoveDocument]?: MoveDocument[Field] | undefined };
@@ -61,7 +60,7 @@ export class MovesRepository {
         return true;
       });
     } catch (error) {
-      if (error instanceof mongo.MongoServerError && error.code === DUPLICATE_KEY) return false;
+      if (isDuplicateKey(error)) return false;
       throw error;
     }
   }
