@@ -1,5 +1,6 @@
 import { type ClientSession, mongo, type Types } from 'mongoose';
 import { randomInt } from 'node:crypto';
+import { isDuplicateKey } from '@caregate/service/transaction';
 import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
 
@@ -61,7 +62,8 @@ function countedPaths(patient: Counted, isDemo: (userId: string) => boolean): st
 
 // A provider's name is free text, and a dot or dollar in a path would mean something else to MongoDB.
 // The database keeps half a character as a sign for an unreadable one.
-const pathSegment = (name: string) => encodeURIComponent(name.toWellFormed()).replaceAll('.', '%2E').replaceAll('$', '%24');
+const pathSegment = (name: string) =>
+  encodeURIComponent(name.toWellFormed()).replaceAll('.', '%2E').replaceAll('$', '%24');
 const fromPathSegment = (segment: string) => decodeURIComponent(segment);
 
 /** Adds to a clinic's counts in the transaction that changes its patients. An empty delta costs nothing. */
@@ -82,7 +84,7 @@ export async function addToCounts(
     );
   } catch (error) {
     // It is there and does not fit, or another transaction is just making it.
-    if (error instanceof mongo.MongoServerError && error.code === 11000) throw giveWay();
+    if (isDuplicateKey(error)) throw giveWay();
     throw error;
   }
 }

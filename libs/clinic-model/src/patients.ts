@@ -1,3 +1,4 @@
+import { isDuplicateKey } from '@caregate/service/transaction';
 import type { ClientSession, Types } from 'mongoose';
 import { addToCounts, countsDelta } from './counts.ts';
 import type { PatientDocument } from './documents.ts';
@@ -103,7 +104,7 @@ export async function findPatient(
 
 /** Which rule of patients a write broke: the user is a patient of the clinic already, or the MRN is another's. */
 export function brokenPatientRule(error: unknown): 'samePatient' | 'sameMrn' | undefined {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 11000) return undefined;
+  if (!isDuplicateKey(error)) return undefined;
   if (/ index: patient /.test(error.message)) return 'samePatient';
   return / index: unique_mrn /.test(error.message) ? 'sameMrn' : undefined;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDuplicateKey } from '@caregate/service';
 import type { Connection } from 'mongoose';
 
 /**
@@ -67,7 +68,7 @@ export class Deliveries {
       );
       return { claim };
     } catch (error) {
-      if (!isDuplicate(error)) throw error;
+      if (!isDuplicateKey(error)) throw error;
       const state = (await this.deliveries.findOne({ _id }, { projection: { state: 1 } }))?.state;
       return state === 'sent' || state === 'given_up' ? state : 'busy';
     }
@@ -94,10 +95,6 @@ export class Deliveries {
   givenUp(limit = 100): Promise<MailDelivery[]> {
     return this.deliveries.find({ state: 'given_up' }).sort({ createdTime: -1 }).limit(limit).toArray();
   }
-}
-
-function isDuplicate(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 11000;
 }
 
 /** Creates the indexes of the deliveries; can be repeated. */

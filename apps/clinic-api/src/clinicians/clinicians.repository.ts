@@ -9,7 +9,7 @@ import {
   objectId,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
-import { MONGO, inTransaction } from '@caregate/service';
+import { inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
 import type { ClientSession, Connection, QueryFilter, Types } from 'mongoose';
 import { memberAlready } from './clinician-rules.ts';
 
@@ -33,7 +33,6 @@ export interface CreatedBetween {
 
 const DEFAULT_LIMIT = 10;
 const NEWEST_FIRST = { createdTime: -1, _id: -1 } as const;
-const DUPLICATE_KEY = 11000;
 
 @Injectable()
 export class CliniciansRepository {
@@ -47,7 +46,7 @@ export class CliniciansRepository {
     try {
       return await inTransaction(this.connection, (session) => work({ models: this.models, session }));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === DUPLICATE_KEY) throw memberAlready();
+      if (isDuplicateKey(error)) throw memberAlready();
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { drawShareCode } from '@caregate/clinic-model';
-import { ServiceUnavailable } from '@caregate/service';
+import { isDuplicateKey, ServiceUnavailable } from '@caregate/service';
 
 const ATTEMPTS = 100;
 
@@ -17,14 +17,9 @@ export class ShareCodes {
       try {
         return await use(this.draw());
       } catch (error) {
-        if (!isTaken(error)) throw error;
+        if (!isDuplicateKey(error, 'shareCodes')) throw error;
       }
     }
     throw new ServiceUnavailable('no free share code was found; try again');
   }
-}
-
-function isTaken(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 11000) return false;
-  return 'keyPattern' in error && error.keyPattern instanceof Object && 'shareCodes' in error.keyPattern;
 }

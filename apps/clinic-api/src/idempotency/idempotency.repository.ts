@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AccountId, CLINIC_MODELS, type ClinicModels, objectId } from '@caregate/clinic-model';
-import { MONGO } from '@caregate/service';
+import { isDuplicateKey, MONGO } from '@caregate/service';
 import type { ClientSession, Connection, mongo } from 'mongoose';
 
 /** What is kept of a request with an `Idempotency-Key`, for a day. */
@@ -23,7 +23,6 @@ export interface IdempotencyRecord {
 
 export type Attempt = Pick<IdempotencyRecord, '_id' | 'attempt'>;
 
-const DUPLICATE_KEY = 11000;
 const QUICKLY = { writeConcern: { w: 1, journal: false } };
 
 @Injectable()
@@ -48,7 +47,7 @@ export class IdempotencyRepository {
       await this.records.insertOne(record);
       return true;
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === DUPLICATE_KEY) return false;
+      if (isDuplicateKey(error)) return false;
       throw error;
     }
   }

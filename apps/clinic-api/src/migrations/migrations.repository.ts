@@ -7,10 +7,8 @@ import {
   objectId,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
-import { Conflict, inTransaction, MONGO } from '@caregate/service';
+import { Conflict, inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
 import type { ClientSession, Connection } from 'mongoose';
-
-const DUPLICATE_KEY = 11000;
 
 @Injectable()
 export class MigrationsRepository {
@@ -24,8 +22,7 @@ export class MigrationsRepository {
     try {
       return await inTransaction(this.connection, (session) => work({ models: this.models, session }));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === DUPLICATE_KEY)
-        throw new Conflict('migration duplicate');
+      if (isDuplicateKey(error)) throw new Conflict('migration duplicate');
       throw error;
     }
   }

@@ -14,7 +14,7 @@ import {
   USERS,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
-import { BadRequest, Conflict, inTransaction, MONGO, NotFound } from '@caregate/service';
+import { BadRequest, Conflict, inTransaction, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { idText, type Step, unpacked } from './batch.ts';
 import { BelongingsRepository } from './belongings.repository.ts';
@@ -27,7 +27,6 @@ export interface MovingAccount {
   readonly createdTime: string;
 }
 
-const DUPLICATE_KEY = 11_000;
 const MOST_IN_THE_WAY = 200;
 const CANCEL_MS = 3_000;
 
@@ -308,7 +307,7 @@ interface Stale {
 
 /** What a put met that must be unique: by the index's name, and the document that was to be put. */
 function collisionIn(error: unknown): { collection: string; index: string; document: mongo.Document } | undefined {
-  if (!(error instanceof mongo.MongoBulkWriteError) || error.code !== DUPLICATE_KEY) return undefined;
+  if (!(error instanceof mongo.MongoBulkWriteError) || !isDuplicateKey(error)) return undefined;
   const [fault] = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
   const [, collection, index] = /collection: [^.\s]+\.(\S+) index: (\S+) dup key/.exec(error.message) ?? [];
   const document: unknown = fault?.err.op && 'u' in fault.err.op ? fault.err.op.u : undefined;

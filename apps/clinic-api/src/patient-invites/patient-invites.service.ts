@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { newObjectId, type PatientInviteDocument, type UserId } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
 import { IdentityService } from '@caregate/identity';
-import { BadRequest, Conflict, NotFound } from '@caregate/service';
+import { BadRequest, Conflict, isDuplicateKey, NotFound } from '@caregate/service';
 import { concerns } from '../audit/concerns.ts';
 import { ClinicsRepository, idOf } from '../clinics/clinics.repository.ts';
 import { PatientCreation } from '../patients/patient-creation.service.ts';
@@ -83,13 +83,11 @@ export class PatientInvitesService {
         await this.invites.insert(invite, session);
       });
     } catch (error) {
-      if (!isDuplicate(error)) throw error;
+      if (!isDuplicateKey(error)) throw error;
       throw new Conflict('duplicate: an invite to this clinic is waiting for an answer already');
     }
   }
 }
-
-const isDuplicate = (error: unknown) => error instanceof Error && 'code' in error && error.code === 11000;
 
 function noInvite(): never {
   throw new NotFound('invite not found');

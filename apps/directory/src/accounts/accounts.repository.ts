@@ -1,10 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { MONGO } from '@caregate/service';
+import { isDuplicateKey, MONGO } from '@caregate/service';
 import { isShardId, type ShardId, type Subdomain } from '@caregate/shard';
-import { type Connection, mongo } from 'mongoose';
+import type { Connection } from 'mongoose';
 import type { AccountDocument } from './account.ts';
-
-const DUPLICATE_KEY = 11_000;
 
 @Injectable()
 export class AccountsRepository {
@@ -37,7 +35,7 @@ export class AccountsRepository {
       await this.accounts.insertOne(account);
       return true;
     } catch (error) {
-      if (error instanceof mongo.MongoServerError && error.code === DUPLICATE_KEY) return false;
+      if (isDuplicateKey(error)) return false;
       throw error;
     }
   }

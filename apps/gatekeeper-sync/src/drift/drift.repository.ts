@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { PermissionReplica } from '@caregate/change-events';
-import { InjectMongo } from '@caregate/service';
+import { InjectMongo, isDuplicateKey } from '@caregate/service';
 import { type Connection, mongo } from 'mongoose';
 import { InjectGatekeeper } from '../gatekeeper-database.ts';
 
@@ -49,7 +49,13 @@ export class DriftRepository {
       .aggregate<{ count: number; sum: number }>([
         { $match: matching(range) },
         ...projection(replica, side),
-        { $group: { _id: null, count: { $sum: 1 }, sum: { $sum: { $mod: [{ $toHashedIndexKey: '$$ROOT' }, HASH_MODULUS] } } } },
+        {
+          $group: {
+            _id: null,
+            count: { $sum: 1 },
+            sum: { $sum: { $mod: [{ $toHashedIndexKey: '$$ROOT' }, HASH_MODULUS] } },
+          },
+        },
       ])
       .toArray();
     return { count: found?.count ?? 0, sum: Number(found?.sum ?? 0) };
@@ -112,7 +118,7 @@ async function inserted(rows: mongo.Collection<Row>, row: Row): Promise<boolean>
     await rows.insertOne(row);
     return true;
   } catch (error) {
-    if (error instanceof mongo.MongoServerError && error.code === 11000) return false;
+    if (isDuplicateKey(error)) return false;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Conflict } from '@caregate/service';
-import { mongo, type Connection } from 'mongoose';
+import { Conflict, isDuplicateKey } from '@caregate/service';
+import type { Connection } from 'mongoose';
 import type { Profile, User, UserUpdate } from '../identity-service.ts';
 import { isUserId, type UserId } from '../user-id.ts';
 
@@ -26,8 +26,6 @@ export interface UserRecord {
 }
 
 type NewUser = Partial<Omit<UserRecord, '_id' | 'emailKey' | 'createdTime' | 'updatedTime'>>;
-
-const DUPLICATE_KEY = 11_000;
 
 export class UsersRepository {
   constructor(private readonly connection: Connection) {}
@@ -79,8 +77,8 @@ export class UsersRepository {
         await this.users.insertOne(record);
         return record;
       } catch (error) {
-        if (!isDuplicate(error)) throw error;
-        if (!isDuplicate(error, '_id')) throw new Conflict('a user with this email exists already');
+        if (!isDuplicateKey(error)) throw error;
+        if (!isDuplicateKey(error, '_id')) throw new Conflict('a user with this email exists already');
       }
     }
   }
@@ -115,7 +113,7 @@ export class UsersRepository {
       const $set = { ...change, updatedTime: new Date() };
       return (await this.users.findOneAndUpdate({ _id: userId }, { $set }, { returnDocument: 'after' })) ?? undefined;
     } catch (error) {
-      if (isDuplicate(error)) throw new Conflict('a user with this email exists already');
+      if (isDuplicateKey(error)) throw new Conflict('a user with this email exists already');
       throw error;
     }
   }
@@ -132,9 +130,4 @@ function drawUserId(): UserId {
   const id = randomBytes(5).toString('hex');
   if (!isUserId(id)) throw new Error('five bytes are ten hexadecimal digits');
   return id;
-}
-
-function isDuplicate(error: unknown, key?: string): boolean {
-  if (!(error instanceof mongo.MongoServerError) || error.code !== DUPLICATE_KEY) return false;
-  return key === undefined || key in (error['keyPattern'] ?? {});
 }
