@@ -56,6 +56,17 @@ export interface RestrictedToken {
   createdTime: Date;
 }
 
+/** An account of a user with a provider of data, such as a sensor's maker. */
+export interface UserDataSource {
+  /** 24 hex digits */
+  dataSourceId?: string;
+  providerName: string;
+  state: string;
+  modifiedTime?: Date;
+  expirationTime?: Date;
+  latestDataTime?: Date;
+}
+
 /**
  * Callers and users. Two implementations: `local` keeps users on the shard, `http` asks a remote service.
  *
@@ -89,6 +100,9 @@ export abstract class IdentityService {
 
   /** Legacy sharing: what `granteeId` may do with the data of `userId`. An empty set takes all of it away. */
   abstract setSharing(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<void>;
+
+  /** The data sources of a user; `undefined` where no service is known that would know them. */
+  abstract dataSources(userId: UserId): Promise<UserDataSource[] | undefined>;
 
   /** The user behind a service account. Throws Unprocessable when the client id or secret is refused. */
   abstract serviceAccountUser(clientId: string, clientSecret: string): Promise<UserId>;

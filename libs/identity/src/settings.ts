@@ -34,6 +34,10 @@ export const identitySettings = {
     .regex(/^[\w-]+$/, 'must be a realm name')
     .default('caregate')
     .describe('the realm of the remote identity provider that knows the service accounts'),
+  DATA_SOURCES_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an address such as http://data.internal:9220' })
+    .optional()
+    .describe('with http: the base address of the service that knows users’ data sources; without it none are asked for'),
 } as const;
 
 export type IdentityConfig = z.output<z.ZodObject<typeof identitySettings>> & { SHARD_ID: string };
@@ -50,6 +54,8 @@ export interface HttpConfig {
   serverName: string;
   serverSecret: string;
   realm: string;
+  /** Base address of the service that knows data sources, where there is one. */
+  dataSourcesUrl?: string;
 }
 
 /** @throws {ConfigError} when no usable secret is set: a guessable one would let anyone sign tokens */
@@ -79,5 +85,6 @@ export function httpConfig(config: IdentityConfig): HttpConfig {
     serverName: `caregate-${config.SHARD_ID}`,
     serverSecret: config.IDENTITY_SECRET ?? '',
     realm: config.IDENTITY_REALM,
+    ...(config.DATA_SOURCES_URL !== undefined && { dataSourcesUrl: config.DATA_SOURCES_URL.replace(/\/+$/, '') }),
   };
 }

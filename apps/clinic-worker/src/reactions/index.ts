@@ -4,6 +4,7 @@ import { ClinicianPermissionsUpdated } from './clinician-permissions-updated.han
 import { ConnectionRequested } from './connection-request.handler.ts';
 import { CustodialAccountCreated } from './custodial-account-created.handler.ts';
 import { CustodialProfile } from './custodial-profile.handler.ts';
+import { DataSources } from './data-sources.handler.ts';
 import { DeletedTag } from './deleted-tag.handler.ts';
 import { MigrationRequested } from './migration-requested.handler.ts';
 import { PatientInvitesClinic } from './patient-clinic-invitation.handler.ts';
@@ -16,6 +17,7 @@ export const reactions = [
   ClinicCreated,
   DeletedTag,
   CustodialProfile,
+  DataSources,
   CustodialAccountCreated,
   UploadReminder,
   ConnectionRequested,

@@ -116,6 +116,36 @@ test('sharing is read by grantee and written by sharer', async () => {
   expect(written).toEqual(['{}']);
 });
 
+test('data sources are asked for where a service knows them, which may be elsewhere', async () => {
+  expect(await remote.identity.dataSources(ann)).toBeUndefined();
+  expect(remote.asked).toEqual([]);
+  const identity = new HttpIdentity({
+    ...{ url: 'http://127.0.0.1:1', serverName: 'caregate-au1', serverSecret: '', realm: 'caregate' },
+    dataSourcesUrl: `http://127.0.0.1:${remote.port}`,
+  });
+  await expect(identity.dataSources(ann)).rejects.toThrow(ServiceUnavailable); // it cannot sign in
+  const known = new HttpIdentity({
+    ...{ url: `http://127.0.0.1:${remote.port}`, serverName: 'caregate-au1', serverSecret: '', realm: 'caregate' },
+    dataSourcesUrl: `http://127.0.0.1:${remote.port}`,
+  });
+  expect(await known.dataSources(ann)).toEqual([]);
+  const source = { id: 'a'.repeat(24), userId: ann, providerName: 'dexcom', state: 'connected' };
+  remote.answers.set(`GET /v1/users/${ann}/data_sources`, {
+    status: 200,
+    body: [
+      { ...source, modifiedTime: '2026-01-02T03:04:05Z', latestDataTime: null },
+      { providerName: 'abbott', state: 'error', expirationTime: 'soon' },
+    ],
+  });
+  expect(await known.dataSources(ann)).toEqual([
+    {
+      ...{ dataSourceId: 'a'.repeat(24), providerName: 'dexcom', state: 'connected' },
+      modifiedTime: new Date('2026-01-02T03:04:05Z'),
+    },
+    { providerName: 'abbott', state: 'error' },
+  ]);
+});
+
 test.each(['', 'no id', '../token/x', 'two@at@signs', 'spa ce@example.test', '\ud800@x'])(
   '%j is no user, and is not asked for',
   async (text) => {

@@ -11,6 +11,7 @@ import {
   type RestrictedToken,
   type Session,
   type User,
+  type UserDataSource,
   type UserUpdate,
 } from '../identity-service.ts';
 import type { HttpConfig } from '../settings.ts';
@@ -21,6 +22,8 @@ const TOKEN_HEADER = 'x-tidepool-session-token';
 
 const userId = z.string().refine(isUserId, 'is not a user id');
 const permissions = z.record(z.string(), z.record(z.string(), z.unknown()));
+/** Times that a service may leave out; one that cannot be read is none. */
+const time = z.coerce.date().nullish().catch(undefined);
 const shapes = {
   token: z.object({ userid: z.string(), isserver: z.boolean().default(false) }),
   user: z.object({
@@ -40,17 +43,29 @@ const shapes = {
     createdTime: z.coerce.date(),
   }),
   grant: z.object({ access_token: z.string() }),
+  dataSources: z.array(
+    z.object({
+      id: z.string().nullish(),
+      providerName: z.string(),
+      state: z.string(),
+      modifiedTime: time,
+      expirationTime: time,
+      latestDataTime: time,
+    }),
+  ),
 };
 
 /** Asks a remote identity service, with the routes of the public system (behaviour, "Identity"). */
 export class HttpIdentity extends IdentityService {
   private readonly backend: Backend;
   private readonly callers = new CallerCache((token) => this.readToken(token));
+  private readonly dataServices: Backend | undefined;
   private serverToken: Promise<string> | undefined;
 
   constructor(private readonly config: HttpConfig) {
     super();
     this.backend = new Backend(config.url);
+    this.dataServices = config.dataSourcesUrl === undefined ? undefined : new Backend(config.dataSourcesUrl);
   }
 
   authenticate(token: string): Promise<Principal | undefined> {
@@ -116,6 +131,15 @@ export class HttpIdentity extends IdentityService {
     );
   }
 
+  /** The route is that of the public platform's data service, which may have an address of its own. */
+  async dataSources(userId: UserId): Promise<UserDataSource[] | undefined> {
+    if (!this.dataServices) return undefined;
+    const purpose = 'list the data sources of a user';
+    const path = ['v1', 'users', userId, 'data_sources'];
+    const answer = await this.ask({ method: 'GET', path, purpose }, this.dataServices);
+    return answer.status === 404 ? [] : read(answer, shapes.dataSources, purpose).map(toDataSource);
+  }
+
   async serviceAccountUser(clientId: string, clientSecret: string): Promise<UserId> {
     const purpose = 'check a service account';
     const path = ['realms', this.config.realm, 'protocol', 'openid-connect', 'token'];
@@ -177,17 +201,13 @@ export class HttpIdentity extends IdentityService {
   }
 
   /** Asks as this server, signing in first, and again when its token has expired. */
-  private async ask(request: BackendRequest): Promise<BackendAnswer> {
+  private async ask(request: BackendRequest, backend = this.backend): Promise<BackendAnswer> {
     const used = this.serviceToken();
-    const answer = await this.askWith(await used, request);
+    const answer = await askWith(backend, await used, request);
     // A 401 to a look-up of somebody's token may be about that token; signing in anew is right either way, and happens once.
     if (answer.status !== 401 || this.config.serverSecret === '') return answer;
     if (this.serverToken === used) this.serverToken = undefined;
-    return this.askWith(await this.serviceToken(), request);
-  }
-
-  private askWith(serverToken: string, request: BackendRequest): Promise<BackendAnswer> {
-    return this.backend.call({ ...request, headers: { [TOKEN_HEADER]: serverToken } });
+    return askWith(backend, await this.serviceToken(), request);
   }
 
   private async signInAsServer(): Promise<string> {
@@ -211,6 +231,10 @@ export class HttpIdentity extends IdentityService {
   }
 }
 
+function askWith(backend: Backend, serverToken: string, request: BackendRequest): Promise<BackendAnswer> {
+  return backend.call({ ...request, headers: { [TOKEN_HEADER]: serverToken } });
+}
+
 function toUser({ userid, username, emails, roles, emailVerified }: z.output<typeof shapes.user>): User {
   const email = username || emails?.[0];
   return {
@@ -218,6 +242,17 @@ function toUser({ userid, username, emails, roles, emailVerified }: z.output<typ
     roles: roles ?? [],
     ...(email && { email }),
     ...(emailVerified !== undefined && { emailVerified }),
+  };
+}
+
+function toDataSource({ id, providerName, state, ...times }: z.output<typeof shapes.dataSources>[number]): UserDataSource {
+  const { modifiedTime, expirationTime, latestDataTime } = times;
+  return {
+    ...(id && { dataSourceId: id }),
+    ...{ providerName, state },
+    ...(modifiedTime && { modifiedTime }),
+    ...(expirationTime && { expirationTime }),
+    ...(latestDataTime && { latestDataTime }),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   type RestrictedToken,
   type Session,
   type User,
+  type UserDataSource,
   type UserUpdate,
 } from '../identity-service.ts';
 import { hashPassword, isOutdated, isPassword, isPasswordHash } from '../passwords.ts';
@@ -84,6 +85,11 @@ export class LocalIdentity extends IdentityService {
 
   setSharing(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
     return this.sharing.set(userId, granteeId, permissions);
+  }
+
+  /** Users of a shard's own connect nothing by themselves: what their clinics were told stands on their patient records. */
+  async dataSources(): Promise<UserDataSource[] | undefined> {
+    return undefined;
   }
 
   async serviceAccountUser(clientId: string, clientSecret: string): Promise<UserId> {
