@@ -3,7 +3,7 @@ import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
 import { admit } from './operators.ts';
 import { acceptForms } from './sign-up/sign-up.module.ts';
-import { redirectUnshardedApi } from './unsharded/unsharded-api.ts';
+import { serveUnshardedApi } from './unsharded/unsharded-api.ts';
 
 export const directory: AppDefinition<typeof settings.shape> = {
   name: 'directory',
@@ -11,7 +11,7 @@ export const directory: AppDefinition<typeof settings.shape> = {
   module: (config) => AppModule.forRoot(config),
   configure: (app, config) => {
     acceptForms(app);
-    redirectUnshardedApi(app, config);
+    serveUnshardedApi(app, config);
     serveDocs(app, ['directory']);
     guardOperations(app, (request, operation) => admit(request, operation, config));
   },

@@ -16,6 +16,18 @@ export const settings = z.object({
     .string({ error: 'is needed: the secret that the shards know too; make one with: openssl rand -hex 32' })
     .min(16, 'must have at least 16 characters')
     .describe('shared with the shards, which take accounts from whoever knows it'),
+  UNSHARDED_MODE: z
+    .enum(['redirect', 'proxy'])
+    .default('redirect')
+    .describe('whether api.<domain> sends callers on to their shard, or, for a time of grace, asks it in their place'),
+  UNSHARDED_DEPRECATED_SINCE: day()
+    .default('2026-11-24')
+    .describe('in that time of grace: since when the address without a shard is deprecated'),
+  UNSHARDED_SUNSET: day().optional().describe('and the day on which the grace is to end'),
+  UNSHARDED_DOCS: z
+    .url({ protocol: /^https?$/, error: 'must be the address of a page' })
+    .optional()
+    .describe('and a page that tells integrators what to do'),
   PUBLIC_SCHEME: z
     .enum(['https', 'http'])
     .optional()
@@ -44,5 +56,9 @@ export const settings = z.object({
     .default(86_400)
     .describe('how long what an account left behind is kept on the shard that it moved from'),
 });
+
+function day() {
+  return z.iso.date('must be a day such as 2026-11-24');
+}
 
 export type DirectoryConfig = z.output<typeof settings>;

@@ -13,6 +13,9 @@ export class ShardStandIn {
   readonly told: Told[] = [];
   /** What it does in place of taking the account. */
   fault: ((response: ServerResponse) => void) | undefined;
+  /** What it does with all that is not about accounts. */
+  api: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) =>
+    response.writeHead(404).end();
   private server: http.Server | undefined;
   port = 0;
 
@@ -38,9 +41,9 @@ export class ShardStandIn {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const text = (await request.setEncoding('utf8').toArray()).join('');
     const [, accountId] = /^\/caregate\/v1\/accounts\/([0-9a-f-]{36})$/.exec(request.url ?? '') ?? [];
-    if (request.method !== 'PUT' || accountId === undefined) return void response.writeHead(404).end();
+    if (request.method !== 'PUT' || accountId === undefined) return this.api(request, response);
+    const text = (await request.setEncoding('utf8').toArray()).join('');
     this.told.push({ accountId, headers: request.headers, body: JSON.parse(text) });
     if (this.fault) return this.fault(response);
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ id: accountId }));

@@ -49,7 +49,7 @@ export function heedProxies(fastify: FastifyInstance, trust: Trust | undefined, 
     const { headers, socket } = request.raw;
     if (SAID_BY_PROXIES.some((name) => headers[name] !== undefined)) {
       const origin = trust && trust(socket.remoteAddress ?? '', 0) ? originOf(headers, trust, family) : {};
-      for (const name of SAID_BY_PROXIES) delete headers[name];
+      for (const name of SAID_BY_PROXIES) Reflect.deleteProperty(headers, name);
       Object.assign(headers, origin);
     }
     done();

@@ -1,0 +1,107 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { ServiceUnavailable } from '@caregate/service';
+import { apiHost, type ShardId } from '@caregate/shard';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Agent, type Dispatcher } from 'undici';
+import type { ShardsService } from '../shards/shards.service.ts';
+import { sameAt } from './redirects.ts';
+
+const CONNECT_TIMEOUT_MS = 3_000;
+const ANSWER_TIMEOUT_MS = 60_000;
+const TRY_AGAIN_SECONDS = 2;
+
+/**
+ * What is about one connection, not about the message (RFC 9110, section 7.6.1); `Expect`, which this server has answered;
+ * and the host that was asked for, since the shard has one of its own.
+ */
+const NOT_HANDED_ON = [
+  'connection',
+  'expect',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-forwarded-host',
+];
+
+/** Asks the API of a shard in the place of whoever asked here, as a stream in both directions. Nothing is tried twice: that is for callers to decide. */
+export class ShardProxy {
+  private readonly agent = new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+  });
+
+  constructor(
+    private readonly shards: ShardsService,
+    private readonly domain: string,
+  ) {}
+
+  /** @throws {ServiceUnavailable} when the shard does not answer */
+  async ask(shardId: ShardId, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { statusCode, headers, body } = await this.answerOf(shardId, request, reply);
+    // What is left of a request that was answered early is not read, so its connection cannot serve another.
+    if (!request.raw.complete) void reply.header('connection', 'close');
+    return reply.code(statusCode).headers(ofTheMessage(headers)).send(body);
+  }
+
+  close(): Promise<void> {
+    return this.agent.close();
+  }
+
+  private async answerOf(
+    shardId: ShardId,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Dispatcher.ResponseData> {
+    const shard = this.shards.find(shardId);
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    try {
+      if (!shard) throw new Error('it is not listed any more');
+      return await this.agent.request({
+        origin: new URL(shard.apiUrl).origin,
+        path: sameAt('', request.raw.url ?? '/'),
+        method: request.method as Dispatcher.HttpMethod, // undici sends whatever method it is given
+        headers: { ...ofTheMessage(request.raw.headers), ...originOf(request), host: apiHost(shardId, this.domain) },
+        body: hasBody(request.raw.headers) ? request.raw : null,
+        signal: gone.signal,
+      });
+    } catch (error) {
+      throw new ServiceUnavailable(
+        `shard ${shardId} does not answer just now; try again in a moment`,
+        TRY_AGAIN_SECONDS,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+/** RFC 9112, section 6.3: a request has a body when one of these says so. */
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Without what is about the connection, and without what `Connection` itself names. */
+function ofTheMessage(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const named = String(headers.connection ?? '')
+    .toLowerCase()
+    .split(',');
+  const dropped = new Set([...NOT_HANDED_ON, ...named.map((name) => name.trim())]);
+  const kept: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && !dropped.has(name)) kept[name] = value;
+  return kept;
+}
+
+/** Who asked, for shards that trust the directory as a proxy. */
+function originOf({ ip, protocol }: FastifyRequest): Record<string, string> {
+  const node = ip.includes(':') ? `"[${ip}]"` : ip;
+  return { 'x-forwarded-for': ip, 'x-forwarded-proto': protocol, forwarded: `for=${node};proto=${protocol}` };
+}
