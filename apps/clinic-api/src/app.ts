@@ -1,4 +1,4 @@
-import { type AppDefinition, guardOperations, serveDocs } from '@caregate/service';
+import { type AppDefinition, guardOperations, serveDocs, tellWhenWritten } from '@caregate/service';
 import { AppModule } from './app.module.ts';
 import { recordRefusals } from './audit/audit.interceptor.ts';
 import { settings } from './config.ts';
@@ -13,5 +13,6 @@ export const clinicApi: AppDefinition<typeof settings.shape> = {
     serveDocs(app, ['clinic', 'account']);
     guardOperations(app, (request, operation) => gate.admit(request, operation));
     recordRefusals(app);
+    tellWhenWritten(app);
   },
 };

@@ -13,3 +13,4 @@ export * from './run-app.ts';
 export * from './served-contract.ts';
 export * from './operation.ts';
 export * from './transaction.ts';
+export * from './written-at.ts';
