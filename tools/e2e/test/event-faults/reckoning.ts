@@ -1,0 +1,150 @@
+import type { Db, Document } from 'mongodb';
+import type { FaultRun } from './fault-run.ts';
+import { emailOf, objectIds } from './clinic-life.ts';
+
+/** Compares what was accepted with what there is in the end. Empty lists mean that nothing is missing and nothing is too much. */
+export class Reckoning {
+  constructor(private readonly run: FaultRun) {}
+
+  private get clinic(): Db {
+    return this.run.scene.clinicDb;
+  }
+
+  private get gatekeeper(): Db {
+    return this.run.mongo.db(this.run.scene.shard.gatekeeperDatabase);
+  }
+
+  /** Rows in which the gatekeeper database differs from the clinic database. */
+  async differences(): Promise<string[]> {
+    const replicas = [
+      { source: 'patients', replica: 'patient_permissions', fields: ['_id', 'userId', 'clinicId', 'permissions'] },
+      {
+        source: 'clinicians',
+        replica: 'clinician_permissions',
+        fields: ['_id', 'userId', 'clinicId', 'inviteId', 'roles'],
+      },
+    ];
+    const found: string[] = [];
+    for (const { source, replica, fields } of replicas) {
+      const projection = Object.fromEntries(fields.map((field) => [field, 1]));
+      const wanted = await this.clinic.collection(source).find({}, { projection }).toArray();
+      const rows = await this.gatekeeper.collection(replica).find().toArray();
+      const byId = new Map(rows.map((row) => [String(row._id), row]));
+      for (const row of wanted) {
+        if (!sameDocument(row, byId.get(String(row._id)))) found.push(`${replica} ${String(row._id)}`);
+        byId.delete(String(row._id));
+      }
+      for (const id of byId.keys()) found.push(`${replica} ${id} is too much`);
+    }
+    return found;
+  }
+
+  /** What was accepted and is not so. */
+  async lost(): Promise<string[]> {
+    const { accepted } = this.run;
+    const lost: string[] = [];
+    const patients = await this.clinic.collection('patients').find().toArray();
+    const byUser = new Map(patients.map((patient) => [String(patient['userId']), patient]));
+    for (const userId of accepted.patients) if (!byUser.has(userId)) lost.push(`patient ${userId}`);
+    for (const userId of [...accepted.deletedPatients, ...accepted.deletedUsers])
+      if (byUser.has(userId)) lost.push(`deletion of ${userId}`);
+    for (const [userId, permissions] of accepted.permissions)
+      if (JSON.stringify(byUser.get(userId)?.['permissions']) !== permissions) lost.push(`permissions of ${userId}`);
+    const clinicians = await this.clinic.collection('clinicians').find().toArray();
+    const roles = new Map(clinicians.map(({ userId, roles }) => [String(userId), String(roles)]));
+    for (const [userId, role] of accepted.roles) if (roles.get(userId) !== role) lost.push(`role of ${userId}`);
+    const clinics = await this.clinic
+      .collection('clinics')
+      .countDocuments({ _id: { $in: objectIds(accepted.clinics) } });
+    if (clinics !== accepted.clinics.size) lost.push(`${accepted.clinics.size - clinics} clinics`);
+    for (const subdomain of accepted.accounts)
+      if (!(await this.clinic.collection('accounts').findOne({ subdomain }))) lost.push(`account ${subdomain}`);
+    return [...lost, ...(await this.undone())];
+  }
+
+  /** Reactions whose outcome is not there. */
+  private async undone(): Promise<string[]> {
+    const { accepted, scene } = this.run;
+    const undone: string[] = [];
+    const users = this.clinic.collection<{ _id: string; roles: string[] }>('users');
+    for (const userId of accepted.deletedUsers)
+      if (await users.findOne({ _id: userId })) undone.push(`account of ${userId}`);
+    for (const [legacyId, { clinicId, sharers }] of accepted.migrations) {
+      const legacy = await users.findOne({ _id: legacyId });
+      if (legacy?.roles.includes('clinic')) undone.push(`legacy role of ${legacyId}`);
+      const shared = await scene.identity.sharesWith(legacyId as never); // a user id
+      if (shared.size > 0) undone.push(`sharing with ${legacyId}`);
+      const [id] = objectIds([clinicId]);
+      const there = await this.clinic
+        .collection('patients')
+        .countDocuments({ clinicId: id, userId: { $in: [...sharers] } });
+      if (there !== sharers.length) undone.push(`${sharers.length - there} patients of ${legacyId}`);
+    }
+    const tombstoned = await this.clinic
+      .collection('patients_deletions')
+      .countDocuments({ 'document.userId': { $in: [...accepted.deletedUsers] } });
+    if (tombstoned !== accepted.deletedUsers.size) undone.push(`${accepted.deletedUsers.size - tombstoned} tombstones`);
+    return undone;
+  }
+
+  /**
+   * Emails by address and subject: those that were due and never accepted, those that nobody was owed, and how often one was accepted again.
+   * What was due is read from the clinic database, in which every change that was made can be seen.
+   */
+  async emails(): Promise<{ due: number; missing: string[]; unexpected: string[]; doubled: number }> {
+    const due = await this.due();
+    const accepted = await this.run.mail.accepted();
+    const distinct = new Map<string, Set<string>>();
+    for (const { to, subject, messageId } of accepted) {
+      const key = `${to.join()} ${subject}`;
+      distinct.set(key, (distinct.get(key) ?? new Set()).add(messageId));
+    }
+    const missing = [...due].filter(([key, count]) => (distinct.get(key)?.size ?? 0) < count).map(([key]) => key);
+    const unexpected = [...distinct].filter(([key, ids]) => ids.size > (due.get(key) ?? 0)).map(([key]) => key);
+    const ids = new Set(accepted.map(({ messageId }) => messageId));
+    return {
+      due: [...due.values()].reduce((sum, count) => sum + count, 0),
+      missing,
+      unexpected,
+      doubled: accepted.length - ids.size,
+    };
+  }
+
+  private async due(): Promise<Map<string, number>> {
+    const due = new Map<string, number>();
+    const owe = (address: unknown, subject: string) => {
+      const key = `${String(address)} ${subject}`;
+      due.set(key, (due.get(key) ?? 0) + 1);
+    };
+    const clinics = new Map(
+      (await this.clinic.collection('clinics').find().toArray()).map((clinic) => [String(clinic._id), clinic]),
+    );
+    const nameOf = (clinicId: unknown) => String(clinics.get(String(clinicId))?.['name']);
+    const owners = new Map(
+      (await this.clinic.collection('users').find().toArray()).map((user) => [String(user._id), user['email']]),
+    );
+    for (const clinic of clinics.values())
+      owe(owners.get(String(clinic['admins'][0])), `${clinic['name']} is ready on Caregate`);
+    const living = await this.clinic.collection('patients').find().toArray();
+    const dead = await this.clinic.collection('patients_deletions').find().toArray();
+    const patients: Document[] = [...living, ...dead.map(({ document }) => document)];
+    for (const { email, permissions, isMigrated, clinicId } of patients) {
+      if (!email) continue;
+      if (isMigrated) owe(email, `${nameOf(clinicId)} has moved to a new place for its patients`);
+      else if (permissions?.custodian) owe(email, `${nameOf(clinicId)} has created an account for you`);
+    }
+    const clinicians = await this.clinic.collection('clinicians').find().toArray();
+    for (const { userId, clinicId, rolesUpdates } of clinicians)
+      for (const _update of rolesUpdates ?? [])
+        owe(owners.get(String(userId)), `Your permissions at ${nameOf(clinicId)} have changed`);
+    for (const [legacyId, { clinicId }] of this.run.accepted.migrations)
+      owe(emailOf(legacyId), `All patients of ${nameOf(clinicId)} have moved`);
+    return due;
+  }
+}
+
+function sameDocument(one: Document, other: Document | undefined): boolean {
+  return other !== undefined && stable(one) === stable(other);
+}
+
+const stable = (document: Document) => JSON.stringify(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1)));
