@@ -57,7 +57,15 @@ export const settings = z.object({
     .max(1_000)
     .default(20)
     .describe('patients of a migrating clinic that may begin in a second'),
-  CONCURRENCY: z.coerce.number().int().min(1).max(500).default(64).describe('reactions that run at once in this copy'),
+  CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .default(64)
+    .describe(
+      'reactions that run at once in this copy; those that send emails, and migrations, are counted by themselves',
+    ),
   LEASE_SECONDS: z.coerce
     .number()
     .min(1)

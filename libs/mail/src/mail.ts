@@ -45,7 +45,9 @@ export class Mail {
   private readonly settings: MailSettings;
   private readonly smtp: Smtp;
   private readonly deliveries: Deliveries;
+  /** One letter for each connection is on its way, and the next one is claimed meanwhile. */
   private readonly turn: ReturnType<typeof pLimit>;
+  private readonly claims: ReturnType<typeof pLimit>;
   private readonly outcomes: Counter<'template' | 'outcome'>;
   private readonly up: Gauge;
 
@@ -54,6 +56,7 @@ export class Mail {
     this.smtp = new Smtp(settings);
     this.deliveries = new Deliveries(settings.connection, settings.lease ?? LEASE_MS);
     this.turn = pLimit(settings.connections);
+    this.claims = pLimit(2 * settings.connections);
     this.outcomes = settings.metrics.counter('caregate_mail_total', 'Attempts to send an email, by how they ended', [
       'template',
       'outcome',
@@ -67,7 +70,7 @@ export class Mail {
    * @throws {MailDeferred} when the server put it off (4xx)
    */
   deliver<Data extends object>(letter: Letter<Data>): Promise<DeliveryResult> {
-    return this.turn(() => this.deliverNow(letter));
+    return this.claims(() => this.deliverNow(letter));
   }
 
   /** What the server refused for good, newest first. */
@@ -82,8 +85,8 @@ export class Mail {
 
   /** Waits for what is on its way, as long as a shutdown may wait, and closes the connections. */
   async close(): Promise<void> {
-    const idle = this.turn(async () => {});
-    await Promise.race([idle, delay(CLOSE_MS, undefined, { ref: false })]);
+    const giveUp = Date.now() + CLOSE_MS;
+    while (this.claims.activeCount + this.claims.pendingCount > 0 && Date.now() < giveUp) await delay(20);
     this.smtp.close();
   }
 
@@ -100,10 +103,12 @@ export class Mail {
     if (claimed === 'sent') return 'sent before';
     if (claimed === 'given_up') return 'given up';
     if (claimed === 'busy') throw new ServiceUnavailable('another worker is sending this email');
-    const sent = await this.send(letter, messageId);
-    this.outcomes.inc({ template: template.name, outcome: sent.result });
-    this.up.set(sent.result === 'away' ? 0 : 1);
-    return this.note(deliveryId, claimed.claim, sent);
+    return this.turn(async () => {
+      const sent = await this.send(letter, messageId);
+      this.outcomes.inc({ template: template.name, outcome: sent.result });
+      this.up.set(sent.result === 'away' ? 0 : 1);
+      return this.note(deliveryId, claimed.claim, sent);
+    });
   }
 
   private async send<Data extends object>(

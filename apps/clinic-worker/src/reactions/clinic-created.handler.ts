@@ -3,7 +3,7 @@ import { clinicCreated, Mail } from '@caregate/mail';
 import { Controller } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 
 /** A clinic was inserted with a name and admins: its first admin is welcomed. */
 @Controller()
@@ -19,7 +19,7 @@ export class ClinicCreated {
     stream: 'clinics',
     when: ({ operationType, fullDocument }) =>
       operationType === 'insert' && Boolean(fullDocument?.name && fullDocument.admins?.[0]),
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
   })
   async welcomeFirstAdmin({ fullDocument: clinic }: ChangeEvent<ChangedClinic>): Promise<string> {
     const firstAdmin = clinic?.admins[0];

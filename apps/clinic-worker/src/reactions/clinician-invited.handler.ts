@@ -4,7 +4,7 @@ import { clinicianInvitation, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 import { roleInWords } from './roles-in-words.ts';
 
 /** An invite was made, or is to be sent again: the person gets it, with the key by which they accept. Invites of other services are theirs to send. */
@@ -21,7 +21,7 @@ export class ClinicianInvited {
     name: 'clinician_invitation',
     stream: 'clinicians',
     when: (event) => touched(event, 'inviteSentTime') && event.fullDocument?.inviteSentTime !== undefined,
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
   })
   async sendInvite(event: ChangeEvent<ChangedClinician>): Promise<string> {
     const sentTime = event.fullDocument?.inviteSentTime;

@@ -4,7 +4,7 @@ import { clinicianPermissionsUpdated, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 import { newRolesUpdates } from './new-roles-updates.ts';
 import { roleInWords } from './roles-in-words.ts';
 
@@ -23,7 +23,7 @@ export class ClinicianPermissionsUpdated {
     stream: 'clinicians',
     when: (event) =>
       event.operationType !== 'insert' && touched(event, 'rolesUpdates') && newRolesUpdates(event).length > 0,
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
   })
   async tellClinician(event: ChangeEvent<ChangedClinician>): Promise<string> {
     const clinician = event.fullDocument;

@@ -3,7 +3,7 @@ import { CLINIC_MODELS, type ClinicModels, type ConnectionRequest, type DataSour
 import { Mail, type Provider, PROVIDERS, providerTemplate } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Links } from '../links.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
 import { isCustodial } from './patient-conditions.ts';
 
@@ -28,7 +28,7 @@ export class ConnectionRequested {
     when: (event) =>
       Boolean(event.fullDocument?.email && event.fullDocument.connectionRequests) &&
       (touched(event, 'connectionRequests') || touched(event, 'email')),
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
   })
   async ask(event: PatientEvent): Promise<string> {
     const patient = event.fullDocument;

@@ -3,7 +3,7 @@ import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 import { custodialAccountCreated, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Links } from '../links.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
 import { isNewlyCustodial } from './patient-conditions.ts';
 
@@ -22,7 +22,7 @@ export class CustodialAccountCreated {
     name: 'custodial_account_created',
     stream: 'patients',
     when: (event) => isNewlyCustodial(event) && Boolean(event.fullDocument?.email) && touched(event, 'email'),
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
   })
   async inviteToClaim({ fullDocument: patient }: PatientEvent): Promise<string> {
     if (!patient?.email) return 'the patient has no email';

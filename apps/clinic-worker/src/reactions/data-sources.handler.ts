@@ -68,7 +68,8 @@ export class DataSources {
 /** As a patient has them; an id that is none of ours is left out. */
 function asKept({ dataSourceId, ...source }: UserDataSource): DataSource {
   return {
-    ...(dataSourceId !== undefined && /^[0-9a-f]{24}$/.test(dataSourceId) && { dataSourceId: new Types.ObjectId(dataSourceId) }),
+    ...(dataSourceId !== undefined &&
+      /^[0-9a-f]{24}$/.test(dataSourceId) && { dataSourceId: new Types.ObjectId(dataSourceId) }),
     ...source,
   };
 }

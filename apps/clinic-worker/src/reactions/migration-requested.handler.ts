@@ -2,7 +2,7 @@ import { type ChangedMigration, type ChangeEvent, Reaction, ReactionContext } fr
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { MigrationService } from '../migrations/migration.service.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 
 type MigrationEvent = ChangeEvent<ChangedMigration>;
 
@@ -17,7 +17,8 @@ export class MigrationRequested {
     name: 'migrate_legacy_clinic',
     stream: 'migrations',
     when: ({ operationType, fullDocument }) => operationType === 'insert' && fullDocument?.status === 'PENDING',
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
+    queue: 'migrations',
     deadline: A_DAY,
   })
   async carryOut(

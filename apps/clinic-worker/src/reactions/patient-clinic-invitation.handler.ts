@@ -4,7 +4,7 @@ import { Mail, patientClinicInvitation } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 
 type InviteEvent = ChangeEvent<ChangedPatientInvite>;
 
@@ -22,7 +22,7 @@ export class PatientInvitesClinic {
     name: 'patient_clinic_invitation',
     stream: 'patientInvites',
     when: ({ operationType }) => operationType === 'insert',
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
   })
   async tellAdmins({ fullDocument: invite }: InviteEvent): Promise<string> {
     const clinic = invite && (await this.models.clinics.findOne({ _id: invite.clinicId }).lean());

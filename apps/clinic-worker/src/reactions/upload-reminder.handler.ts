@@ -3,7 +3,7 @@ import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 import { Mail, patientUploadReminder } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Links } from '../links.ts';
-import { MAIL_RETRIES } from './mail-retries.ts';
+import { BY_MAIL } from './by-mail.ts';
 
 type PatientEvent = ChangeEvent<ChangedPatient>;
 
@@ -23,7 +23,7 @@ export class UploadReminder {
       event.operationType === 'update' &&
       touched(event, 'lastUploadReminderTime') &&
       event.fullDocument?.lastUploadReminderTime !== undefined,
-    retries: MAIL_RETRIES,
+    ...BY_MAIL,
   })
   async remind({ fullDocument: patient }: PatientEvent): Promise<string> {
     if (!patient?.email || !patient.lastUploadReminderTime) return 'the patient has no email';

@@ -3,7 +3,7 @@ import type { HealthChecks, Logger, Metrics } from '@caregate/service';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { Connection } from 'mongoose';
-import pLimit, { type LimitFunction } from 'p-limit';
+import pLimit from 'p-limit';
 import { lastValueFrom } from 'rxjs';
 import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, topicsOf } from '../topics.ts';
 import { malformedId } from './dead-letter.ts';
@@ -14,7 +14,7 @@ import { Lanes } from './lanes.ts';
 import { Outbox } from './outbox.ts';
 import { CHANGE_EVENTS, type ReactionDefinition } from './reaction.ts';
 import { laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
-import { type BoundReaction, type Outcome, ReactionRunner, type Work } from './reaction-runner.ts';
+import { type BoundReaction, type Outcome, type ReactionQueue, ReactionRunner, type Work } from './reaction-runner.ts';
 import { DEFAULT_RETRIES, type RetryPolicy } from './retry-policy.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { type UntilDone, untilDone } from './until-done.ts';
@@ -68,9 +68,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   private readonly reactions = new Map<string, BoundReaction>();
   /** Documents for what comes, reaction and document for what waits. */
   private readonly lanes = new Lanes();
-  private readonly slots: LimitFunction;
-  /** Reactions that are claimed, or about to be: more than run, so that many are claimed with one write. */
-  private readonly claims = pLimit(MOST_CLAIMED);
+  private readonly queues = new Map<string, ReactionQueue>();
   /** Aborted when the grace time of a shutdown is over. */
   private readonly outOfTime = new AbortController();
   private prepared = false;
@@ -89,21 +87,19 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       lease: settings.lease ?? 30_000,
       keepDays: settings.keepDays ?? 30,
     });
-    this.slots = pLimit(settings.concurrency ?? 64);
     this.measured = new RuntimeMetrics(
       settings.metrics,
       () => this.intake.lags(),
-      () => this.slots.activeCount,
+      () => [...this.queues.values()].reduce((running, { slots }) => running + slots.activeCount, 0),
     );
     this.outbox = new Outbox({ producer: this.producer, topics, untilDone: this.untilDone, outOfTime });
-    const { records, outbox, measured, slots } = this;
+    const { records, outbox, measured } = this;
     this.runner = new ReactionRunner({
       records,
       outbox,
       measured,
       logger,
       untilDone: this.untilDone,
-      slots,
       outOfTime,
     });
     this.streams = new Map(settings.streams.map((stream) => [stream.topic, stream]));
@@ -165,7 +161,17 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       handle: async (data, context) =>
         lastValueFrom(this.transformToObservable<unknown>(await handler(data, context)), { defaultValue: undefined }),
       retries: { ...DEFAULT_RETRIES, ...this.settings.retries, ...definition.retries },
+      queue: this.queueOf(definition.queue ?? ''),
     });
+  }
+
+  private queueOf(name: string): ReactionQueue {
+    const queue = this.queues.get(name) ?? {
+      slots: pLimit(this.settings.concurrency ?? 64),
+      claims: pLimit(MOST_CLAIMED),
+    };
+    this.queues.set(name, queue);
+    return queue;
   }
 
   private async prepare(): Promise<void> {
@@ -195,7 +201,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const { id, lane } = work;
     const { name } = work.reaction.definition;
     const claim = newClaim();
-    const outcome = await this.claims(async (): Promise<Outcome> => {
+    const outcome = await work.reaction.queue.claims(async (): Promise<Outcome> => {
       dropped.throwIfAborted();
       const begun = await this.untilDone('claim a reaction', dropped, () =>
         this.records.begin({ id, reaction: name, lane, claim }),
@@ -225,7 +231,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 
   private async reactToWaiting(work: Work, replay: string | undefined, dropped: AbortSignal): Promise<void> {
     for (;;) {
-      const turn = await this.claims(() => this.takeTurn(work, replay, dropped));
+      const turn = await work.reaction.queue.claims(() => this.takeTurn(work, replay, dropped));
       if (turn === 'settled') return;
       // Whoever holds it may be done sooner than the lease says, so it is asked now and then.
       const wait = turn === 'later' ? 0 : Math.min(Math.max(turn.getTime() - Date.now(), 20), 5_000);

@@ -13,6 +13,15 @@ export interface BoundReaction {
   readonly definition: ReactionDefinition<unknown>;
   readonly retries: RetryPolicy;
   readonly handle: (data: unknown, context: ReactionContext) => Promise<unknown>;
+  readonly queue: ReactionQueue;
+}
+
+/** The places that reactions of one kind share. */
+export interface ReactionQueue {
+  /** How many run at once. */
+  readonly slots: LimitFunction;
+  /** How many are claimed, or about to be: more than run, so that many are claimed with one write. */
+  readonly claims: LimitFunction;
 }
 
 /** One reaction to one event. */
@@ -33,8 +42,6 @@ export interface RunnerSettings {
   readonly measured: RuntimeMetrics;
   readonly logger: Logger;
   readonly untilDone: UntilDone;
-  /** How many reactions run at once. */
-  readonly slots: LimitFunction;
   /** Aborted when a shutdown can wait no longer. */
   readonly outOfTime: AbortSignal;
 }
@@ -49,8 +56,9 @@ export class ReactionRunner {
 
   /** Runs a claimed reaction when its turn comes. Rejects when `dropped` was aborted before: then the claim is given back. */
   async attempt(work: Work, claim: Claim, dropped: AbortSignal): Promise<Outcome> {
-    const { records, measured, untilDone, outOfTime, slots } = this.settings;
+    const { records, measured, untilDone, outOfTime } = this.settings;
     const { name } = work.reaction.definition;
+    const { slots } = work.reaction.queue;
     const stop = new AbortController();
     const release = records.hold(claim, () => stop.abort(new Error('another worker has taken the reaction over')));
     let began = false;

@@ -15,6 +15,8 @@ export interface ReactionDefinition<T> {
   readonly retries?: Partial<RetryPolicy>;
   /** Milliseconds after which an attempt counts as failed; 2 minutes unless given. */
   readonly deadline?: number;
+  /** Reactions of one queue have places of their own, so that what is slow, such as mail, keeps nothing else waiting. */
+  readonly queue?: string;
 }
 
 /** Marks the transport, so that a reaction is bound to no other. */
