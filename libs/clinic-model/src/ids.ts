@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { BadRequest } from '@caregate/service/errors';
 import { Types } from 'mongoose';
 
 declare const brand: unique symbol;
@@ -22,9 +23,14 @@ export function isObjectIdText(text: unknown): text is string {
   return typeof text === 'string' && OBJECT_ID.test(text);
 }
 
-/** Reads 24 hex digits as an ObjectId; anything else gives undefined, which no document has. */
-export function objectId(text: string): Types.ObjectId | undefined {
-  return isObjectIdText(text) ? new Types.ObjectId(text) : undefined;
+/**
+ * Reads 24 hex digits as an ObjectId. It never gives undefined: as a condition of a filter that would match every document.
+ * Where anything may stand in the text's place, ask `isObjectIdText` first.
+ * @throws {BadRequest} for anything else
+ */
+export function objectId(text: string): Types.ObjectId {
+  if (!isObjectIdText(text)) throw new BadRequest('bad request: what should be an id is not 24 hexadecimal digits');
+  return new Types.ObjectId(text);
 }
 
 export const newObjectId = () => new Types.ObjectId();

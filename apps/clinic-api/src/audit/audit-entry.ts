@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { objectId } from '@caregate/clinic-model';
+import { isObjectIdText, objectId } from '@caregate/clinic-model';
 import type { Caller } from '@caregate/access';
 import { isUserId } from '@caregate/identity';
 import type { ServedOperation } from '@caregate/service';
@@ -119,7 +119,7 @@ const userIdIn = (text: string | undefined) => (text !== undefined && isUserId(t
 export function subjectOf(path: string, params: Readonly<Record<string, string | undefined>>): AuditSubject {
   const { clinicId } = params;
   const userId = userIdIn(params['userId']);
-  const clinic = clinicId === undefined ? undefined : objectId(clinicId);
+  const clinic = isObjectIdText(clinicId) ? objectId(clinicId) : undefined;
   const userIs = (collection: string) => userId !== undefined && path.includes(`/${collection}/{userId}`);
   const patientId =
     userIdIn(params['patientId']) ?? (userIs('patients') || userIs('users') || userIs('invite') ? userId : undefined);
@@ -143,10 +143,8 @@ export function subjectMade(operationId: string, answer: unknown): AuditSubject 
   if (typeof id !== 'string' && typeof inviteId !== 'string') return {};
   switch (operationId) {
     case 'CreateClinic':
-    case 'EnableNewClinicExperience': {
-      const clinicId = objectId(String(id));
-      return clinicId ? { clinicId } : {};
-    }
+    case 'EnableNewClinicExperience':
+      return isObjectIdText(id) ? { clinicId: objectId(id) } : {};
     case 'CreatePatientAccount':
       return { patientId: String(id) };
     case 'CreateClinician':

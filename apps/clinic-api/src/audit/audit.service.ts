@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { objectId } from '@caregate/clinic-model';
+import { isObjectIdText, objectId } from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
 import type { AuditEntry } from './audit-entry.ts';
 import { type AuditFilter, AuditRepository } from './audit.repository.ts';
@@ -47,7 +47,7 @@ const view = ({ _id, time, operationId, caller, patientId, clinicianId, record, 
 });
 
 function entryIdOf(text: string) {
-  const _id = objectId(text);
-  if (!_id) throw new BadRequest('query parameter "after" has an error: give the "next" of the page before');
-  return _id;
+  if (!isObjectIdText(text))
+    throw new BadRequest('query parameter "after" has an error: give the "next" of the page before');
+  return objectId(text);
 }

@@ -15,8 +15,9 @@ import {
 import { IdentityService, type UserId } from '@caregate/identity';
 import { Forbidden, NotFound } from '@caregate/service';
 import { concerns } from '../audit/concerns.ts';
+import { idOf } from '../clinics/clinics.repository.ts';
 import { clinicianView } from '../clinicians/clinician.view.ts';
-import { assertOpen, clinicIdOf, joined, newClinician, noClinician } from '../clinicians/clinician-rules.ts';
+import { assertOpen, joined, newClinician, noClinician } from '../clinicians/clinician-rules.ts';
 import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
 import { ClinicianInvitesRepository } from './clinician-invites.repository.ts';
 import { confirmationView, isOwnInvite, type OwnInvite } from './confirmation.view.ts';
@@ -46,7 +47,7 @@ export class ClinicianInvitesService {
     const invitedBy = actingUser(caller);
     if (invitedBy === undefined) throw new Forbidden();
     return this.clinicians.change(async (writes) => {
-      const { _id } = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const now = new Date();
       const invite = newClinician(
         _id,
@@ -77,7 +78,7 @@ export class ClinicianInvitesService {
   // by back-end services
 
   async invitedClinician(clinicId: string, inviteId: string) {
-    const invite = await this.clinicians.invite(clinicIdOf(clinicId), inviteId);
+    const invite = await this.clinicians.invite(idOf(clinicId), inviteId);
     if (!invite) throw noClinician();
     return clinicianView(invite);
   }
@@ -124,7 +125,7 @@ export class ClinicianInvitesService {
     assertMayJoin: (clinic: ClinicDocument) => void = () => {},
   ) {
     return this.clinicians.change(async (writes) => {
-      const clinic = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const clinic = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const invite = await this.inviteIn(writes, clinic, inviteId, missing);
       assertMayJoin(clinic);
       const member = joined(invite, user, new Date());
@@ -135,7 +136,7 @@ export class ClinicianInvitesService {
 
   private remove(clinicId: string, inviteId: string, caller: Caller, missing: () => NotFound): Promise<void> {
     return this.clinicians.change(async (writes) => {
-      const clinic = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const clinic = assertOpen(await takeTurn(writes, idOf(clinicId)));
       await removeClinician(writes, await this.inviteIn(writes, clinic, inviteId, missing), callerName(caller));
     });
   }
@@ -152,7 +153,7 @@ export class ClinicianInvitesService {
   }
 
   private async ownInvite(clinicId: string, inviteId: string): Promise<OwnInvite> {
-    const invite = await this.clinicians.invite(clinicIdOf(clinicId), inviteId);
+    const invite = await this.clinicians.invite(idOf(clinicId), inviteId);
     if (!invite || !isOwnInvite(invite)) throw noInvite();
     return invite;
   }

@@ -3,7 +3,6 @@ import {
   type ClinicianDocument,
   type ClinicianRole,
   newObjectId,
-  objectId,
   type RolesUpdate,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
@@ -65,13 +64,6 @@ export function assertOpen(clinic: ClinicDocument | undefined): ClinicDocument {
   if (!clinic) throw new NotFound('clinic not found');
   if (!clinic.isMigrated) throw new Unprocessable('constraint violation: clinic is not migrated');
   return clinic;
-}
-
-/** @throws {NotFound} for a text that can be no clinic's id */
-export function clinicIdOf(text: string): Types.ObjectId {
-  const _id = objectId(text);
-  if (!_id) throw new NotFound('clinic not found');
-  return _id;
 }
 
 export const noClinician = () => new NotFound('clinician not found');

@@ -14,10 +14,10 @@ import {
 import { IdentityService, type UserId } from '@caregate/identity';
 import { BadRequest } from '@caregate/service';
 import { ClinicViews } from '../clinics/clinic-views.ts';
+import { idOf } from '../clinics/clinics.repository.ts';
 import {
   assertOpen,
   changed,
-  clinicIdOf,
   type ClinicianChange,
   type ClinicianFields,
   lastAdmin,
@@ -61,7 +61,7 @@ export class CliniciansService {
   }
 
   async get(clinicId: string, userId: UserId) {
-    const found = await this.clinicians.member(clinicIdOf(clinicId), userId);
+    const found = await this.clinicians.member(idOf(clinicId), userId);
     if (!found) throw noClinician();
     return clinicianView(found);
   }
@@ -86,7 +86,7 @@ export class CliniciansService {
   /** @throws {Unprocessable} when the last admin would no longer be one */
   async update(clinicId: string, userId: UserId, change: ClinicianChange, caller: Caller) {
     return this.clinicians.change(async (writes) => {
-      const { _id } = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const before = await this.clinicians.member(_id, userId, writes.session);
       if (!before) throw noClinician();
       const after = changed(before, change, actingUser(caller) ?? callerName(caller), new Date());
@@ -99,7 +99,7 @@ export class CliniciansService {
   /** @throws {Unprocessable} when the clinic would be left without an admin */
   async remove(clinicId: string, userId: UserId, caller: Caller): Promise<void> {
     await this.clinicians.change(async (writes) => {
-      const { _id } = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const clinician = await this.clinicians.member(_id, userId, writes.session);
       if (!clinician) throw noClinician();
       if (isAdmin(clinician) && !(await hasOtherAdmin(writes, _id, clinician.userId))) throw lastAdmin();
@@ -128,7 +128,7 @@ export class CliniciansService {
 
   private add(clinicId: string, fields: Partial<ClinicianFields> & Pick<ClinicianFields, 'roles'>) {
     return this.clinicians.change(async (writes) => {
-      const { _id } = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const clinician = newClinician(_id, fields, new Date());
       await insertClinician(writes, clinician);
       return clinicianView(clinician);

@@ -6,6 +6,7 @@ import {
   type ClinicModels,
   holdPatientWrites,
   letPatientWritesGoOn,
+  isObjectIdText,
   objectId,
   takeTurn,
 } from '@caregate/clinic-model';
@@ -145,8 +146,8 @@ export class ClinicsRepository {
   }
 }
 
-/** What is not an id is the id of no clinic; an undefined id would match any. */
-export const idOf = (clinicId: string): Types.ObjectId => objectId(clinicId) ?? noClinic();
+/** What is not an id is the id of no clinic. */
+export const idOf = (clinicId: string): Types.ObjectId => (isObjectIdText(clinicId) ? objectId(clinicId) : noClinic());
 
 function noClinic(): never {
   throw new NotFound('clinic not found');

@@ -3,10 +3,10 @@ import { type MigrationDocument, type MigrationStatus, newObjectId, takeTurn } f
 import { IdentityService, isUserId, type UserId } from '@caregate/identity';
 import { NotFound, Unprocessable } from '@caregate/service';
 import type { Types } from 'mongoose';
-import { assertOpen, clinicIdOf, noClinician } from '../clinicians/clinician-rules.ts';
+import { assertOpen, noClinician } from '../clinicians/clinician-rules.ts';
 import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
 import { ClinicViews } from '../clinics/clinic-views.ts';
-import { ClinicsRepository } from '../clinics/clinics.repository.ts';
+import { ClinicsRepository, idOf } from '../clinics/clinics.repository.ts';
 import { ClinicFounding } from '../clinics/founding.ts';
 import { assertCanMigrate, LEGACY_CLINIC_ROLE } from './migration-rules.ts';
 import { MigrationsRepository } from './migrations.repository.ts';
@@ -40,7 +40,7 @@ export class MigrationsService {
     const userId = assertCanMigrate(await this.clinics.get(clinicId));
     await this.assertLegacyClinic(userId);
     return this.migrations.change(async (writes) => {
-      const clinic = await takeTurn(writes, clinicIdOf(clinicId));
+      const clinic = await takeTurn(writes, idOf(clinicId));
       if (!clinic) throw new NotFound('clinic not found');
       if (assertCanMigrate(clinic) !== userId)
         throw new Unprocessable('constraint violation: the admin of the clinic has changed just now; try again');
@@ -54,7 +54,7 @@ export class MigrationsService {
   /** One more legacy account, whose owner is a clinician of the clinic. */
   migrate(clinicId: string, userId: string) {
     return this.migrations.change(async (writes) => {
-      const { _id } = assertOpen(await takeTurn(writes, clinicIdOf(clinicId)));
+      const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       if (!isUserId(userId) || !(await this.clinicians.member(_id, userId, writes.session))) throw noClinician();
       const migration = newMigration(_id, userId);
       await this.migrations.insert(migration, writes.session);

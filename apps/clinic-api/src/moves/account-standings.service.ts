@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ANY_ACCOUNT, DoorClosed, objectId, type Whose } from '@caregate/clinic-model';
+import { ANY_ACCOUNT, DoorClosed, isObjectIdText, objectId, type Whose } from '@caregate/clinic-model';
 import { NotFound, type ServedOperation, ServiceUnavailable } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
@@ -62,8 +62,7 @@ export class AccountStandings {
   private async accountInPath({ params }: FastifyRequest): Promise<string | undefined> {
     const { clinicId, accountId } = params as Record<string, string | undefined>; // route parameters are texts
     if (clinicId === undefined) return accountId;
-    const _id = objectId(clinicId);
-    const found = _id && (await this.door.accountOfClinic(_id));
+    const found = isObjectIdText(clinicId) && (await this.door.accountOfClinic(objectId(clinicId)));
     if (found === 'arriving') throw new NotFound('clinic not found');
     return typeof found === 'object' ? found.accountId : undefined;
   }

@@ -1,4 +1,4 @@
-import { objectId, type PatientInviteDocument } from '@caregate/clinic-model';
+import { isObjectIdText, objectId, type PatientInviteDocument } from '@caregate/clinic-model';
 import type { ClinicSchemas } from '@caregate/contracts';
 import type { Profile } from '@caregate/identity';
 import type { Types } from 'mongoose';
@@ -14,8 +14,8 @@ export const keyOf = ({ _id }: Pick<PatientInviteDocument, '_id'>) => _id.toHexS
 
 /** The id behind a key; undefined for what is no key. */
 export function idOfKey(key: string): Types.ObjectId | undefined {
-  const id = objectId(key.slice(-ID_LENGTH));
-  return id && keyOf({ _id: id }) === key ? id : undefined;
+  const text = key.slice(-ID_LENGTH);
+  return isObjectIdText(text) && text.padStart(KEY_LENGTH, '0') === key ? objectId(text) : undefined;
 }
 
 /** An offer to share, with whose it is, as clients of the public confirmation service know it. */

@@ -63,7 +63,7 @@ export function filterOf(input: FilterInput): PatientFilter {
 }
 
 /** Text that is no id asks for patients without any, as clients of the public service do with `tags=untagged`. */
-const knownIds = (texts: readonly string[]) => texts.filter(isObjectIdText).flatMap((text) => objectId(text) ?? []);
+const knownIds = (texts: readonly string[]) => texts.filter(isObjectIdText).map((text) => objectId(text));
 
 function figureFilters(input: FilterInput): FigureFilter[] {
   return Object.entries(input).flatMap(([name, value]) => {

@@ -71,8 +71,8 @@ export function labelsOf(
 }
 
 export function dataSourcesFrom(sources: readonly ClinicInputs['DataSource'][]): DataSource[] {
-  return sources.map(({ state, providerName, dataSourceId = '', modifiedTime, expirationTime, latestDataTime }) => ({
-    ...present('dataSourceId', objectId(dataSourceId)),
+  return sources.map(({ state, providerName, dataSourceId, modifiedTime, expirationTime, latestDataTime }) => ({
+    ...present('dataSourceId', dataSourceId === undefined ? undefined : objectId(dataSourceId)),
     providerName,
     state,
     ...present('modifiedTime', dateFrom(modifiedTime)),
@@ -81,17 +81,16 @@ export function dataSourcesFrom(sources: readonly ClinicInputs['DataSource'][]):
   }));
 }
 
-/** The name of a site is the clinic's to say; a site that the clinic does not have (any more) is taken as it was sent. Each once. */
-function sitesFrom(given: readonly { id: string; name: string }[], sites: readonly Site[]): PatientSite[] {
-  const names = new Map(sites.map(({ _id, name }) => [_id.toHexString(), name]));
-  const byId = new Map(given.map(({ id, name }) => [id, names.get(id) ?? name]));
-  return [...byId].flatMap(([id, name]) => {
-    const _id = objectId(id);
-    return _id ? [{ _id, name }] : [];
-  });
+/**
+ * The sites of the clinic that are meant, each once, by the clinic's names. A site that the clinic does not have is left out: a client
+ * that read the patient before the site went can still save the rest, and no patient carries a site that nobody can rename or delete.
+ */
+function sitesFrom(given: readonly { id: string }[], sites: readonly Site[]): PatientSite[] {
+  const byId = new Map(sites.map(({ _id, name }) => [_id.toHexString(), { _id, name }]));
+  return [...new Set(given.map(({ id }) => id))].flatMap((id) => byId.get(id) ?? []);
 }
 
-export const idsFrom = (texts: readonly string[]): Types.ObjectId[] => texts.flatMap((text) => objectId(text) ?? []);
+export const idsFrom = (texts: readonly string[]): Types.ObjectId[] => texts.map((text) => objectId(text));
 
 const dateFrom = (text: string | undefined) => (text === undefined ? undefined : new Date(text));
 const present = <K extends string, T>(key: K, value: T | undefined): { [key in K]?: T } =>

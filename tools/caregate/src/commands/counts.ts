@@ -3,6 +3,7 @@ import {
   type ClinicModels,
   clinicModels,
   type Drift,
+  isObjectIdText,
   objectId,
   type Recounting,
   repairCounts,
@@ -60,9 +61,8 @@ async function* allClinics(models: ClinicModels): AsyncGenerator<Types.ObjectId>
 }
 
 function clinicIdOf(text: string): Types.ObjectId {
-  const id = objectId(text);
-  if (!id) throw new CommandFailed(`${JSON.stringify(text)} is no clinic id: that is 24 hex digits`);
-  return id;
+  if (!isObjectIdText(text)) throw new CommandFailed(`${JSON.stringify(text)} is no clinic id: that is 24 hex digits`);
+  return objectId(text);
 }
 
 function address(): string {
