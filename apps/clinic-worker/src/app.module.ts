@@ -1,11 +1,10 @@
 import { CLINIC_MODELS, clinicModels } from '@caregate/clinic-model';
-import { IdentityModule, prepareLocalIdentity } from '@caregate/identity';
+import { IdentityModule, prepareLocalIdentity, SharingRepository } from '@caregate/identity';
 import { MailModule, prepareMail } from '@caregate/mail';
 import { MONGO, MongoModule } from '@caregate/service';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Addressees } from './addressees.service.ts';
 import type { ClinicWorkerConfig } from './config.ts';
-import { databaseOfGatekeeper } from './gatekeeper.ts';
 import { Links } from './links.ts';
 import { AccountDoor } from './moves/account-door.ts';
 import { honouringMoves, MoveInterceptor } from './moves/move.interceptor.ts';
@@ -25,10 +24,10 @@ export class AppModule {
           uri: config.MONGODB_URI,
           prepare: async (connection) => {
             if (config.IDENTITY === 'local') await prepareLocalIdentity(connection);
+            await SharingRepository.prepareSharing(connection);
             await prepareMail(connection);
           },
         }),
-        databaseOfGatekeeper(config.GATEKEEPER_MONGODB_URI),
         IdentityModule.forRoot(config),
         MailModule.forRoot({
           url: config.SMTP_URL,

@@ -1,7 +1,7 @@
 import { streamSettings } from '@caregate/change-events';
 import { clinicSettings } from '@caregate/clinic-model';
 import { identitySettings } from '@caregate/identity';
-import { commonSettings, mongodbUri } from '@caregate/service';
+import { commonSettings } from '@caregate/service';
 import { z } from 'zod';
 
 export const settings = z.object({
@@ -41,9 +41,6 @@ export const settings = z.object({
     .url({ protocol: /^https?$/, error: 'must be an address such as https://app.example.com' })
     .optional()
     .describe('where the links in emails lead; https://app.<shard>.<domain> unless given'),
-  GATEKEEPER_MONGODB_URI: mongodbUri()
-    .optional()
-    .describe('the gatekeeper database, for direct sharing of users who are gone'),
   MIGRATION_PARALLEL: z.coerce
     .number()
     .int()

@@ -47,11 +47,16 @@ describeWithServers('the data sources of a new patient', () => {
     const url = `http://127.0.0.1:${(dataService.address() as AddressInfo).port}`; // it listens on TCP
     await shard.worker({ IDENTITY: 'http', IDENTITY_URL: url, DATA_SOURCES_URL: url });
     const [own, looked] = [newUserId(), newUserId()];
-    for (const userId of [own, looked]) known.set(userId, [{ ...dexcom, id: dexcom.dataSourceId, modifiedTime: '2026-01-02T03:04:05Z' }]);
+    for (const userId of [own, looked])
+      known.set(userId, [{ ...dexcom, id: dexcom.dataSourceId, modifiedTime: '2026-01-02T03:04:05Z' }]);
     const custodial = await patient({ userId: looked, permissions: { custodian: {}, view: {} } });
     const { _id } = await patient({ userId: own });
     const [source] = (await until(() => sourcesOf(_id))) as DataSource[];
-    expect(source).toMatchObject({ providerName: 'dexcom', state: 'connected', modifiedTime: new Date('2026-01-02T03:04:05Z') });
+    expect(source).toMatchObject({
+      providerName: 'dexcom',
+      state: 'connected',
+      modifiedTime: new Date('2026-01-02T03:04:05Z'),
+    });
     expect(String(source?.dataSourceId)).toBe(dexcom.dataSourceId);
     expect((await readCounts(shard.models, clinicId)).providers['dexcom']).toBeDefined();
     expect(await sourcesOf(custodial._id)).toBeUndefined();
@@ -99,7 +104,8 @@ async function startDataService(known: ReadonlyMap<string, object[]>): Promise<S
   const server = createServer((request, response) => {
     const userId = /^\/v1\/users\/([^/]+)\/data_sources$/.exec(request.url ?? '')?.[1] as UserId | undefined;
     if (request.url === '/serverlogin') response.setHeader('x-tidepool-session-token', 'server').end();
-    else if (userId && request.headers['x-tidepool-session-token'] === 'server') response.end(JSON.stringify(known.get(userId) ?? []));
+    else if (userId && request.headers['x-tidepool-session-token'] === 'server')
+      response.end(JSON.stringify(known.get(userId) ?? []));
     else response.writeHead(404).end();
   });
   server.listen(0, '127.0.0.1');

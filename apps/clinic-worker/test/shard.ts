@@ -44,10 +44,8 @@ export interface CaughtMail {
 export class TestShard {
   readonly prefix = `t${randomBytes(4).toString('hex')}`;
   readonly uri = uriOf(`${this.prefix}_clinic`);
-  readonly gatekeeperUri = uriOf(`${this.prefix}_gatekeeper`);
   readonly userEventsTopic = `${this.prefix}.user-events`;
   readonly connection: Connection = createConnection();
-  readonly gatekeeper: Connection = createConnection();
   readonly models: ClinicModels = clinicModels(this.connection);
   readonly kafka = new Kafka({
     clientId: this.prefix,
@@ -62,11 +60,7 @@ export class TestShard {
   private readonly workers = new Set<{ close(): Promise<void> }>();
 
   async start(): Promise<void> {
-    await Promise.all([
-      this.connection.openUri(this.uri),
-      this.gatekeeper.openUri(this.gatekeeperUri),
-      this.producer.connect(),
-    ]);
+    await Promise.all([this.connection.openUri(this.uri), this.producer.connect()]);
     await prepareClinicDatabase(this.connection);
     await prepareLocalIdentity(this.connection);
     for (const name of collectionsWithPreImages) {
@@ -77,7 +71,7 @@ export class TestShard {
       { name: this.userEventsTopic, partitions: 2, settings: {} },
     ]);
     const { t, i } = (await this.connection.getClient().db().command({ hello: 1 }))['operationTime'];
-    const place = { prefix: this.prefix, clinicUri: this.uri, gatekeeperUri: this.gatekeeperUri, sinkTasks: 1 };
+    const place = { prefix: this.prefix, clinicUri: this.uri, gatekeeperUri: this.uri, sinkTasks: 1 };
     for (const definition of workerConnectors(place, { t, i })) {
       await until(() =>
         this.connect.put(definition).then(
@@ -105,14 +99,13 @@ export class TestShard {
     });
     await admin.deleteGroups([`${this.prefix}.worker`]).catch(() => {});
     await Promise.all([admin.disconnect(), this.producer.disconnect()]);
-    await Promise.all([this.connection.dropDatabase(), this.gatekeeper.dropDatabase()]);
-    await Promise.all([this.connection.close(), this.gatekeeper.close()]);
+    await this.connection.dropDatabase();
+    await this.connection.close();
   }
 
   private settings(env: Record<string, string>): Record<string, string> {
     return {
       MONGODB_URI: this.uri,
-      GATEKEEPER_MONGODB_URI: this.gatekeeperUri,
       KAFKA_BROKERS: KAFKA_BROKERS ?? '',
       TOPIC_PREFIX: this.prefix,
       TOPIC_PARTITIONS: '2',

@@ -103,7 +103,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
         await addPatient(clinicId, user.userId);
       }
       await shard.clinician(clinics[1] ?? new Types.ObjectId(), other, 'CLINIC_ADMIN');
-      await shard.gatekeeper.collection('perms').insertMany([
+      await shard.connection.collection('perms').insertMany([
         { sharerId: user.userId, userId: other.userId, permissions: { view: {} } },
         { sharerId: other.userId, userId: user.userId, permissions: { view: {} } },
         { sharerId: other.userId, userId: 'third', permissions: { view: {} } },
@@ -129,17 +129,17 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
       ).toBe(2);
       for (const clinicId of clinics) expect(await readCounts(shard.models, clinicId)).toMatchObject({ total: 0 });
       expect(
-        await shard.gatekeeper
+        await shard.connection
           .collection('perms')
           .countDocuments({ $or: [{ sharerId: user.userId }, { userId: user.userId }] }),
       ).toBe(0);
       expect(
-        await shard.gatekeeper.collection('perms').countDocuments({ sharerId: other.userId, userId: 'third' }),
+        await shard.connection.collection('perms').countDocuments({ sharerId: other.userId, userId: 'third' }),
       ).toBe(1);
       expect(await shard.identity.findUser(user.userId)).toBeUndefined();
       const metrics = await (await fetch(`${worker.url}/metrics`)).text();
       expect(metrics).toMatch(/caregate_clinics_without_admin_total [1-9]/);
-      await shard.gatekeeper.collection('perms').deleteMany({});
+      await shard.connection.collection('perms').deleteMany({});
     },
   );
 

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { IdentityModule } from '@caregate/identity';
+import { IdentityModule, SharingRepository } from '@caregate/identity';
 import { MongoModule } from '@caregate/service';
 import { AccessModule } from './access/access.module.ts';
 import type { GatekeeperSyncConfig } from './config.ts';
@@ -15,7 +15,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        MongoModule.forRoot({ uri: config.MONGODB_URI }),
+        MongoModule.forRoot({ uri: config.MONGODB_URI, prepare: (connection) => SharingRepository.prepareSharing(connection) }),
         MongoModule.forRoot({
           uri: config.GATEKEEPER_MONGODB_URI,
           token: GATEKEEPER,

@@ -8,7 +8,7 @@ export const InjectGatekeeper = () => Inject(GATEKEEPER);
 /** Every index of the gatekeeper database, beside the query that needs it. `_id` serves the replication. */
 const INDEXES = {
   perms: [
-    { name: 'pair', key: { sharerId: 1, userId: 1 }, unique: true }, // what one user shares with another; with whom one shares
+    { name: 'by_sharer', key: { sharerId: 1, userId: 1 } }, // what one user shares with another; with whom one shares
     { name: 'by_grantee', key: { userId: 1 } }, // who shares with a user
   ],
   patient_permissions: [

@@ -1,4 +1,4 @@
-import { hashPassword, IdentityService } from '@caregate/identity';
+import { hashPassword, IdentityService, type UserId } from '@caregate/identity';
 import { type Connection, mongo } from 'mongoose';
 import { eventually, runningApp, type RunningApp } from './running-app.ts';
 
@@ -119,6 +119,19 @@ describe('access', () => {
     });
     expect((await ask('POST', path(patientId, friendId), token)).statusCode).toBe(200);
     expect((await ask('GET', path(patientId, friendId), service)).statusCode).toBe(404);
+  });
+
+  test('what the identity service keeps and what is written here is the same sharing', async () => {
+    const identity = running.app.get(IdentityService);
+    const [sharer, other] = ['1000000007', '1000000008'] as UserId[];
+    if (!sharer || !other) throw new Error('two users');
+    await identity.setSharing(sharer, other, { view: {} });
+    await eventually(async () => (await ask('GET', path(sharer, other), service)).statusCode === 200, 'sharing of the identity service');
+    expect((await ask('POST', path(sharer, other), service, { note: {} })).statusCode).toBe(200);
+    expect(await identity.sharesWith(other)).toEqual(new Map([[sharer, { note: {} }]]));
+    await identity.forgetUser(sharer);
+    await eventually(async () => (await ask('GET', path(sharer, other), service)).statusCode === 404, 'nothing is shared any more');
+    expect(await gatekeeper.collection('perms').countDocuments({ sharerId: sharer })).toBe(0);
   });
 
   test('a missing token gives 400, an unknown one 401', async () => {

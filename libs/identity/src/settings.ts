@@ -37,7 +37,9 @@ export const identitySettings = {
   DATA_SOURCES_URL: z
     .url({ protocol: /^https?$/, error: 'must be an address such as http://data.internal:9220' })
     .optional()
-    .describe('with http: the base address of the service that knows users’ data sources; without it none are asked for'),
+    .describe(
+      'with http: the base address of the service that knows users’ data sources; without it none are asked for',
+    ),
 } as const;
 
 export type IdentityConfig = z.output<z.ZodObject<typeof identitySettings>> & { SHARD_ID: string };

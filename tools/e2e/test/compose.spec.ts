@@ -36,8 +36,10 @@ test.each(SHARDS.flatMap((shard) => SHARD_APPS.map((app) => [app, shard] as cons
     expect(existsSync(join(root, 'Dockerfile'))).toBe(true);
     expect(service?.environment?.SHARD_ID).toBe(shard);
     expect(service?.environment?.MONGODB_URI).toContain(`/clinic_${shard}?`);
-    if (app !== 'clinic-api') {
+    if (app === 'gatekeeper-sync') {
       expect(service?.environment?.GATEKEEPER_MONGODB_URI).toContain(`/gatekeeper_${shard}?`);
+    }
+    if (app !== 'clinic-api') {
       expect(service?.environment?.KAFKA_BROKERS).toBe('kafka:9092');
     }
   },

@@ -1,11 +1,10 @@
 import { Reaction } from '@caregate/change-events';
 import { CLINIC_MODELS, type ClinicModels, removeUserFromClinics } from '@caregate/clinic-model';
-import { IdentityService } from '@caregate/identity';
+import { IdentityService, SharingRepository } from '@caregate/identity';
 import { CONFIG, type Counter, LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
 import type { Connection, Types } from 'mongoose';
 import type { ClinicWorkerConfig } from '../config.ts';
-import { GATEKEEPER } from '../gatekeeper.ts';
 import type { UserEvent } from '../streams/user-events.ts';
 
 const DELETED_BY = 'clinic-worker';
@@ -19,7 +18,6 @@ export class UserDeleted {
   constructor(
     @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
-    @Inject(GATEKEEPER) private readonly gatekeeper: Connection | undefined,
     @Inject(CONFIG) private readonly config: ClinicWorkerConfig,
     @Inject(LOGGER) private readonly logger: Logger,
     private readonly identity: IdentityService,
@@ -48,15 +46,11 @@ export class UserDeleted {
     return `${removed.patients} patients, ${removed.clinicians} clinicians`;
   }
 
-  /** Clinics' permissions vanish from the gatekeeper with their documents, by change data capture; direct sharing is only there. */
+  /** Of the gatekeeper database too, by change data capture, as clinics' permissions vanish there with their documents. */
   @Reaction<UserEvent>({ name: 'forget_user_sharing', stream: 'users', when: deleted })
   async removeSharing(event: UserEvent): Promise<string | undefined> {
     if (event.type !== 'deleted') return undefined;
-    if (!this.gatekeeper) return 'no gatekeeper database here';
-    const { deletedCount } = await this.gatekeeper
-      .collection('perms')
-      .deleteMany({ $or: [{ sharerId: event.userId }, { userId: event.userId }] });
-    return `${deletedCount} permissions`;
+    return `${await new SharingRepository(this.connection).forgetSharing(event.userId)} permissions`;
   }
 
   @Reaction<UserEvent>({ name: 'forget_user_account', stream: 'users', when: deleted })

@@ -3,13 +3,14 @@ import { AccessGate } from './access-gate.service.ts';
 import { AccessController } from './access.controller.ts';
 import { AccessRepository } from './access.repository.ts';
 import { AccessService } from './access.service.ts';
+import { DirectSharing } from './direct-sharing.ts';
 import { ReadAfter } from './read-after.guard.ts';
 import { ReplicationModule } from '../replication/replication.module.ts';
 
 @Module({
   imports: [ReplicationModule],
   controllers: [AccessController],
-  providers: [AccessService, AccessRepository, AccessGate, ReadAfter],
+  providers: [AccessService, AccessRepository, AccessGate, DirectSharing, ReadAfter],
   exports: [AccessGate],
 })
 export class AccessModule {}

@@ -27,7 +27,7 @@ interface ClinicianRow {
 export class AccessRepository {
   constructor(@InjectGatekeeper() private readonly connection: Connection) {}
 
-  /** What one user shares directly with another: one set or none. Index `pair`. */
+  /** What one user shares directly with another: one set or none. Index `by_sharer`. */
   async shared(userId: UserId, granteeId: UserId): Promise<Permissions[]> {
     const row = await this.sharing.findOne({ sharerId: userId, userId: granteeId });
     return row ? [row.permissions] : [];
@@ -43,7 +43,7 @@ export class AccessRepository {
     return rows.filter(({ clinicId }) => worksIn.has(clinicId.toHexString())).map(({ permissions }) => permissions ?? {});
   }
 
-  /** With whom the user shares directly. Index `pair`. */
+  /** With whom the user shares directly. Index `by_sharer`. */
   async sharedBy(userId: UserId): Promise<{ userId: string; permissions: Permissions }[]> {
     return this.sharing.find({ sharerId: userId }).toArray();
   }
@@ -79,12 +79,6 @@ export class AccessRepository {
     if (clinicIds.length === 0) return [];
     const rows = await this.patients.find({ clinicId: { $in: [...clinicIds] } }).toArray();
     return rows.map(({ userId, permissions }) => ({ userId, permissions: permissions ?? {} }));
-  }
-
-  /** Index `pair`: setting the same pair twice at once leaves one row. */
-  async setShared(sharerId: UserId, userId: UserId, permissions: Permissions): Promise<void> {
-    if (Object.keys(permissions).length === 0) await this.sharing.deleteOne({ sharerId, userId });
-    else await this.sharing.replaceOne({ sharerId, userId }, { sharerId, userId, permissions }, { upsert: true });
   }
 
   private get sharing() {

@@ -1,13 +1,20 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Permissions, UserId } from '@caregate/identity';
-import { BadRequest, NotFound } from '@caregate/service';
+import { BadRequest, CONFIG, NotFound } from '@caregate/service';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { GatekeeperSyncConfig } from '../config.ts';
 import { AccessRepository } from './access.repository.ts';
-import { isEmpty, OWN, united } from './permissions.ts';
+import { isEmpty, OWN, samePermissions, united } from './permissions.ts';
+import { DirectSharing } from './direct-sharing.ts';
 
 /** Who may see whose data: by direct sharing, and through every clinic that the patient shares with and the other works in. */
 @Injectable()
 export class AccessService {
-  constructor(private readonly rows: AccessRepository) {}
+  constructor(
+    private readonly rows: AccessRepository,
+    private readonly sharing: DirectSharing,
+    @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
+  ) {}
 
   /** @throws {NotFound} when the grantee has no permission */
   async permissionsOf(userId: UserId, granteeId: UserId): Promise<Permissions> {
@@ -38,14 +45,25 @@ export class AccessService {
   }
 
   /**
-   * Shares the user's data with somebody in place of what was shared before; an empty set ends it.
+   * Shares the user's data with somebody in place of what was shared before; an empty set ends it. It is written to the clinic database
+   * and comes back by replication: as long as a read would wait for it, so does the answer.
    * @throws {BadRequest} for what can not be shared
    */
   async share(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<Permissions> {
     if ('root' in permissions) throw new BadRequest('request body has an error: root can not be shared; leave it out');
     if (userId === granteeId) throw new BadRequest('a user can not share with themselves; name another user');
-    await this.rows.setShared(userId, granteeId, permissions);
+    await this.sharing.set(userId, granteeId, permissions);
+    await this.untilReplicated(userId, granteeId, permissions);
     return permissions;
+  }
+
+  private async untilReplicated(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
+    const giveUp = performance.now() + this.config.READ_AFTER_TIMEOUT_MS;
+    for (let waitMs = 5; ; waitMs = Math.min(250, waitMs * 1.5)) {
+      const [shared = {}] = await this.rows.shared(userId, granteeId);
+      if (samePermissions(shared, permissions) || performance.now() > giveUp) return;
+      await pause(waitMs);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Permissions } from '@caregate/identity';
 
 /** What somebody may do who has got permissions in several ways: everything that any of the ways gives. */
@@ -6,6 +7,8 @@ export function united(sets: readonly Permissions[]): Permissions {
 }
 
 export const isEmpty = (permissions: Permissions) => Object.keys(permissions).length === 0;
+
+export const samePermissions = (one: Permissions, other: Permissions) => isDeepStrictEqual(one, other);
 
 /** What a user may do with their own data. */
 export const OWN: Permissions = { root: {} };

@@ -108,8 +108,9 @@ function projection({ fields }: PermissionReplica, side: Side): mongo.Document[]
 function matching({ after, upTo }: Range): mongo.Filter<Row> {
   const between = { ...(after !== undefined && { $gt: after }), ...(upTo !== undefined && { $lte: upTo }) };
   if (Object.keys(between).length === 0) return {};
-  // Comparisons hold within one type only: the last range takes in ids that are no ObjectIds.
-  if (upTo === undefined) return { $or: [{ _id: between }, { _id: { $not: { $type: 'objectId' } } }] };
+  // Comparisons hold within one type only: the last range takes in ids of every other type.
+  const type = typeof after === 'string' ? 'string' : 'objectId';
+  if (upTo === undefined) return { $or: [{ _id: between }, { _id: { $not: { $type: type } } }] };
   return { _id: between };
 }
 

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { permissionReplicas } from '@caregate/change-events';
+import { permissionStreams } from '@caregate/change-events';
 import { CONFIG } from '@caregate/service';
 import type { GatekeeperSyncConfig } from '../config.ts';
 import { CanaryService } from './canary.service.ts';
@@ -36,6 +36,6 @@ export class FreshnessService {
   }
 
   private async pass(): Promise<void> {
-    await Promise.all(permissionReplicas.map((replica) => this.canary.pass(replica, this.config.READ_AFTER_TIMEOUT_MS)));
+    await Promise.all(permissionStreams.map((replica) => this.canary.pass(replica, this.config.READ_AFTER_TIMEOUT_MS)));
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { type PermissionReplica, permissionReplicas } from '@caregate/change-events';
+import { type PermissionReplica, permissionStreams } from '@caregate/change-events';
 import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics } from '@caregate/service';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
@@ -26,9 +26,9 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
 
   onApplicationBootstrap(): void {
     const begin = performance.now();
-    for (const { replica } of permissionReplicas) this.freshAt.set(replica, begin);
+    for (const { replica } of permissionStreams) this.freshAt.set(replica, begin);
     this.health.register('replication', () => this.assertFresh());
-    this.running = Promise.all(permissionReplicas.map((replica) => this.measure(replica)));
+    this.running = Promise.all(permissionStreams.map((replica) => this.measure(replica)));
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -62,7 +62,7 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
 
   private async assertFresh(): Promise<void> {
     const limit = this.config.LAG_LIMIT_SECONDS + this.config.LAG_SECONDS;
-    const behind = permissionReplicas.map(({ replica }) => replica).filter((replica) => this.secondsBehind(replica) > limit);
+    const behind = permissionStreams.map(({ replica }) => replica).filter((replica) => this.secondsBehind(replica) > limit);
     if (behind.length > 0) throw new Error(`${behind.join(' and ')} more than ${this.config.LAG_LIMIT_SECONDS} s behind`);
   }
 }

@@ -1,4 +1,4 @@
-import type { ClinicianDocument, PatientDocument } from '@caregate/clinic-model';
+import { type ClinicianDocument, type PatientDocument, SHARING } from '@caregate/clinic-model';
 import { topicsOf } from '../topics.ts';
 import { type ConnectorDefinition, type ConnectorPlace, replicaSink, sourceConnector } from './definition.ts';
 import { replicaPipeline } from './pipeline.ts';
@@ -33,25 +33,48 @@ export const permissionReplicas: readonly PermissionReplica[] = [
     fields: ['userId', 'clinicId', 'inviteId', 'roles'] satisfies (keyof ClinicianDocument)[],
     canaries: 'clinician_permission_canaries',
   },
+  {
+    // Few and rarely changed: it travels with the patients' permissions, which spares it a connector of its own.
+    topic: 'patientPermissions',
+    collection: SHARING,
+    replica: SHARING,
+    fields: ['sharerId', 'userId', 'permissions'],
+    canaries: 'patient_permission_canaries',
+  },
 ];
 
+/** The streams that replicas travel by: one replica of each, which stands for all that share its topic. */
+export const permissionStreams: readonly PermissionReplica[] = permissionReplicas.filter(
+  ({ topic }, n) => permissionReplicas.findIndex((other) => other.topic === topic) === n,
+);
+
 /**
- * Per replica a source and a sink. A source that has no offset yet first copies what there is, so that nothing from before its
+ * Per topic a source and a sink. A source that has no offset yet first copies what there is, so that nothing from before its
  * time is missing; the sink replaces whole rows, so that copying a row twice changes nothing.
  */
 export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition[] {
   const topics = topicsOf(place.prefix);
-  return permissionReplicas.flatMap(({ topic, collection, replica, fields, canaries }) => [
-    sourceConnector({
-      name: `${topics[topic]}.source`,
-      uri: place.clinicUri,
-      collections: [collection, canaries],
-      topic: topics[topic],
-      pipeline: replicaPipeline({ fields: [...fields, 'sent'] }, { [collection]: replica, [canaries]: CANARIES }),
-      heartbeats: topics.heartbeats,
-      beforeChange: false,
-      start: { mode: 'copy_existing' },
-    }),
-    replicaSink({ name: `${topics[topic]}.sink`, uri: place.gatekeeperUri, topic: topics[topic], tasks: place.sinkTasks }),
-  ]);
+  return permissionStreams.flatMap(({ topic, canaries }) => {
+    const replicas = permissionReplicas.filter((replica) => replica.topic === topic);
+    const fields = new Set(replicas.flatMap((replica) => replica.fields));
+    const renamed = Object.fromEntries(replicas.map(({ collection, replica }) => [collection, replica]));
+    return [
+      sourceConnector({
+        name: `${topics[topic]}.source`,
+        uri: place.clinicUri,
+        collections: [...Object.keys(renamed), canaries],
+        topic: topics[topic],
+        pipeline: replicaPipeline({ fields: [...fields, 'sent'] }, { ...renamed, [canaries]: CANARIES }),
+        heartbeats: topics.heartbeats,
+        beforeChange: false,
+        start: { mode: 'copy_existing' },
+      }),
+      replicaSink({
+        name: `${topics[topic]}.sink`,
+        uri: place.gatekeeperUri,
+        topic: topics[topic],
+        tasks: place.sinkTasks,
+      }),
+    ];
+  });
 }

@@ -245,7 +245,12 @@ function toUser({ userid, username, emails, roles, emailVerified }: z.output<typ
   };
 }
 
-function toDataSource({ id, providerName, state, ...times }: z.output<typeof shapes.dataSources>[number]): UserDataSource {
+function toDataSource({
+  id,
+  providerName,
+  state,
+  ...times
+}: z.output<typeof shapes.dataSources>[number]): UserDataSource {
   const { modifiedTime, expirationTime, latestDataTime } = times;
   return {
     ...(id && { dataSourceId: id }),

@@ -3,8 +3,12 @@ import type { Connection } from 'mongoose';
 import type { Permissions, RestrictedToken } from '../identity-service.ts';
 import type { UserId } from '../user-id.ts';
 
-/** Direct sharing between two users, in the shape of the gatekeeper's `perms` (behaviour, "Gatekeeper"). */
+/**
+ * Direct sharing between two users, in the shape of the gatekeeper's `perms` (behaviour, "Gatekeeper"). It is kept in the clinic database,
+ * moves with its account, and reaches the gatekeeper database by change data capture as all permissions do.
+ */
 interface SharingRecord {
+  /** `sharerId:userId`, so that there is one for each pair. */
   _id: string;
   sharerId: UserId;
   userId: UserId;
@@ -22,11 +26,15 @@ export class SharingRepository {
   constructor(private readonly connection: Connection) {}
 
   static async prepare(connection: Connection): Promise<void> {
-    // sharersOf; forget
-    await connection.collection('perms').createIndexes([{ key: { userId: 1 } }, { key: { sharerId: 1 } }]);
+    await SharingRepository.prepareSharing(connection);
     await connection
       .collection('restricted_tokens')
       .createIndexes([{ key: { expirationTime: 1 }, expireAfterSeconds: 0 }, { key: { userId: 1 } }]);
+  }
+
+  static async prepareSharing(connection: Connection): Promise<void> {
+    // sharersOf; forget
+    await connection.collection('perms').createIndexes([{ key: { userId: 1 } }, { key: { sharerId: 1 } }]);
   }
 
   private get perms() {
@@ -68,8 +76,13 @@ export class SharingRepository {
     return { id: _id, ...token };
   }
 
+  /** Ends all sharing by and with a user. Gives how many were ended. */
+  async forgetSharing(userId: UserId): Promise<number> {
+    return (await this.perms.deleteMany({ $or: [{ sharerId: userId }, { userId }] })).deletedCount;
+  }
+
   async forget(userId: UserId): Promise<void> {
-    await this.perms.deleteMany({ $or: [{ sharerId: userId }, { userId }] });
+    await this.forgetSharing(userId);
     await this.tokens.deleteMany({ userId });
   }
 }

@@ -134,7 +134,6 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
         ...streams,
         SMTP_URL: servers.env.SMTP_URL ?? '',
         MAIL_FROM: `Caregate <no-reply@${id}.${domain}>`,
-        GATEKEEPER_MONGODB_URI: shard.gatekeeperMongodbUri, // for direct sharing of deleted users
       },
       'gatekeeper-sync': {
         ...base,
