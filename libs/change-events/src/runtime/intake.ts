@@ -116,7 +116,6 @@ export class Intake {
       // The group waits for the old member's session to expire, so that time bounds how long after a broker's return reading goes on.
       retry: { retries: 8, initialRetryTime: 300, maxRetryTime: 2_000, restartOnFailure: async () => false },
     });
-    this.consumer = consumer;
     for (const assigned of this.assigned.values()) assigned.paused = false; // a new consumer begins with nothing paused
     const failed = new Promise<Error>((resolve) =>
       consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)),
@@ -138,6 +137,7 @@ export class Intake {
         partitionsConsumedConcurrently: 8,
         eachBatch: async ({ batch }) => this.take(batch),
       });
+      this.consumer = consumer; // before, it can neither pause nor commit
       const error = await Promise.race([failed, stopped]);
       if (error) throw error;
       await this.settle();
@@ -229,11 +229,20 @@ export class Intake {
     const { topic, partition, offsets, openBytes, paused } = assigned;
     const where = [{ topic, partitions: [partition] }];
     if (!paused && (offsets.size > MOST_OPEN || openBytes > MOST_OPEN_BYTES)) {
-      this.consumer?.pause(where);
-      assigned.paused = true;
+      assigned.paused = this.tell((consumer) => consumer.pause(where));
     } else if (paused && offsets.size < MOST_OPEN / 2 && openBytes < MOST_OPEN_BYTES / 2) {
-      this.consumer?.resume(where);
-      assigned.paused = false;
+      assigned.paused = !this.tell((consumer) => consumer.resume(where));
+    }
+  }
+
+  /** False where no consumer is running to be told: the next one begins with nothing paused, and is told when something has too many open. */
+  private tell(order: (consumer: Consumer) => void): boolean {
+    if (!this.consumer) return false;
+    try {
+      order(this.consumer);
+      return true;
+    } catch {
+      return false; // it has crashed a moment ago
     }
   }
 
