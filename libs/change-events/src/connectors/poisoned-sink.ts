@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { MalformedEvent, parseChangeEvent } from '../envelope.ts';
 import { burialKey, type DeadLetter, malformedId, writeDeadLetter } from '../runtime/dead-letter.ts';
 import type { RawMessage } from '../runtime/event-stream.ts';
+import { describeFailure } from '../runtime/failures.ts';
+import { inRequests } from '../runtime/requests.ts';
 import type { ConnectClient } from './connect-client.ts';
 
 /** Where a sink stands in a partition, as Connect tells it. */
@@ -15,7 +17,7 @@ const position = z.object({
 
 interface Poison {
   readonly message: RawMessage;
-  readonly reason: string;
+  readonly fault: MalformedEvent;
 }
 
 const READ_WITHIN_MS = 60_000;
@@ -24,7 +26,8 @@ const READ_WITHIN_MS = 60_000;
  * Whether a sink failed on a message that is no change event, rather than on a database that is away. Such a message stops the sink for
  * good: each task in turn takes over its partition and fails.
  */
-export const isPoisoned = (reason: string) => /DataException|JsonParseException|BsonInvalidOperationException/.test(reason) && !/Mongo\w*Exception/.test(reason);
+export const isPoisoned = (reason: string) =>
+  /DataException|JsonParseException|BsonInvalidOperationException/.test(reason) && !/Mongo\w*Exception/.test(reason);
 
 /**
  * Puts the messages that a stopped-short sink can not work off to the dead letters and sets it to go on behind the last of them.
@@ -33,7 +36,11 @@ export const isPoisoned = (reason: string) => /DataException|JsonParseException|
  * @throws {ConnectUnavailable} and kafkajs errors, when they are away; calling again then is safe
  */
 export async function putPoisonAside(
-  { kafka, connect, deadLetters }: { readonly kafka: Kafka; readonly connect: ConnectClient; readonly deadLetters: string },
+  {
+    kafka,
+    connect,
+    deadLetters,
+  }: { readonly kafka: Kafka; readonly connect: ConnectClient; readonly deadLetters: string },
   sink: { readonly name: string; readonly topic: string },
 ): Promise<number> {
   const committed = await positionsOf(connect, sink.name);
@@ -41,7 +48,8 @@ export async function putPoisonAside(
   if (poison.length === 0) return 0;
   await bury(kafka, deadLetters, sink.name, poison);
   const behind = new Map<number, number>();
-  for (const { message } of poison) behind.set(message.partition, Math.max(behind.get(message.partition) ?? 0, Number(message.offset) + 1));
+  for (const { message } of poison)
+    behind.set(message.partition, Math.max(behind.get(message.partition) ?? 0, Number(message.offset) + 1));
   await connect.stop(sink.name);
   const positions = [...behind].map(([partition, offset]) => ({
     partition: { kafka_topic: sink.topic, kafka_partition: partition },
@@ -78,8 +86,8 @@ async function findPoison(kafka: Kafka, topic: string, committed: ReadonlyMap<nu
             const range = open.get(partition);
             if (!range) return;
             const offset = BigInt(message.offset);
-            const reason = offset >= range.from && offset < range.end ? faultOf(message) : undefined;
-            if (reason !== undefined) poison.push({ message: rawMessage(topic, partition, message), reason });
+            const fault = offset >= range.from && offset < range.end ? faultOf(message) : undefined;
+            if (fault) poison.push({ message: rawMessage(topic, partition, message), fault });
             if (offset + 1n >= range.end) open.delete(partition);
             if (open.size === 0) resolve();
           },
@@ -94,7 +102,11 @@ async function findPoison(kafka: Kafka, topic: string, committed: ReadonlyMap<nu
   return poison;
 }
 
-async function openRanges(kafka: Kafka, topic: string, committed: ReadonlyMap<number, bigint>): Promise<Map<number, { from: bigint; end: bigint }>> {
+async function openRanges(
+  kafka: Kafka,
+  topic: string,
+  committed: ReadonlyMap<number, bigint>,
+): Promise<Map<number, { from: bigint; end: bigint }>> {
   const admin = kafka.admin();
   await admin.connect();
   try {
@@ -115,12 +127,12 @@ async function forgetGroup(kafka: Kafka, groupId: string): Promise<void> {
   await admin.disconnect();
 }
 
-function faultOf(message: KafkaMessage): string | undefined {
+function faultOf(message: KafkaMessage): MalformedEvent | undefined {
   try {
     parseChangeEvent(message.value);
     return undefined;
   } catch (error) {
-    if (error instanceof MalformedEvent) return error.message;
+    if (error instanceof MalformedEvent) return error;
     throw error;
   }
 }
@@ -129,10 +141,13 @@ async function bury(kafka: Kafka, deadLetters: string, lane: string, poison: rea
   const producer = kafka.producer({ allowAutoTopicCreation: false });
   await producer.connect();
   try {
-    const letters = poison.map(({ message, reason }): DeadLetter => {
-      return { id: malformedId(message), lane, reason, stack: '', attempts: 1, time: new Date(), message };
+    const letters = poison.map(({ message, fault }): DeadLetter => {
+      return { id: malformedId(message), lane, ...describeFailure(fault), attempts: 1, time: new Date(), message };
     });
-    await producer.send({ topic: deadLetters, messages: letters.map((letter) => ({ key: burialKey(letter), value: writeDeadLetter(letter) })) });
+    const messages = letters.map((letter) => ({ message: { key: burialKey(letter), value: writeDeadLetter(letter) } }));
+    for (const request of inRequests(messages)) {
+      await producer.send({ topic: deadLetters, messages: request.map(({ message }) => message) });
+    }
   } finally {
     await producer.disconnect();
   }

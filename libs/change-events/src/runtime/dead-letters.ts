@@ -3,6 +3,7 @@ import { Kafka, logLevel, type Message } from 'kafkajs';
 import pRetry from 'p-retry';
 import { topicsOf } from '../topics.ts';
 import { type DeadLetter, readDeadLetter } from './dead-letter.ts';
+import { inRequests } from './requests.ts';
 import { toRetryMessage } from './waiting-message.ts';
 
 export type { DeadLetter } from './dead-letter.ts';
@@ -111,8 +112,8 @@ export class DeadLetters {
     const producer = this.kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     try {
-      for (let from = 0; from < messages.length; from += AT_ONCE) {
-        await producer.send({ topic, acks: -1, messages: messages.slice(from, from + AT_ONCE) });
+      for (const request of inRequests(messages.map((message) => ({ message })))) {
+        await producer.send({ topic, acks: -1, messages: request.map(({ message }) => message) });
       }
     } finally {
       await producer.disconnect();
@@ -166,8 +167,6 @@ export class DeadLetters {
     }
   }
 }
-
-const AT_ONCE = 500;
 
 /** A topic that was just created has no leader for a moment. */
 const onceLed = <T>(ask: () => Promise<T>): Promise<T> =>

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, type Message } from 'kafkajs';
 import { topicsOf } from '../topics.ts';
 import type { RawMessage } from './event-stream.ts';
+import { inRequests } from './requests.ts';
 import { toRetryMessage } from './waiting-message.ts';
 
 export interface EventLogSettings {
@@ -67,12 +68,9 @@ export class EventLog {
           toRetryMessage(message, { id: `replay:${message.topic}:${message.partition}:${message.offset}`, lane }),
         );
       });
-      for (let at = 0; at < messages.length; at += AT_ONCE) {
-        await producer.send({
-          topic: topicsOf(this.prefix).retry,
-          acks: -1,
-          messages: messages.slice(at, at + AT_ONCE),
-        });
+      const topic = topicsOf(this.prefix).retry;
+      for (const request of inRequests(messages.map((message) => ({ message })))) {
+        await producer.send({ topic, acks: -1, messages: request.map(({ message }) => message) });
       }
       return messages.length;
     } finally {
@@ -149,8 +147,6 @@ interface Range {
   readonly start: string;
   readonly end: bigint;
 }
-
-const AT_ONCE = 200;
 
 function rawOf({
   key,

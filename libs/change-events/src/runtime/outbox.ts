@@ -3,6 +3,7 @@ import type { Topics } from '../topics.ts';
 import { Batched } from './batched.ts';
 import { burialKey, type DeadLetter, writeDeadLetter } from './dead-letter.ts';
 import type { RawMessage } from './event-stream.ts';
+import { inRequests } from './requests.ts';
 import type { UntilDone } from './until-done.ts';
 import { toRetryMessage, type WaitingFor } from './waiting-message.ts';
 
@@ -14,13 +15,9 @@ export interface OutboxSettings {
   readonly outOfTime: AbortSignal;
 }
 
-/** One request holds about so many bytes at most, or a single message. The topics take far larger ones (`max.message.bytes`). */
-const REQUEST_BYTES = 512 * 1024;
-
 interface Outgoing {
   readonly topic: string;
   readonly message: Message;
-  readonly bytes: number;
 }
 
 /** What the runtime writes to Kafka: messages that wait, and messages that nobody can deal with. */
@@ -43,8 +40,7 @@ export class Outbox {
 
   private write(topic: string, message: Message): Promise<void> {
     const { untilDone, outOfTime } = this.settings;
-    const bytes = Buffer.byteLength(message.value ?? '');
-    return untilDone(`write to ${topic}`, outOfTime, () => this.outgoing.do({ topic, message, bytes }));
+    return untilDone(`write to ${topic}`, outOfTime, () => this.outgoing.do({ topic, message }));
   }
 
   /** In their order: what is behind in a lane must not come before. */
@@ -58,18 +54,4 @@ export class Outbox {
     }
     return all.map(() => undefined);
   }
-}
-
-function inRequests(all: readonly Outgoing[]): Outgoing[][] {
-  const requests: Outgoing[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const each of all) {
-    if (bytes + each.bytes > REQUEST_BYTES) {
-      requests.push([]);
-      bytes = 0;
-    }
-    requests.at(-1)?.push(each);
-    bytes += each.bytes;
-  }
-  return requests;
 }
