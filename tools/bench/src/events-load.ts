@@ -4,8 +4,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 /** A patient as the load writes it; each change has a number, by which it is known again where it arrives. */
 interface PatientRow {
   readonly _id: ObjectId;
-  readonly permissions: { readonly view: { readonly change: number } };
+  readonly permissions: Permissions;
 }
+
+interface Permissions {
+  readonly custodian: Readonly<Record<string, never>>;
+  readonly view: { readonly change: number };
+}
+
+const permissionsOf = (change: number): Permissions => ({ custodian: {}, view: { change } });
 
 /** One way from a clinic database to a gatekeeper database. */
 export interface Replication {
@@ -59,7 +66,8 @@ export async function insertPatients(source: Collection<PatientRow>, count: numb
       birthDate: '1980-01-02',
       mrn: String(from + i),
       tags: [],
-      permissions: { view: { change: 0 } },
+      permissions: permissionsOf(0),
+      isMigrated: true, // no reaction of the worker is concerned
       summary,
       createdTime: new Date(),
     }));
@@ -89,7 +97,7 @@ export async function steady(
     const wait = begin + (n * 1_000) / perSecond - performance.now();
     if (wait > 0) await pause(wait);
     sent[n] = performance.now();
-    const change = { $set: { permissions: { view: { change: firstChange + n } } } };
+    const change = { $set: { permissions: permissionsOf(firstChange + n) } };
     // Each patient is changed again long after its last change has arrived: none can hide another.
     writes.push(
       source.updateOne({ _id: ids[n % ids.length] as ObjectId }, change).then(() => (written[n] = performance.now())),
@@ -124,7 +132,7 @@ export async function burst({ source, replica }: Replication, change: number): P
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
       await source.bulkWrite(
         batch.map((_id) => ({
-          updateOne: { filter: { _id }, update: { $set: { permissions: { view: { change } } } } },
+          updateOne: { filter: { _id }, update: { $set: { permissions: permissionsOf(change) } } },
         })),
         { ordered: false },
       );

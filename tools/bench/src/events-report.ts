@@ -1,4 +1,5 @@
 import type { BurstResult, SteadyResult } from './events-load.ts';
+import type { ProcessorTime } from './events-processor-time.ts';
 import type { PaceResult } from './events-worker.ts';
 
 /** What was measured of one way from database to database. */
@@ -6,6 +7,8 @@ export interface ReplicationFigures {
   readonly copy: { readonly rows: number; readonly perSecond: number };
   readonly steady: SteadyResult;
   readonly burst: BurstResult;
+  /** Processor time of the burst for each change, in microseconds, by process. */
+  readonly microsecondsEach: ProcessorTime;
   readonly differences: number;
 }
 
@@ -61,6 +64,14 @@ const TARGETS: readonly Target[] = [
     value: ({ caregate }) => caregate.burst.replicatedPerSecond,
     peer: ({ barePair }) => barePair.burst.replicatedPerSecond,
     met: (value) => value >= 3_000,
+  },
+  {
+    what: 'processor time of a change, all servers and apps together',
+    limit: '',
+    unit: 'µs',
+    value: ({ caregate }) => caregate.microsecondsEach['together'] ?? Number.NaN,
+    peer: ({ barePair }) => barePair.microsecondsEach['together'] ?? Number.NaN,
+    met: () => true,
   },
   {
     what: 'first copy of what there is',

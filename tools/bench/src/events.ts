@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type App, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import type { Kafka } from 'kafkajs';
-import { type Db, MongoClient } from 'mongodb';
+import { type Db, MongoClient, ObjectId } from 'mongodb';
 import { barePair, Connect } from './events-connect.ts';
 import {
   burst,
@@ -17,6 +17,7 @@ import {
   untilAllHave,
 } from './events-load.ts';
 import { type EventFigures, missed, type ReplicationFigures, shown, table } from './events-report.ts';
+import { perChange, processorTime } from './events-processor-time.ts';
 import { bareConsumer, counted, kafkaOf, lengthOf, pace } from './events-worker.ts';
 
 const HELP = `Usage: make bench-events
@@ -135,6 +136,7 @@ class Bench {
 
   private async caregate(): Promise<ReplicationFigures> {
     const { servers, prefix } = this.settings;
+    await this.prepareClinicDatabase();
     const replication = replicationOf(
       this.db(`${prefix}clinic_au1`),
       this.db(`${prefix}gatekeeper_au1`),
@@ -149,6 +151,13 @@ class Bench {
         only: ['gatekeeper-sync', 'clinic-worker'],
       });
     });
+  }
+
+  /** The API makes the indexes that everything counts on. */
+  private async prepareClinicDatabase(): Promise<void> {
+    const { servers, prefix } = this.settings;
+    const api = await startShards(servers, { shards: ['au1'], prefix, only: ['clinic-api'] });
+    await api.stop();
   }
 
   private async replicate(
@@ -173,9 +182,19 @@ class Bench {
     });
     say(`${who}: p50 ${shown(measuredSteady.p50, 'ms')}, p99 ${shown(measuredSteady.p99, 'ms')}`);
     say(`${who}: a burst of ${plan.rows} changes ...`);
+    const before = processorTime(this.pids());
     const measuredBurst = await burst(replication, CHANGES.burst);
-    say(`${who}: ${shown(measuredBurst.replicatedPerSecond, '/s')}`);
-    return { copy, steady: measuredSteady, burst: measuredBurst, differences: await differences(replication) };
+    const microsecondsEach = perChange(before, processorTime(this.pids()), plan.rows);
+    say(
+      `${who}: ${shown(measuredBurst.replicatedPerSecond, '/s')}, processor time of a change in µs: ${JSON.stringify(microsecondsEach)}`,
+    );
+    return {
+      copy,
+      steady: measuredSteady,
+      burst: measuredBurst,
+      microsecondsEach,
+      differences: await differences(replication),
+    };
   }
 
   /** Events pile up while the worker is stopped; then it is seen how fast it works them off. */
@@ -183,7 +202,10 @@ class Bench {
     const { prefix, plan, say } = this.settings;
     const { worker } = this.shard;
     const clinic = this.db(`${prefix}clinic_au1`);
-    const topics = { patients: `${this.shard.topicPrefix}.patients`, clinics: `${this.shard.topicPrefix}.clinics` };
+    const topics = {
+      patients: `${this.shard.topicPrefix}.patients`,
+      clinicians: `${this.shard.topicPrefix}.clinicians`,
+    };
     say(`the worker: ${plan.rows} events that concern nobody ...`);
     const concernsNobody = await this.workedOff(worker, topics.patients, plan.rows, {
       write: () =>
@@ -191,10 +213,16 @@ class Bench {
       count: () => counted(worker.url, 'caregate_events_total', { topic: topics.patients, concerned: 'false' }),
     });
     say(`the worker: ${REACTIONS} reactions that find nothing to do ...`);
-    const nothingToDo = await this.workedOff(worker, topics.clinics, REACTIONS, {
-      // Their first admin is nobody, so there is nobody to welcome.
-      write: () => insertClinics(clinic, REACTIONS),
-      count: () => counted(worker.url, 'caregate_reactions_total', { reaction: 'clinic_created', outcome: 'handled' }),
+    await insertClinicians(clinic, REACTIONS);
+    const nothingToDo = await this.workedOff(worker, topics.clinicians, REACTIONS, {
+      // They have no account, so there is nobody to tell about their new role.
+      write: () =>
+        clinic.collection('clinicians').updateMany({}, { $set: { rolesUpdates: [{ roles: ['CLINIC_ADMIN'] }] } }),
+      count: () =>
+        counted(worker.url, 'caregate_reactions_total', {
+          reaction: 'clinician_permissions_updated',
+          outcome: 'handled',
+        }),
     });
     return { concernsNobody, nothingToDo, bareConsumer: await bareConsumer(this.kafka, topics.patients, plan.rows) };
   }
@@ -234,6 +262,12 @@ class Bench {
     await servers.stop();
   }
 
+  private pids(): Record<string, number | undefined> {
+    const { servers } = this.settings;
+    const apps = (this.platform?.apps ?? []).map(({ name, pid }) => [name, pid] as const);
+    return { ...Object.fromEntries(servers.all.map(({ name, pid }) => [name, pid])), ...Object.fromEntries(apps) };
+  }
+
   private async createTopic(topic: string): Promise<void> {
     const admin = this.kafka.admin();
     await admin.connect();
@@ -254,12 +288,10 @@ class Bench {
 /** As many as our topics have. */
 const PARTITIONS = 6;
 
-async function insertClinics(clinic: Db, count: number): Promise<void> {
-  const clinics = Array.from({ length: count }, (_, n) => ({
-    name: `Clinic ${n}`,
-    admins: [`0${n.toString(16).padStart(9, '0')}`],
-    createdTime: new Date(),
-  }));
+async function insertClinicians(clinic: Db, count: number): Promise<void> {
+  const clinicId = new ObjectId();
+  await clinic.collection('clinics').insertOne({ _id: clinicId, name: 'Bench', admins: [] });
+  const clinicians = Array.from({ length: count }, () => ({ clinicId, roles: ['CLINIC_MEMBER'], rolesUpdates: [] }));
   for (let from = 0; from < count; from += 1_000)
-    await clinic.collection('clinics').insertMany(clinics.slice(from, from + 1_000), { ordered: false });
+    await clinic.collection('clinicians').insertMany(clinicians.slice(from, from + 1_000), { ordered: false });
 }
