@@ -110,6 +110,7 @@ const WHO: Readonly<Record<string, string>> = {
   RotateApiKey: 'owner',
   RevokeApiKey: 'owner',
   ListAuditEntries: 'admin, service, key',
+  GetMigrationProgress: 'member, service, key',
 
   BeginDeparture: 'directory',
   CancelDeparture: 'directory',

@@ -152,6 +152,7 @@ const accountApi = {
   ImportBatch: ['directory'],
   ActivateArrival: ['directory'],
   ListAuditEntries: ['admin', 'service', 'clinicKey'],
+  GetMigrationProgress: ['member', 'service', 'clinicKey'],
 } as const satisfies Record<string, readonly Who[]>;
 
 export const ACCESS: Readonly<Record<string, readonly Who[]>> = { ...clinicApi, ...accountApi };

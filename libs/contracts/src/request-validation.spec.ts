@@ -196,6 +196,10 @@ describe('the body', () => {
     [{ ...clinic, name: 'x'.repeat(257) }, 'request body has an error: /name must NOT have more than 256 characters'],
     [{ ...clinic, phoneNumbers: [{ type: 'x' }] }, 'request body has an error: /phoneNumbers/0/number is required'],
     [{ ...clinic, phoneNumbers: [] }, 'request body has an error: /phoneNumbers must NOT have fewer than 1 items'],
+    [
+      { ...clinic, phoneNumbers: [{ number: '1' }, { number: '1', unknown: true }] },
+      'request body has an error: /phoneNumbers must NOT have duplicate items (items ## 0 and 1 are identical)',
+    ],
   ])('is refused: %#', (body, message) => {
     expect(violation('CreateClinic', { body, contentType: json }).message).toBe(message);
   });

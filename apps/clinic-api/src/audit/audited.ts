@@ -9,6 +9,7 @@ export const READS_OF_PATIENT_DATA: ReadonlySet<string> = new Set([
   'ListClinicsForPatient',
   'GetPatientInvites',
   'ListPatientInvites',
+  'GetMigrationProgress', // it names patients who could not be migrated
   // by the directory and the shard that an account moves to
   'ExportDocuments',
   'ExportChanges',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { UserId } from '@caregate/identity';
 import { inTransaction } from '@caregate/service';
 import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
+import { newAccount } from '../../test/accounts.ts';
 import { newUserId } from '../../test/identity-server.ts';
 import type { IdempotencyRecord } from './idempotency.repository.ts';
 import { Idempotency } from './idempotency.service.ts';
@@ -98,6 +99,49 @@ test('an answer without a body is told again without one', async () => {
   expect(again.response.headers.get('idempotent-replayed')).toBe('true');
 });
 
+test('an API key is made and replaced once, and shown again to whoever sends the same request', async () => {
+  const { accountId, owner } = await newAccount(harness);
+  const account = harness.account({ token: `user:${owner.userId}` });
+  const path = { accountId };
+  const [toMake, toReplace] = [randomUUID(), randomUUID()];
+  const make = () =>
+    account.POST('/caregate/v1/accounts/{accountId}/api_keys', {
+      params: { path, header: headers(toMake) },
+      body: { name: 'Lab' },
+    });
+  const made = answered(await make());
+  const madeAgain = await make();
+  expect(answered(madeAgain)).toEqual(made);
+  expect(statusOf(madeAgain)).toBe(201);
+  const replace = () =>
+    account.POST('/caregate/v1/accounts/{accountId}/api_keys/{keyId}/rotate', {
+      params: { path: { accountId, keyId: made.id }, header: headers(toReplace) },
+    });
+  const replaced = answered(await replace());
+  expect(replaced.key).not.toBe(made.key);
+  expect(answered(await replace())).toEqual(replaced);
+  const record = await recordOf(toReplace, owner.userId);
+  expect(JSON.stringify(record) + Buffer.from(record?.answer?.sealed.buffer ?? []).toString('latin1')) //
+    .not.toContain(replaced.key);
+  expect(statusOf(await harness.withKey(replaced.key).GET('/v1/patients'))).toBe(200);
+});
+
+test('a report that was asked for as CSV is told again as CSV', async () => {
+  const target = (await newClinic(harness.newUser().api)).id;
+  const key = randomUUID();
+  const report = () =>
+    harness.send(`/v1/clinics/${target}/reports/merge`, {
+      method: 'POST',
+      token: 'server:server',
+      headers: { accept: 'text/csv', 'idempotency-key': key },
+      body: JSON.stringify({ sourceId: clinicId }),
+    });
+  const [first, again] = [await report(), await report()];
+  expect(again.headers.get('idempotent-replayed')).toBe('true');
+  expect(first.headers.get('content-type')).toBe('text/csv; charset=utf-8');
+  expect([again.body, again.headers.get('content-type')]).toEqual([first.body, first.headers.get('content-type')]);
+});
+
 test('a malformed key is refused before anything happens', async () => {
   const body = member();
   const answer = await harness.send(`/v1/clinics/${clinicId}/clinicians`, {
@@ -164,7 +208,7 @@ describe('when a server stops in the middle', () => {
       body: {},
     });
     const written = harness.connection.collection('written');
-    const answer = { status: 200, body: undefined };
+    const answer = { status: 200, headers: {}, body: undefined };
     let wake = () => {};
     const asleep = new Promise<void>((resolve) => (wake = resolve));
     let begun = () => {};

@@ -1,6 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerName } from '@caregate/access';
+import type { AccountId } from '@caregate/clinic-model';
 import { contracts, operations } from '@caregate/contracts';
 import { operationOf } from '@caregate/service';
 import { defer, lastValueFrom, type Observable } from 'rxjs';
@@ -11,10 +12,14 @@ const HEADER = 'idempotency-key';
 
 /** The operations whose contract offers the header. */
 const OFFERED = new Set(
-  operations(contracts.clinic)
+  [contracts.clinic, contracts.account]
+    .flatMap(operations)
     .filter(({ headerParameters }) => headerParameters.some(({ name }) => name.toLowerCase() === HEADER))
     .map(({ operationId }) => operationId),
 );
+
+/** What a handler says about its body, apart from the status. */
+const KEPT_HEADERS = ['content-type', 'content-disposition', 'cache-control'];
 
 /** Carries out a POST with an `Idempotency-Key` once; whoever sends it again gets the recorded answer. */
 @Injectable()
@@ -39,14 +44,23 @@ export class IdempotencyInterceptor implements NestInterceptor {
     let made: unknown;
     const answer = await this.idempotency.once(keyed, async () => {
       made = await lastValueFrom(next.handle(), { defaultValue: undefined });
-      return { status: reply.statusCode, body: made === undefined ? undefined : JSON.stringify(made) };
+      const body = made === undefined ? undefined : JSON.stringify(made);
+      return { status: reply.statusCode, headers: keptHeaders(reply), body };
     });
     if (!answer.repeated) return made;
     void reply.header('idempotent-replayed', 'true');
     if (answer.status >= 400) throw new RecordedRefusal(answer);
-    void reply.status(answer.status);
+    void reply.status(answer.status).headers(answer.headers);
     return answer.body === undefined ? undefined : JSON.parse(answer.body);
   }
+}
+
+function keptHeaders(reply: FastifyReply): Record<string, string> {
+  const set = KEPT_HEADERS.flatMap((name) => {
+    const value = reply.getHeader(name);
+    return value === undefined ? [] : [[name, String(value)]];
+  });
+  return Object.fromEntries(set);
 }
 
 function keyedRequest(
@@ -54,7 +68,8 @@ function keyedRequest(
   key: string,
   operationId: string,
 ): KeyedRequest {
-  const accountId = caller.kind === 'apiKey' ? caller.accountId : account?._id;
-  const sent = { operationId, params: params as Record<string, unknown>, query, body }; // validated route parameters
+  const sent = { operationId, params: params as Record<string, string>, query, body }; // validated route parameters
+  const inPath = sent.params['accountId'] as AccountId | undefined;
+  const accountId = caller.kind === 'apiKey' ? caller.accountId : (account?._id ?? inPath);
   return new KeyedRequest(callerName(caller), key, sent, accountId);
 }

@@ -16,7 +16,11 @@ export interface IdempotencyRecord {
   readonly leaseUntil: Date;
   /** Set by the transaction that carried the request out. */
   readonly carriedOut?: boolean;
-  readonly answer?: { readonly status: number; readonly sealed: mongo.Binary };
+  readonly answer?: {
+    readonly status: number;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly sealed: mongo.Binary;
+  };
   readonly createdTime: Date;
   readonly expiresTime: Date;
 }

@@ -23,9 +23,10 @@ const WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 50;
 const LONGEST_ANSWER = 1024 * 1024;
 
-/** A status and a JSON text; undefined when there is no body. */
+/** A status, what the handler said of the body, and the body as a JSON text; undefined when there is none. */
 export interface Answer {
   readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
 }
 
@@ -75,6 +76,7 @@ export class Idempotency {
         if (record.answer)
           return {
             status: record.answer.status,
+            headers: record.answer.headers ?? {},
             body: textOf(request.unseal(Buffer.from(record.answer.sealed.buffer))),
           };
         if (record.leaseUntil.getTime() < Date.now()) {
@@ -101,15 +103,16 @@ export class Idempotency {
     if (!(await this.records.noteCarriedOut(attempt, session))) throw stillRunning();
   }
 
-  private async complete(request: KeyedRequest, attempt: Attempt, { status, body }: Answer): Promise<void> {
+  private async complete(request: KeyedRequest, attempt: Attempt, { status, headers, body }: Answer): Promise<void> {
     if (body !== undefined && body.length > LONGEST_ANSWER) return this.records.forget(attempt); // reports only, which change nothing
-    await this.records.complete(attempt, { status, sealed: new mongo.Binary(request.seal(body ?? '')) });
+    await this.records.complete(attempt, { status, headers, sealed: new mongo.Binary(request.seal(body ?? '')) });
   }
 
   private async noteFailure(request: KeyedRequest, attempt: Attempt, thrown: unknown): Promise<void> {
     const { status, message } = toCaregateError(thrown);
     try {
-      if (isRefusal(status)) await this.complete(request, attempt, { status, body: JSON.stringify({ message }) });
+      if (isRefusal(status))
+        await this.complete(request, attempt, { status, headers: {}, body: JSON.stringify({ message }) });
       else await this.forgetUnlessDone(attempt);
     } catch (error) {
       // The lease runs out, and then the next request with the key decides.

@@ -1,7 +1,8 @@
-import { Body, Controller, Headers, Param, Res } from '@nestjs/common';
+import { Body, Controller, Param, Req, Res } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
 import type { ClinicInputs } from '@caregate/contracts';
-import type { FastifyReply } from 'fastify';
+import accepts from 'accepts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ClinicOperation } from '../contract.ts';
 import { By } from '../gate/caller.decorator.ts';
 import { asCsv } from './merge-report.ts';
@@ -15,12 +16,12 @@ export class MergeController {
   async report(
     @Param('clinicId') targetId: string,
     @Body() { sourceId }: ClinicInputs['MergeSource'],
-    @Headers('accept') accept: string | undefined,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const report = await this.merges.report(targetId, sourceId);
     void reply.header('cache-control', 'no-store');
-    if (!wantsCsv(accept)) return report;
+    if (accepts(request.raw).type(['json', 'text/csv']) !== 'text/csv') return report;
     void reply.header('content-type', 'text/csv; charset=utf-8');
     void reply.header('content-disposition', `attachment; filename="merge-report-${sourceId}.csv"`);
     return asCsv(report);
@@ -31,6 +32,3 @@ export class MergeController {
     return this.merges.merge(targetId, sourceId, caller);
   }
 }
-
-/** JSON unless CSV is asked for by name. */
-const wantsCsv = (accept = '') => accept.split(',').some((type) => type.trim().toLowerCase().startsWith('text/csv'));

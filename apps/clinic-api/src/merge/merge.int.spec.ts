@@ -6,6 +6,7 @@ import {
   objectId,
   type PatientDocument,
   searchFields,
+  writeOnSheets,
 } from '@caregate/clinic-model';
 import type { ClinicClient } from '@caregate/contracts';
 import type { UserId } from '@caregate/identity';
@@ -207,6 +208,24 @@ test('a clinic that is not there, or the same, is no partner; and only services 
   ).toBe(403);
 });
 
+test.each([
+  ['application/json, text/csv;q=0.5', 'application/json'],
+  ['application/json;q=0.1, TEXT/csv;header=present;q=0.9', 'text/csv'],
+  ['text/csv;q=0', 'application/json'],
+  ['text/*', 'text/csv'],
+  ['*/*', 'application/json'],
+  ['image/png', 'application/json'],
+])('who accepts %j gets the report as %s', async (accept, type) => {
+  const { source, target } = await twoClinics();
+  const answer = await harness.send(`/v1/clinics/${target.id}/reports/merge`, {
+    method: 'POST',
+    token: 'server:test',
+    headers: { accept },
+    body: JSON.stringify({ sourceId: source.id }),
+  });
+  expect(answer.headers.get('content-type')?.split(';')[0]).toBe(type);
+});
+
 test('the report is a table for those who ask for one', async () => {
   const { source, target } = await twoClinics();
   await add(source.id, { fullName: 'Comma, Carl' });
@@ -259,6 +278,7 @@ describe('a large clinic', () => {
     await inTransaction(connection, async (session) => {
       const patients = userIds.map((userId) => patientOf(clinicId, userId, tags));
       await models.patients.collection.insertMany(patients, { session });
+      await writeOnSheets(models, session, patients, 'all');
       const count = userIds.length;
       await addToCounts(models, session, clinicId, {
         total: count,

@@ -1,7 +1,7 @@
 import { Body, Controller, Param } from '@nestjs/common';
 import type { MigrationStatus } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
-import { ClinicOperation } from '../contract.ts';
+import { AccountOperation, ClinicOperation } from '../contract.ts';
 import { MigrationsService } from './migrations.service.ts';
 
 /** Validation by the contract has made sure that ids are ids. */
@@ -32,6 +32,11 @@ export class MigrationsController {
   @ClinicOperation('GetMigration')
   get(@Param('clinicId') clinicId: string, @Param('userId') userId: UserId) {
     return this.migrations.get(clinicId, userId);
+  }
+
+  @AccountOperation('GetMigrationProgress')
+  progress(@Param('clinicId') clinicId: string, @Param('userId') userId: UserId) {
+    return this.migrations.progress(clinicId, userId);
   }
 
   @ClinicOperation('UpdateMigration')

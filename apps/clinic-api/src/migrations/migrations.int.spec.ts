@@ -1,4 +1,5 @@
 import { answered, type Harness, startHarness, statusOf } from '../../test/harness.ts';
+import { newUserId } from '../../test/identity-server.ts';
 
 const PROFILE = {
   name: 'Old Clinic',
@@ -72,6 +73,32 @@ test('a clinic without migrations has an empty list', async () => {
   expect(
     answered(await legacy.api.GET('/v1/clinics/{clinicId}/migrations', { params: { path: { clinicId } } })),
   ).toEqual([]);
+});
+
+test('how far a migration is, is told to clinicians of the clinic; clients of the public service see what they know', async () => {
+  const { clinicId, legacy, trigger } = await legacyClinic();
+  answered(await trigger());
+  const path = { clinicId, userId: legacy.userId };
+  const progress = () =>
+    harness
+      .account({ token: `user:${legacy.userId}` })
+      .GET('/caregate/v1/clinics/{clinicId}/migrations/{userId}', { params: { path } });
+  const before = answered(await progress());
+  expect(before).toMatchObject({ userId: legacy.userId, status: 'PENDING', done: 0, skipped: [] });
+  expect(before).not.toHaveProperty('total');
+  const skipped = [{ userId: newUserId(), reason: 'the user is gone' }];
+  await harness.models.migrations.collection.updateOne(
+    { userId: legacy.userId },
+    { $set: { status: 'RUNNING', progress: { total: 120, done: 57, skipped } } }, // as the worker does
+  );
+  expect(answered(await progress())).toMatchObject({ status: 'RUNNING', total: 120, done: 57, skipped });
+  const known = answered(await legacy.api.GET('/v1/clinics/{clinicId}/migrations/{userId}', { params: { path } }));
+  expect(Object.keys(known).sort()).toEqual(['createdTime', 'status', 'updatedTime', 'userId']);
+  const nobodys = { clinicId, userId: newUserId() };
+  const unknown = await harness
+    .account({ token: 'server:ops' })
+    .GET('/caregate/v1/clinics/{clinicId}/migrations/{userId}', { params: { path: nobodys } });
+  expect(statusOf(unknown)).toBe(404);
 });
 
 test('no clinician is added, changed, invited or removed before the migration', async () => {

@@ -70,6 +70,13 @@ export class MigrationsService {
     return view((await this.migrations.one(clinicId, userId)) ?? noMigration());
   }
 
+  /** As the worker has noted it: `get` has no room for it, for its form is the public service's. */
+  async progress(clinicId: string, userId: UserId) {
+    const migration = (await this.migrations.one(clinicId, userId)) ?? noMigration();
+    const { total, done = 0, skipped = [] } = migration.progress ?? {};
+    return { ...view(migration), total, done, skipped };
+  }
+
   async update(clinicId: string, userId: UserId, status: MigrationStatus) {
     return view((await this.migrations.setStatus(clinicId, userId, status)) ?? noMigration());
   }
