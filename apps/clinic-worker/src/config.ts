@@ -9,11 +9,6 @@ export const settings = z.object({
   ...identitySettings,
   ...clinicSettings,
   ...streamSettings,
-  USER_EVENTS_TOPIC: z
-    .string()
-    .regex(/^[\w.-]{1,249}$/, 'must be the name of a Kafka topic')
-    .default('user-events')
-    .describe('where the user platform publishes its CloudEvents'),
   SMTP_URL: z
     .string({ error: 'is needed: smtp://host:port' })
     .regex(/^smtps?:\/\/\S+$/, 'must look like smtp://host:port or smtps://user:password@host:port')

@@ -15,7 +15,12 @@ export interface RunningApp {
   readonly gatekeeper: Connection;
   /** The session token of a service. */
   readonly service: string;
-  ask(method: 'GET' | 'POST', url: string, token?: string, body?: unknown): ReturnType<NestFastifyApplication['inject']>;
+  ask(
+    method: 'GET' | 'POST',
+    url: string,
+    token?: string,
+    body?: unknown,
+  ): ReturnType<NestFastifyApplication['inject']>;
   /** Ends the app and removes everything of this prefix. */
   close(): Promise<void>;
 }
@@ -34,6 +39,7 @@ export async function runningApp(settings: Record<string, string> = {}): Promise
     MONGODB_URI: clinicUri,
     GATEKEEPER_MONGODB_URI: gatekeeperUri,
     TOPIC_PREFIX: prefix,
+    USER_EVENTS_TOPIC: `${prefix}.user-events`,
     TOPIC_PARTITIONS: '3',
     RECONCILE_SECONDS: '1',
     IDENTITY: 'local',
@@ -66,7 +72,10 @@ export async function runningApp(settings: Record<string, string> = {}): Promise
 async function removeConnectorsAndTopics(prefix: string): Promise<void> {
   const connect = new ConnectClient(setting('CONNECT_URL'));
   for (const { name } of await connect.connectors()) if (name.startsWith(`${prefix}.`)) await connect.remove(name);
-  const admin = new kafkajs.Kafka({ brokers: setting('KAFKA_BROKERS').split(','), logLevel: kafkajs.logLevel.NOTHING }).admin();
+  const admin = new kafkajs.Kafka({
+    brokers: setting('KAFKA_BROKERS').split(','),
+    logLevel: kafkajs.logLevel.NOTHING,
+  }).admin();
   await admin.connect();
   await admin.deleteTopics({ topics: (await admin.listTopics()).filter((name) => name.startsWith(`${prefix}.`)) });
   await admin.disconnect();

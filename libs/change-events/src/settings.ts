@@ -18,6 +18,11 @@ export const streamSettings = {
     .max(200)
     .default(6)
     .describe('partitions of topics that do not exist yet; those that exist keep theirs'),
+  USER_EVENTS_TOPIC: z
+    .string()
+    .regex(/^[\w.-]{1,249}$/, 'must be the name of a Kafka topic')
+    .default('user-events')
+    .describe('where the user platform publishes its CloudEvents'),
 } as const;
 
 /** What begins the names of a shard's topics, connectors and consumer groups. */

@@ -125,6 +125,12 @@ export abstract class IdentityService {
    */
   abstract ensureOwner(owner: Owner): Promise<User>;
 
+  /**
+   * Ends a user's account: they can sign in no more, and the event of it makes all that was theirs go, in every clinic of the shard.
+   * Throws NotFound for an unknown user, and always with a remote service, where accounts end.
+   */
+  abstract deleteUser(userId: UserId): Promise<void>;
+
   /** Removes what is kept here of a user who is gone: account, sessions, sharing. Can be repeated. */
   abstract forgetUser(userId: UserId): Promise<void>;
 

@@ -1,7 +1,7 @@
 import { Body, Controller, Param } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
 import type { UserId } from '@caregate/identity';
-import { ClinicOperation } from '../contract.ts';
+import { AccountOperation, ClinicOperation } from '../contract.ts';
 import { By } from '../gate/caller.decorator.ts';
 import { UsersService } from './users.service.ts';
 
@@ -9,6 +9,11 @@ import { UsersService } from './users.service.ts';
 @Controller()
 export class UsersController {
   constructor(private readonly users: UsersService) {}
+
+  @AccountOperation('DeleteUser')
+  remove(@Param('userId') userId: UserId) {
+    return this.users.remove(userId);
+  }
 
   @ClinicOperation('UpdateClinicUserDetails')
   updateDetails(@Param('userId') userId: UserId, @Body() { email }: { email?: string }, @By() caller: Caller) {

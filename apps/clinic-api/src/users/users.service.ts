@@ -7,7 +7,7 @@ import {
   updateUserEmail,
   type UserRecords,
 } from '@caregate/clinic-model';
-import type { UserId } from '@caregate/identity';
+import { IdentityService, type UserId } from '@caregate/identity';
 import { MONGO, Unprocessable } from '@caregate/service';
 import type { Connection } from 'mongoose';
 import { DemoPatient } from '../clinics/demo-patient.ts';
@@ -21,8 +21,14 @@ export class UsersService {
     @Inject(MONGO) connection: Connection,
     @Inject(CLINIC_MODELS) models: ClinicModels,
     { isDemo }: DemoPatient,
+    private readonly identity: IdentityService,
   ) {
     this.records = { connection, models, isDemo };
+  }
+
+  /** The account ends here; the worker hears of it and removes everything else that is theirs. */
+  remove(userId: UserId): Promise<void> {
+    return this.identity.deleteUser(userId);
   }
 
   /** Without an email the user has none any more: patients lose it, clinicians keep the last. */

@@ -9,6 +9,7 @@ import {
   type ReconcileReport,
   topicDefinitions,
   topicsOf,
+  userEventsConnector,
   workerConnectors,
   topicPrefix,
 } from '@caregate/change-events';
@@ -109,11 +110,19 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   }
 
   private async definitions(): Promise<ConnectorDefinition[]> {
-    return [...permissionConnectors(this.place), ...workerConnectors(this.place, await this.sources.beginning())];
+    return [...permissionConnectors(this.place), ...this.sourcesFrom(await this.sources.beginning())];
+  }
+
+  /** What the worker reads. Where users are kept by another service, that publishes what happens to them. */
+  private sourcesFrom(start: { readonly t: number; readonly i: number }): ConnectorDefinition[] {
+    const { IDENTITY, USER_EVENTS_TOPIC } = this.config;
+    const ownUsers = IDENTITY === 'local' ? [userEventsConnector(this.place, USER_EVENTS_TOPIC, start)] : [];
+    return [...workerConnectors(this.place, start), ...ownUsers];
   }
 
   private async prepareTopics(): Promise<void> {
-    const report = await ensureTopics(this.kafka, topicDefinitions(this.prefix, this.config.TOPIC_PARTITIONS));
+    const { TOPIC_PARTITIONS: partitions, USER_EVENTS_TOPIC: name } = this.config;
+    const report = await ensureTopics(this.kafka, [...topicDefinitions(this.prefix, partitions), { name, partitions, settings: {} }]);
     if (report.created.length > 0) this.logger.info({ topics: report.created }, 'topics created');
     if (report.adjusted.length > 0) this.logger.info({ topics: report.adjusted }, 'settings of topics put right');
     if (report.otherPartitions.length > 0) this.logger.warn({ topics: report.otherPartitions }, 'topics keep their partition counts');
@@ -122,7 +131,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   private async newBeginning(definition: ConnectorDefinition): Promise<ConnectorDefinition> {
     if (definition.afterLoss === 'snapshot') return definition;
     const earliest = await this.sources.earliest();
-    const place = workerConnectors(this.place, earliest).find(({ name }) => name === definition.name);
+    const place = this.sourcesFrom(earliest).find(({ name }) => name === definition.name);
     return place ?? definition;
   }
 

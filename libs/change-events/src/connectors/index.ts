@@ -4,4 +4,5 @@ export * from './permission-replicas.ts';
 export * from './pipeline.ts';
 export { putPoisonAside } from './poisoned-sink.ts';
 export * from './reconciler.ts';
+export * from './user-events-source.ts';
 export * from './worker-sources.ts';

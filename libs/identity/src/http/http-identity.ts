@@ -182,6 +182,10 @@ export class HttpIdentity extends IdentityService {
     return user;
   }
 
+  async deleteUser(): Promise<void> {
+    throw new NotFound('people end their accounts at the identity service of this system, not here');
+  }
+
   /** The remote service is where users are deleted; here only what is remembered of their sessions goes. */
   async forgetUser(userId: UserId): Promise<void> {
     this.callers.forget(userId);

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { NotFound, Unauthorized, Unprocessable } from '@caregate/service';
-import type { Connection } from 'mongoose';
+import type { ClientSession, Connection } from 'mongoose';
 import { CallerCache } from '../caller-cache.ts';
 import {
   IdentityService,
@@ -20,6 +20,7 @@ import { isUserId, type UserId } from '../user-id.ts';
 import { SessionTokens } from './session-tokens.ts';
 import { SharingRepository } from './sharing.repository.ts';
 import { SignInThrottle } from './sign-in-throttle.ts';
+import { UserEvents } from './user-events.ts';
 import { emailKey, toUser, UsersRepository } from './users.repository.ts';
 
 /** Keeps the users of a shard in the shard's own database: the embedded default, and all that a small installation needs. */
@@ -29,9 +30,14 @@ export class LocalIdentity extends IdentityService {
   private readonly tokens: SessionTokens;
   private readonly throttle: SignInThrottle;
   private readonly callers: CallerCache;
+  private readonly events: UserEvents;
 
-  constructor(connection: Connection, config: LocalConfig) {
+  constructor(
+    private readonly connection: Connection,
+    config: LocalConfig,
+  ) {
     super();
+    this.events = new UserEvents(connection, config.shardId);
     this.users = new UsersRepository(connection);
     this.sharing = new SharingRepository(connection);
     this.tokens = new SessionTokens(config);
@@ -62,8 +68,15 @@ export class LocalIdentity extends IdentityService {
     );
   }
 
+  /** Whom a clinic looks after is not told of as a new user: their patient record says so already. A new email is. */
   async updateUser(userId: UserId, update: UserUpdate): Promise<User> {
-    return toUser((await this.users.update(userId, update)) ?? noSuchUser(userId));
+    if (update.email === undefined) return toUser((await this.users.update(userId, update)) ?? noSuchUser(userId));
+    return this.inTransaction(async (session) => {
+      const before = (await this.users.byId(userId, session)) ?? noSuchUser(userId);
+      const after = (await this.users.update(userId, update, session)) ?? noSuchUser(userId);
+      if (before.email !== after.email) await this.events.updated(before, after, session);
+      return toUser(after);
+    });
   }
 
   async profile(userId: UserId): Promise<Profile | undefined> {
@@ -148,12 +161,26 @@ export class LocalIdentity extends IdentityService {
     const existing = await this.users.byEmail(email);
     if (existing) return toUser(existing);
     try {
-      return toUser(await this.users.insert({ email, passwordHash, roles: ['clinician'], profile: { fullName } }));
+      return await this.inTransaction(async (session) => {
+        const owner = { email, passwordHash, roles: ['clinician'], profile: { fullName } };
+        const user = await this.users.insert(owner, session);
+        await this.events.created(user, session);
+        return toUser(user);
+      });
     } catch (error) {
       const winner = await this.users.byEmail(email); // another request provisioned the same owner meanwhile
       if (winner) return toUser(winner);
       throw error;
     }
+  }
+
+  async deleteUser(userId: UserId): Promise<void> {
+    await this.inTransaction(async (session) => {
+      const user = (await this.users.byId(userId, session)) ?? noSuchUser(userId);
+      await this.users.delete(userId, session);
+      await this.events.deleted(user, session);
+    });
+    this.callers.forget(userId);
   }
 
   async forgetUser(userId: UserId): Promise<void> {
@@ -164,6 +191,16 @@ export class LocalIdentity extends IdentityService {
 
   async serviceToken(name: string): Promise<string> {
     return (await this.tokens.sign({ kind: 'service', subject: name })).token;
+  }
+
+  /** The user and the event of it, or neither. Not the transaction of the request, which makes a change of its own. */
+  private async inTransaction<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
+    const session = await this.connection.startSession();
+    try {
+      return await session.withTransaction(() => work(session), { writeConcern: { w: 'majority', journal: true } });
+    } finally {
+      await session.endSession();
+    }
   }
 
   private async readToken(token: string): Promise<Principal | undefined> {
@@ -180,6 +217,7 @@ export class LocalIdentity extends IdentityService {
 export async function prepareLocalIdentity(connection: Connection): Promise<void> {
   await UsersRepository.prepare(connection);
   await SharingRepository.prepare(connection);
+  await UserEvents.prepare(connection);
   await SignInThrottle.prepare(connection);
 }
 

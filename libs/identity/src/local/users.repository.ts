@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Conflict, isDuplicateKey } from '@caregate/service';
-import type { Connection } from 'mongoose';
+import type { ClientSession, Connection } from 'mongoose';
 import type { Profile, User, UserUpdate } from '../identity-service.ts';
 import { isUserId, type UserId } from '../user-id.ts';
 
@@ -43,8 +43,8 @@ export class UsersRepository {
     return this.connection.collection<UserRecord>('users');
   }
 
-  async byId(userId: UserId): Promise<UserRecord | undefined> {
-    return (await this.users.findOne({ _id: userId })) ?? undefined;
+  async byId(userId: UserId, session?: ClientSession): Promise<UserRecord | undefined> {
+    return (await this.users.findOne({ _id: userId }, session && { session })) ?? undefined;
   }
 
   async byEmail(email: string): Promise<UserRecord | undefined> {
@@ -60,7 +60,7 @@ export class UsersRepository {
   }
 
   /** @throws {Conflict} when the email is taken */
-  async insert(user: NewUser): Promise<UserRecord> {
+  async insert(user: NewUser, session?: ClientSession): Promise<UserRecord> {
     for (;;) {
       const now = new Date();
       const record: UserRecord = {
@@ -74,18 +74,23 @@ export class UsersRepository {
         updatedTime: now,
       };
       try {
-        await this.users.insertOne(record);
+        await this.users.insertOne(record, session && { session });
         return record;
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
-        if (!isDuplicateKey(error, '_id')) throw new Conflict('a user with this email exists already');
+        if (session || !isDuplicateKey(error, '_id')) throw new Conflict('a user with this email exists already');
       }
     }
   }
 
   /** @throws {Conflict} when the email belongs to another */
-  async update(userId: UserId, { email, ...update }: UserUpdate): Promise<UserRecord | undefined> {
-    return this.change(userId, { ...update, ...(email !== undefined && { email, emailKey: emailKey(email) }) });
+  async update(
+    userId: UserId,
+    { email, ...update }: UserUpdate,
+    session?: ClientSession,
+  ): Promise<UserRecord | undefined> {
+    const change = { ...update, ...(email !== undefined && { email, emailKey: emailKey(email) }) };
+    return this.change(userId, change, session);
   }
 
   async saveProfile(userId: UserId, profile: Profile): Promise<UserRecord | undefined> {
@@ -104,14 +109,19 @@ export class UsersRepository {
     await this.users.updateOne({ _id: userId }, { $inc: { sessionEpoch: 1 } });
   }
 
-  async delete(userId: UserId): Promise<void> {
-    await this.users.deleteOne({ _id: userId });
+  async delete(userId: UserId, session?: ClientSession): Promise<void> {
+    await this.users.deleteOne({ _id: userId }, session && { session });
   }
 
-  private async change(userId: UserId, change: Partial<UserRecord>): Promise<UserRecord | undefined> {
+  private async change(
+    userId: UserId,
+    change: Partial<UserRecord>,
+    session?: ClientSession,
+  ): Promise<UserRecord | undefined> {
     try {
       const $set = { ...change, updatedTime: new Date() };
-      return (await this.users.findOneAndUpdate({ _id: userId }, { $set }, { returnDocument: 'after' })) ?? undefined;
+      const options = { returnDocument: 'after', ...(session && { session }) } as const;
+      return (await this.users.findOneAndUpdate({ _id: userId }, { $set }, options)) ?? undefined;
     } catch (error) {
       if (isDuplicateKey(error)) throw new Conflict('a user with this email exists already');
       throw error;

@@ -1,0 +1,66 @@
+import { IdentityService } from '@caregate/identity';
+import { Kafka as CloudEvents } from 'cloudevents';
+import kafkajs from 'kafkajs';
+import { eventually, runningApp, type RunningApp } from './running-app.ts';
+
+const HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+
+let running: RunningApp;
+let topic: string;
+beforeAll(async () => {
+  running = await runningApp();
+  topic = `${running.prefix}.user-events`;
+});
+afterAll(() => running?.close());
+
+test('what happens to the shard’s own users is published as CloudEvents, in order, under the user’s id, and nothing else is', async () => {
+  const identity = running.app.get(IdentityService);
+  const { userId } = await identity.ensureOwner({
+    email: 'ann@example.test',
+    fullName: 'Ann Owner',
+    passwordHash: HASH,
+  });
+  await identity.ensureOwner({ email: 'ann@example.test', fullName: 'Ann Owner', passwordHash: HASH }); // she exists
+  await identity.saveProfile(userId, { fullName: 'Ann Other' });
+  await identity.updateUser(userId, { email: 'new@example.test' });
+  await identity.updateUser(userId, { roles: ['clinician'] });
+  await identity.deleteUser(userId);
+  await expect(identity.deleteUser(userId)).rejects.toThrow(`there is no user ${userId}`);
+  const messages = await published(3);
+  expect(messages.map(({ key }) => key?.toString())).toEqual([userId, userId, userId]);
+  const events = messages.map(
+    ({ headers, value }) =>
+      CloudEvents.toEvent({ headers, body: value?.toString(), key: '', value: value?.toString() } as never), // as the binding has it
+  );
+  const before = { userid: userId, username: 'ann@example.test', emails: ['ann@example.test'], roles: ['clinician'] };
+  const after = { ...before, username: 'new@example.test', emails: ['new@example.test'] };
+  expect(events).toMatchObject([
+    { specversion: '1.0', type: 'users:create', subject: userId, data: before },
+    { type: 'users:update', data: { original: before, updated: after } },
+    { type: 'users:delete', data: { ...after, fullName: 'Ann Other' } },
+  ]);
+});
+
+/** Reads the topic until it holds so many messages; they are of one key, and so of one partition. */
+async function published(count: number): Promise<kafkajs.KafkaMessage[]> {
+  const kafka = new kafkajs.Kafka({
+    brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
+    logLevel: kafkajs.logLevel.NOTHING,
+  });
+  const groupId = `${topic}-test`;
+  const consumer = kafka.consumer({ groupId });
+  const messages: kafkajs.KafkaMessage[] = [];
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({ eachMessage: async ({ message }) => void messages.push(message) });
+    await eventually(async () => messages.length >= count, `${count} user events`);
+    return messages;
+  } finally {
+    await consumer.disconnect();
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.deleteGroups([groupId]);
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,49 @@
+import { USER_EVENTS } from '@caregate/identity';
+import { topicsOf } from '../topics.ts';
+import { type ConnectorDefinition, type ConnectorPlace, sourceConnector } from './definition.ts';
+import type { Stage } from './pipeline.ts';
+
+/** Each event is published as it was written, and under its user's id, so that a user's events stay in one partition, in order. */
+const PIPELINE: readonly Stage[] = [
+  { $match: { operationType: 'insert' } },
+  {
+    $project: {
+      ...{ _id: 1, operationType: 1, clusterTime: 1, ns: 1 },
+      documentKey: { _id: '$fullDocument.event.subject' },
+      fullDocument: '$fullDocument.event',
+    },
+  },
+];
+
+/**
+ * Publishes what the local identity notes of its users: CloudEvents 1.0 in structured mode, on the topic where a user platform of its own
+ * would publish its. Only for shards that keep their users themselves.
+ */
+export function userEventsConnector(
+  { prefix, clinicUri }: ConnectorPlace,
+  topic: string,
+  startAt: { readonly t: number; readonly i: number },
+): ConnectorDefinition {
+  const { heartbeats } = topicsOf(prefix);
+  const source = sourceConnector({
+    name: `${prefix}.user-events.source`,
+    uri: clinicUri,
+    collections: [USER_EVENTS],
+    topic,
+    pipeline: PIPELINE,
+    heartbeats,
+    beforeChange: false,
+    start: { mode: 'timestamp', at: JSON.stringify({ $timestamp: startAt }) },
+  });
+  return { ...source, config: { ...source.config, 'publish.full.document.only': 'true', ...contentType(source) } };
+}
+
+/** By it receivers tell structured from binary mode (Kafka protocol binding for CloudEvents, 3.3). */
+const contentType = ({ config }: ConnectorDefinition) => ({
+  transforms: `${config['transforms']},contentType`,
+  'transforms.contentType.type': 'org.apache.kafka.connect.transforms.InsertHeader',
+  'transforms.contentType.header': 'content-type',
+  'transforms.contentType.value.literal': 'application/cloudevents+json; charset=UTF-8',
+  'transforms.contentType.predicate': 'heartbeat',
+  'transforms.contentType.negate': 'true',
+});
