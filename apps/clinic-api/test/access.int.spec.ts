@@ -105,6 +105,7 @@ const WHO: Readonly<Record<string, string>> = {
   GetAccount: 'directory, owner, own key',
   SignIn: 'nobody',
   SignOut: 'user',
+  DeleteUser: 'service, self',
   CreateApiKey: 'owner',
   ListApiKeys: 'owner',
   RotateApiKey: 'owner',

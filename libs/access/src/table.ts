@@ -134,6 +134,7 @@ const accountApi = {
   GetAccount: ['directory', 'accountOwner', 'ownAccountKey'],
   SignIn: ['everybody'],
   SignOut: ['anyUser'],
+  DeleteUser: ['userInPath', 'service'],
   CreateApiKey: ['accountOwner'],
   ListApiKeys: ['accountOwner'],
   RotateApiKey: ['accountOwner'],

@@ -9,7 +9,7 @@ export function callerOf(name: CallerName, { provisioningSecret }: Target, world
   const session = (token: string): Caller => ({
     name,
     headers: { 'x-tidepool-session-token': token },
-    leaveOut: ['SignOut'],
+    leaveOut: ['SignOut', 'DeleteUser'],
   });
   switch (name) {
     case 'service':

@@ -8,9 +8,12 @@ import { MovedElsewhere, WrongShard } from './moved-elsewhere.ts';
 
 /** Change sessions, not what accounts hold. */
 const OF_NO_ACCOUNT: ReadonlySet<string> = new Set(['SignIn', 'SignOut']);
-/** Reach clinics beside the one in their path. */
-const OF_SEVERAL: ReadonlySet<string> = new Set(['MergeClinic']);
+/** Reach clinics beside those of the account that the host names. */
+const OF_SEVERAL: ReadonlySet<string> = new Set(['MergeClinic', 'DeleteUser']);
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** The account that a path names, or by a clinic of it; none where there is no such account, and nobody asks of it. */
+export type Found = { readonly accountId: string } | 'arriving' | 'none' | 'unknown' | 'not asked';
 
 /** Where the account stands that a request is about: here, on its way here, about to leave, or gone. */
 @Injectable()

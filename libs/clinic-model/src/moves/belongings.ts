@@ -67,6 +67,7 @@ export const STAYING: Readonly<Record<string, string>> = {
   [`account_arrivals`]: 'an account on its way here',
   arrived_users: 'which users a move has brought',
   writers: 'the running copies of this shard’s apps',
+  user_events: 'what happened to users here, on its way to this shard’s Kafka',
   reactions: 'named by the events of this shard’s change stream, which no other shard sees',
 };
 
