@@ -11,7 +11,7 @@ export const clinicApi: AppDefinition<typeof settings.shape> = {
   configure: (app) => {
     const gate = app.get(Gate);
     serveDocs(app, ['clinic', 'account']);
-    guardOperations(app, (request, operation) => gate.admit(request, operation));
+    guardOperations(app, (request, operation, reply) => gate.admit(request, operation, reply));
     recordRefusals(app);
     tellWhenWritten(app);
   },

@@ -12,6 +12,9 @@ export const settings = z.object({
     .min(16, 'must have at least 16 characters')
     .optional()
     .describe('shared with the directory, which provisions accounts here; without it nobody can'),
+  RATE_LIMIT_PER_KEY: rate(60_000, 'by one API key'),
+  RATE_LIMIT_PER_USER: rate(0, 'by one signed-in user'),
+  RATE_LIMIT_PER_ADDRESS: rate(0, 'from one network address, whoever calls'),
   FREE_TIER_PATIENT_LIMIT: z.coerce
     .number()
     .int()
@@ -19,5 +22,15 @@ export const settings = z.object({
     .default(250)
     .describe('patients of a US clinic on the free tier, unless its settings say otherwise'),
 });
+
+/** Requests in a minute. */
+function rate(unlessGiven: number, what: string) {
+  return z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(unlessGiven)
+    .describe(`requests that each copy of the app takes in a minute ${what}; 0 for no limit`);
+}
 
 export type ClinicApiConfig = z.output<typeof settings>;

@@ -110,6 +110,7 @@ const WHO: Readonly<Record<string, string>> = {
   ListApiKeys: 'owner',
   RotateApiKey: 'owner',
   RevokeApiKey: 'owner',
+  ImportApiKeys: 'directory',
   ListAuditEntries: 'admin, service, key',
   GetMigrationProgress: 'member, service, key',
 

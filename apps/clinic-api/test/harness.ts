@@ -15,6 +15,8 @@ export const PROVISIONING_SECRET = 'for tests, not for others';
 /** The app on a database of its own, with an identity service in memory, and clients that speak for whom you like. */
 export interface Harness {
   readonly url: string;
+  /** Of its database, for a second copy of the app. */
+  readonly uri: string;
   readonly app: NestFastifyApplication;
   readonly connection: Connection;
   readonly models: ClinicModels;
@@ -33,12 +35,13 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-/** Starts all of it, or a definition of the app that a test has added to; `close` drops the database again. */
+/** Starts all of it, or a definition of the app that a test has added to; `close` drops the database again, unless it was given. */
 export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = clinicApi): Promise<Harness> {
   const identity = await IdentityServer.start();
+  const uri = env.MONGODB_URI ?? databaseOfItsOwn();
   const { app, url } = await startApp(definition, {
     LOG_LEVEL: 'fatal',
-    MONGODB_URI: databaseOfItsOwn(),
+    MONGODB_URI: uri,
     IDENTITY: 'http',
     IDENTITY_URL: identity.url,
     PROVISIONING_SECRET,
@@ -50,6 +53,7 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
   const asUser = (userId: string) => client({ token: `user:${userId}` });
   return {
     url,
+    uri,
     app,
     connection,
     models: app.get<ClinicModels>(CLINIC_MODELS),
@@ -64,7 +68,7 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     account: (caller) => createAccountClient({ baseUrl: url, ...caller }),
     send: (path, init) => send(url + path, init),
     close: async () => {
-      await connection.dropDatabase();
+      if (env.MONGODB_URI === undefined) await connection.dropDatabase();
       await app.close();
       await identity.close();
     },

@@ -139,6 +139,7 @@ const accountApi = {
   ListApiKeys: ['accountOwner'],
   RotateApiKey: ['accountOwner'],
   RevokeApiKey: ['accountOwner'],
+  ImportApiKeys: ['directory'],
   BeginDeparture: ['directory'],
   CancelDeparture: ['directory'],
   ExportDocuments: ['directory'],

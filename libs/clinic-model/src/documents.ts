@@ -285,4 +285,7 @@ export interface ApiKeyDocument {
   readonly createdTime: Date;
   readonly lastUsedTime?: Date;
   readonly revokedTime?: Date;
+  /** Of a key that a new secret has replaced: the key that has it, and until when the old one works beside it. */
+  readonly replacedBy?: string;
+  readonly expiresTime?: Date;
 }

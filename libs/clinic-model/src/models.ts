@@ -183,6 +183,8 @@ const apiKey: SchemaDefinition = {
   createdTime: Date,
   lastUsedTime: Date,
   revokedTime: Date,
+  replacedBy: String,
+  expiresTime: Date,
 };
 
 const unusedAccount: SchemaDefinition = { _id: String, clinicId: ObjectId, email: String, createdTime: Date };

@@ -1,6 +1,6 @@
 import { applyDecorators, HttpCode, RequestMapping, RequestMethod } from '@nestjs/common';
 import { type NestFastifyApplication, RouteConfig } from '@nestjs/platform-fastify';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** What the edge needs to know of a contract; `@caregate/contracts` makes these from the OpenAPI bundles. */
 export interface ServedContract {
@@ -72,12 +72,12 @@ function configOf(request: FastifyRequest): OperationConfig | undefined {
  */
 export function guardOperations(
   app: NestFastifyApplication,
-  admit: (request: FastifyRequest, operation: ServedOperation) => Promise<void>,
+  admit: (request: FastifyRequest, operation: ServedOperation, reply: FastifyReply) => Promise<void>,
 ): void {
   const fastify = app.getHttpAdapter().getInstance();
-  fastify.addHook('onRequest', async (request) => {
+  fastify.addHook('onRequest', async (request, reply) => {
     const config = configOf(request);
-    if (config) await admit(request, config.operation);
+    if (config) await admit(request, config.operation, reply);
   });
   fastify.addHook('preHandler', async (request) => {
     const config = configOf(request);

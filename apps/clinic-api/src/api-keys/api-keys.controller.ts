@@ -11,7 +11,12 @@ export class ApiKeysController {
   constructor(private readonly apiKeys: ApiKeysService) {}
 
   @AccountOperation('CreateApiKey')
-  create(@Param('accountId') accountId: AccountId, @Body() { name }: { name: string }, @By() caller: Caller, @Res({ passthrough: true }) reply: FastifyReply) {
+  create(
+    @Param('accountId') accountId: AccountId,
+    @Body() { name }: { name: string },
+    @By() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     void reply.header('cache-control', 'no-store');
     return this.apiKeys.create(accountId, name, caller);
   }
@@ -22,9 +27,14 @@ export class ApiKeysController {
   }
 
   @AccountOperation('RotateApiKey')
-  rotate(@Param('accountId') accountId: AccountId, @Param('keyId') keyId: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  rotate(
+    @Param('accountId') accountId: AccountId,
+    @Param('keyId') keyId: string,
+    @Body() wanted: { graceSeconds?: number } | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     void reply.header('cache-control', 'no-store');
-    return this.apiKeys.rotate(accountId, keyId);
+    return this.apiKeys.rotate(accountId, keyId, wanted?.graceSeconds);
   }
 
   @AccountOperation('RevokeApiKey')

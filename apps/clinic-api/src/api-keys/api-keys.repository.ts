@@ -1,14 +1,39 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AccountDocument, type AccountId, type ApiKeyDocument, CLINIC_MODELS, type ClinicModels, type Moved } from '@caregate/clinic-model';
+import {
+  type AccountDocument,
+  type AccountId,
+  type ApiKeyDocument,
+  CLINIC_MODELS,
+  type ClinicModels,
+  type Moved,
+  newObjectId,
+} from '@caregate/clinic-model';
+import { inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
+import type { Connection } from 'mongoose';
 
 const USE_IS_NOTED_EVERY_MS = 60_000;
 
 @Injectable()
 export class ApiKeysRepository {
-  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    @Inject(MONGO) private readonly connection: Connection,
+  ) {}
 
+  /** In a transaction, so that the record of an `Idempotency-Key` is marked along with it. */
   async insert(key: ApiKeyDocument): Promise<void> {
-    await this.models.apiKeys.create(key);
+    await inTransaction(this.connection, (session) => this.models.apiKeys.create([key], { session }));
+  }
+
+  /** False when there is a key with this secret already, whosever it is. */
+  async insertNew(key: ApiKeyDocument): Promise<boolean> {
+    try {
+      await this.insert(key);
+      return true;
+    } catch (error) {
+      if (isDuplicateKey(error, 'secretHash')) return false;
+      throw error;
+    }
   }
 
   bySecret(secretHash: string): Promise<ApiKeyDocument | null> {
@@ -33,17 +58,43 @@ export class ApiKeysRepository {
     await this.models.apiKeys.updateOne({ _id }, { $set: { lastUsedTime: now } });
   }
 
-  replaceSecret(accountId: AccountId, _id: string, secret: Pick<ApiKeyDocument, 'secretHash' | 'last4'>): Promise<ApiKeyDocument | null> {
-    return this.models.apiKeys
-      .findOneAndUpdate({ _id, accountId, revokedTime: { $exists: false } }, { $set: secret }, { new: true })
-      .lean<ApiKeyDocument>();
+  /** Gives a key a new secret. Until `graceEnds` the old one works beside it, as a key of its own; without it, no older one works any more. */
+  replaceSecret(
+    accountId: AccountId,
+    _id: string,
+    secret: Pick<ApiKeyDocument, 'secretHash' | 'last4'>,
+    graceEnds: Date | undefined,
+  ): Promise<ApiKeyDocument | null> {
+    return inTransaction(this.connection, async (session) => {
+      const old = await this.models.apiKeys
+        .findOneAndUpdate(
+          { _id, accountId, revokedTime: { $exists: false }, replacedBy: { $exists: false } },
+          { $set: secret },
+          { session },
+        )
+        .lean<ApiKeyDocument>();
+      if (!old) return null;
+      if (graceEnds) {
+        const kept = { ...old, _id: newObjectId().toHexString(), replacedBy: _id, expiresTime: graceEnds };
+        await this.models.apiKeys.create([kept], { session });
+      } else {
+        const now = new Date();
+        await this.models.apiKeys.updateMany(
+          { accountId, replacedBy: _id, expiresTime: { $gt: now } },
+          { $set: { expiresTime: now } },
+          { session },
+        );
+      }
+      return { ...old, ...secret };
+    });
   }
 
+  /** Revokes a key and what it has replaced. */
   async revoke(accountId: AccountId, _id: string): Promise<boolean> {
-    const { matchedCount } = await this.models.apiKeys.updateOne(
-      { _id, accountId, revokedTime: { $exists: false } },
+    const { matchedCount } = await this.models.apiKeys.updateMany(
+      { accountId, $or: [{ _id }, { replacedBy: _id }], revokedTime: { $exists: false } },
       { $set: { revokedTime: new Date() } },
     );
-    return matchedCount === 1;
+    return matchedCount > 0;
   }
 }

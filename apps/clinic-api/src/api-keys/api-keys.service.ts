@@ -41,16 +41,23 @@ export class ApiKeysService {
     return (await this.keys.ofAccount(accountId)).map(view);
   }
 
-  /** The old secret stops working at once. */
-  async rotate(accountId: AccountId, keyId: string) {
+  /** The old secret stops working at once, or after the time of grace that is given. */
+  async rotate(accountId: AccountId, keyId: string, graceSeconds = 0) {
     const secret = drawSecret();
-    const key = await this.keys.replaceSecret(accountId, keyId, { secretHash: hashOf(secret), last4: secret.slice(-4) });
+    const graceEnds = graceSeconds > 0 ? new Date(Date.now() + graceSeconds * 1000) : undefined;
+    const key = await this.keys.replaceSecret(
+      accountId,
+      keyId,
+      { secretHash: hashOf(secret), last4: secret.slice(-4) },
+      graceEnds,
+    );
     if (!key) throw new NotFound('there is no such API key, or it is revoked');
     return newKeyView(key, this.written(secret));
   }
 
   async revoke(accountId: AccountId, keyId: string): Promise<void> {
-    if (!(await this.keys.revoke(accountId, keyId))) throw new NotFound('there is no such API key, or it is revoked already');
+    if (!(await this.keys.revoke(accountId, keyId)))
+      throw new NotFound('there is no such API key, or it is revoked already');
   }
 
   /** Whom `Basic b64(key + ':')` speaks for; the key may come with its shard suffix or without (source "Sharding", "API keys and API URLs"). */
@@ -60,8 +67,10 @@ export class ApiKeysService {
     if (shardId !== undefined && shardId !== this.config.SHARD_ID) throw this.wrongShard(shardId, key !== null);
     if (!key) throw new Unauthorized('the API key is unknown on this shard; check the key and the host');
     if (key.revokedTime) throw new Unauthorized('the API key was revoked; ask the account’s owner for a new one');
+    if (key.expiresTime && key.expiresTime.getTime() <= Date.now())
+      throw new Unauthorized('the API key was replaced by a new one; ask the account’s owner for it');
     await this.keys.noteUse(key);
-    return { kind: 'apiKey', accountId: key.accountId, keyId: key._id, userId: key.createdBy };
+    return { kind: 'apiKey', accountId: key.accountId, keyId: key.replacedBy ?? key._id, userId: key.createdBy };
   }
 
   /** The key, when its account lives here. @throws {WrongShard} when it has moved away */
@@ -75,7 +84,10 @@ export class ApiKeysService {
   private wrongShard(shardId: ShardId, isHere: boolean): Unauthorized {
     const { SHARD_ID, DOMAIN } = this.config;
     if (isHere && isShardId(SHARD_ID)) return WrongShard.suffix(SHARD_ID);
-    return new WrongShard(shardId, `this API key belongs to shard ${shardId}; send the request to ${apiHost(shardId, DOMAIN)}`);
+    return new WrongShard(
+      shardId,
+      `this API key belongs to shard ${shardId}; send the request to ${apiHost(shardId, DOMAIN)}`,
+    );
   }
 
   private read(authorization: string) {
@@ -95,10 +107,23 @@ export class ApiKeysService {
 }
 
 // base64url would contain hyphens, which separate the shard id.
-const drawSecret = () => BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`).toString(36).padStart(50, '0');
-const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex');
+export const drawSecret = () =>
+  BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`)
+    .toString(36)
+    .padStart(50, '0');
+export const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex');
 
-const view = ({ _id, name, last4, createdBy, createdTime, lastUsedTime, revokedTime }: ApiKeyDocument) => ({
+const view = ({
+  _id,
+  name,
+  last4,
+  createdBy,
+  createdTime,
+  lastUsedTime,
+  revokedTime,
+  expiresTime,
+  replacedBy,
+}: ApiKeyDocument) => ({
   id: _id,
   name,
   last4,
@@ -106,6 +131,14 @@ const view = ({ _id, name, last4, createdBy, createdTime, lastUsedTime, revokedT
   createdTime,
   lastUsedTime,
   revokedTime,
+  expiresTime,
+  replacedBy,
 });
 
-const newKeyView = ({ _id, name, last4, createdTime }: ApiKeyDocument, key: string) => ({ id: _id, name, key, last4, createdTime });
+const newKeyView = ({ _id, name, last4, createdTime }: ApiKeyDocument, key: string) => ({
+  id: _id,
+  name,
+  key,
+  last4,
+  createdTime,
+});

@@ -5,6 +5,11 @@ import { MovesModule } from '../moves/moves.module.ts';
 import { ShardFacts } from './facts.ts';
 import { Gate } from './gate.service.ts';
 import { HostRules } from './host-rules.ts';
+import { RateLimits } from './rate-limits.ts';
 
-@Module({ imports: [AccountsModule, ApiKeysModule, MovesModule], providers: [Gate, ShardFacts, HostRules], exports: [Gate] })
+@Module({
+  imports: [AccountsModule, ApiKeysModule, MovesModule],
+  providers: [Gate, ShardFacts, HostRules, RateLimits],
+  exports: [Gate],
+})
 export class GateModule {}

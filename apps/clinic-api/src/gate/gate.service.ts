@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { assertAllowed, type Caller, isOpenToEverybody, type PathParameters } from '@caregate/access';
 import { IdentityService } from '@caregate/identity';
@@ -9,6 +9,7 @@ import type { ClinicApiConfig } from '../config.ts';
 import { ShardFacts } from './facts.ts';
 import { AccountStandings } from '../moves/account-standings.service.ts';
 import { HostRules } from './host-rules.ts';
+import { RateLimits } from './rate-limits.ts';
 
 const SESSION_HEADER = 'x-tidepool-session-token';
 
@@ -21,19 +22,23 @@ export class Gate {
     private readonly facts: ShardFacts,
     private readonly hosts: HostRules,
     private readonly standings: AccountStandings,
+    private readonly limits: RateLimits,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
-  async admit(request: FastifyRequest, operation: ServedOperation): Promise<void> {
+  async admit(request: FastifyRequest, operation: ServedOperation, reply: FastifyReply): Promise<void> {
     const { operationId } = operation;
+    await this.limits.ofAddress(request.ip, reply);
     request.account = await this.hosts.accountOf(request);
     request.caller = isOpenToEverybody(operationId)
       ? { kind: 'nobody' }
       : await this.standings.orAtItsHost(request, () => this.callerOf(request));
+    await this.limits.ofCaller(request.caller, reply);
     assertKeyOfHost(request);
-    await this.standings.admit(request, operation);
+    const found = await this.standings.find(request);
     // Route parameters are texts as they stand in the path.
     await assertAllowed(operationId, request.caller, request.params as PathParameters, this.facts);
+    await this.standings.admit(request, operation, found);
   }
 
   private async callerOf(request: FastifyRequest): Promise<Caller> {
@@ -49,7 +54,9 @@ export class Gate {
   private directory(authorization: string): Caller {
     const secret = authorization.slice('bearer '.length);
     if (this.config.PROVISIONING_SECRET === undefined || !sameText(secret, this.config.PROVISIONING_SECRET)) {
-      throw new Unauthorized('the provisioning secret is wrong; the directory and this shard must have the same PROVISIONING_SECRET');
+      throw new Unauthorized(
+        'the provisioning secret is wrong; the directory and this shard must have the same PROVISIONING_SECRET',
+      );
     }
     return { kind: 'directory' };
   }
@@ -58,7 +65,9 @@ export class Gate {
 /** A key works for its own account only, so also at no other account's address. */
 function assertKeyOfHost({ caller, account }: FastifyRequest): void {
   if (caller.kind === 'apiKey' && account && account._id !== caller.accountId) {
-    throw new Forbidden("the API key belongs to another account; send the request to that account's host or to the API host");
+    throw new Forbidden(
+      "the API key belongs to another account; send the request to that account's host or to the API host",
+    );
   }
 }
 

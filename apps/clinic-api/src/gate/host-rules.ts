@@ -24,7 +24,8 @@ export class HostRules {
     const host = parseHost(request.host ?? '', this.config.DOMAIN);
     if (host.kind === 'local') return undefined;
     if (host.kind === 'unknown' || host.kind === 'unshardedApi') throw new NotFound('nothing is served at this host');
-    if (host.shardId !== this.config.SHARD_ID) throw new Misdirected(`this is shard ${this.config.SHARD_ID}; the host belongs to shard ${host.shardId}`);
+    if (host.shardId !== this.config.SHARD_ID)
+      throw new Misdirected(`this is shard ${this.config.SHARD_ID}; the host belongs to shard ${host.shardId}`);
     if (host.kind === 'api') return undefined;
     const account = await this.accounts.bySubdomain(host.subdomain);
     if (!account) throw new NotFound('there is no account at this host');

@@ -24,15 +24,26 @@ export class AccountStandings {
   ) {}
 
   /**
-   * @throws {MovedElsewhere} when what the path names lives on another shard now
-   * @throws {NotFound} when it is only on its way here
+   * What the path names, for whoever may know it or not: where an account has gone its own host says to everybody.
+   * @throws {MovedElsewhere} when it lives on another shard now, so that what gave its people rights may be gone from here
+   */
+  async find(request: FastifyRequest): Promise<Found> {
+    if (request.caller.kind === 'directory' || request.caller.kind === 'nobody') return 'not asked';
+    const found = await this.accountInPath(request);
+    const moved = typeof found === 'object' ? this.door.standingOf(found.accountId)?.moved : undefined;
+    if (moved) throw new MovedElsewhere(moved.shard, moved.apiUrl, request);
+    return found;
+  }
+
+  /**
+   * For those who have rights: to others it is nothing that an account comes or goes.
+   * @throws {NotFound} when what the path names is only on its way here
    * @throws {ServiceUnavailable} for a write while the account is about to leave
    */
-  async admit(request: FastifyRequest, operation: ServedOperation): Promise<void> {
-    if (request.caller.kind === 'directory' || request.caller.kind === 'nobody') return;
-    const account = await this.accountInPath(request);
-    const moved = account === undefined ? undefined : this.door.standingOf(account)?.moved;
-    if (moved) throw new MovedElsewhere(moved.shard, moved.apiUrl, request);
+  async admit(request: FastifyRequest, operation: ServedOperation, found: Found): Promise<void> {
+    if (found === 'not asked') return;
+    if (found === 'arriving') throw new NotFound('clinic not found');
+    const account = typeof found === 'object' ? found.accountId : undefined;
     request.whose = await this.whose(request, operation, account);
     if (request.whose !== undefined) this.orSay(request, () => this.door.assertOpen(request.whose ?? ANY_ACCOUNT));
   }
@@ -62,12 +73,10 @@ export class AccountStandings {
     }
   }
 
-  private async accountInPath({ params }: FastifyRequest): Promise<string | undefined> {
+  private async accountInPath({ params }: FastifyRequest): Promise<Found> {
     const { clinicId, accountId } = params as Record<string, string | undefined>; // route parameters are texts
-    if (clinicId === undefined) return accountId;
-    const found = isObjectIdText(clinicId) && (await this.door.accountOfClinic(objectId(clinicId)));
-    if (found === 'arriving') throw new NotFound('clinic not found');
-    return typeof found === 'object' ? found.accountId : undefined;
+    if (clinicId === undefined) return accountId === undefined ? 'none' : { accountId };
+    return isObjectIdText(clinicId) ? this.door.accountOfClinic(objectId(clinicId)) : 'unknown';
   }
 
   private async whose(
