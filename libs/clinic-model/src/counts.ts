@@ -151,8 +151,8 @@ export async function letPatientWritesGoOn(
 }
 
 /** What the driver repeats a transaction for. */
-function giveWay(): Error {
-  const error = new mongo.MongoError('another transaction wants to write all patients of the clinic');
+export function giveWay(): Error {
+  const error = new mongo.MongoError('another transaction writes the same');
   error.addErrorLabel('TransientTransactionError');
   return error;
 }

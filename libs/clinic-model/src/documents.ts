@@ -242,7 +242,9 @@ export interface ClinicCountsDocument {
   readonly plan?: number;
   readonly tags?: Readonly<Record<string, number>>;
   readonly sites?: Readonly<Record<string, number>>;
-  readonly providers?: Readonly<Record<string, { readonly total?: number; readonly states?: Readonly<Record<string, number>> }>>;
+  readonly providers?: Readonly<
+    Record<string, { readonly total?: number; readonly states?: Readonly<Record<string, number>> }>
+  >;
 }
 
 /** The tombstone of a deleted document: what it was, when it went, and who did it. */

@@ -2,13 +2,14 @@ import type { ClientSession, mongo, Types } from 'mongoose';
 import { addToCounts, waitIfAsked } from './counts.ts';
 import type { Site } from './documents.ts';
 import type { ClinicModels } from './models.ts';
+import { refreshSheets } from './sheets.ts';
 
 /**
- * Tags and sites on many patients at once, with the counts that follow: each runs in the caller's transaction and gives how many
+ * Tags and sites on many patients at once, with the counts and sheets that follow: each runs in the caller's transaction and gives how many
  * patients it changed. What takes a group away for good also needs `holdPatientWrites`, or a patient could come into it meanwhile.
  */
 export interface GroupWrites {
-  readonly models: Pick<ClinicModels, 'patients' | 'clinicCounts'>;
+  readonly models: Pick<ClinicModels, 'patients' | 'sheets' | 'clinicCounts'>;
   readonly session: ClientSession;
   readonly clinicId: Types.ObjectId;
 }
@@ -46,7 +47,8 @@ export async function turnTagIntoSite(writes: GroupWrites, tag: Types.ObjectId, 
 
 /** Gives a site its new name on every patient of it. */
 export function renameSite(writes: GroupWrites, { _id, name }: Site): Promise<number> {
-  return updatePatients(writes, { 'sites._id': _id }, { $set: { 'sites.$[site].name': name } }, [{ 'site._id': _id }]);
+  // Names of sites are not on the sheets.
+  return writePatients(writes, { 'sites._id': _id }, { $set: { 'sites.$[site].name': name } }, [{ 'site._id': _id }]);
 }
 
 /** Takes a site from every patient of it. */
@@ -80,12 +82,32 @@ export async function forgetCounts(
   );
 }
 
+type Change = Partial<Record<'$push' | '$pull' | '$set', Record<string, unknown>>>;
+
 const among = (userIds: readonly string[] | undefined) => (userIds ? { userId: { $in: [...userIds] } } : {});
 
 async function updatePatients(
+  writes: GroupWrites,
+  which: object,
+  change: Change,
+  arrayFilters?: mongo.Document[],
+): Promise<number> {
+  const { models, session, clinicId } = writes;
+  const found = await models.patients.collection
+    .find({ clinicId, ...which }, { session, projection: { _id: 1 } })
+    .batchSize(10_000)
+    .toArray();
+  if (found.length === 0) return 0;
+  const _id = { $in: found.map((patient) => patient._id) };
+  const changed = await writePatients(writes, { _id }, change, arrayFilters);
+  await refreshSheets(models, session, { _id }, 'people');
+  return changed;
+}
+
+async function writePatients(
   { models, session, clinicId }: GroupWrites,
   which: object,
-  change: Partial<Record<'$push' | '$pull' | '$set', Record<string, unknown>>>,
+  change: Change,
   arrayFilters?: mongo.Document[],
 ): Promise<number> {
   const { modifiedCount } = await models.patients.collection.updateMany(

@@ -12,5 +12,6 @@ export * from './patients.ts';
 export * from './recount.ts';
 export * from './search-text.ts';
 export * from './share-code.ts';
+export * from './sheets.ts';
 export * from './users.ts';
 export * from './settings.ts';

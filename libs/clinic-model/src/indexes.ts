@@ -1,54 +1,45 @@
 import type { mongo } from 'mongoose';
-
-/** Lengths of time that figures are about. */
-export const PERIODS = ['1d', '7d', '14d', '30d'] as const;
+import { PERIODS } from './sheets.ts';
 
 /**
- * Figures by which patients are looked for most. They stand in an index for each period, so that conditions on them are decided without
- * looking at the patients, whose summaries are large. Other figures are looked up in the patients that have the period at all.
+ * Figures that a TIDE report looks at. They stand in an index for each period, so that its categories are decided without looking at the
+ * patients, whose summaries are large. Lists look at figures on the sheets.
  */
-export const INDEXED_FIGURES = {
-  // The one asked for most stands first: a condition on it alone is one range of the index.
-  cgm: [
-    'timeInTargetPercent',
-    'timeInVeryLowPercent',
-    'timeInAnyLowPercent',
-    'timeInAnyHighPercent',
-    'timeInVeryHighPercent',
-    'timeInExtremeHighPercent',
-    'timeCGMUsePercent',
-    'timeInTargetPercentDelta',
-    'averageGlucoseMmol',
-    'glucoseManagementIndicator',
-  ],
-  bgm: ['averageGlucoseMmol', 'timeInTargetPercent', 'timeInVeryLowPercent', 'timeInVeryHighPercent', 'totalRecords'],
-} as const;
+const REPORTED_FIGURES = [
+  'timeInTargetPercent',
+  'timeInVeryLowPercent',
+  'timeInAnyLowPercent',
+  'timeInAnyHighPercent',
+  'timeInVeryHighPercent',
+  'timeInExtremeHighPercent',
+  'timeCGMUsePercent',
+  'timeInTargetPercentDelta',
+] as const;
 
-/** Names the index of a kind of data and a period. */
-export const figureIndex = (kind: 'cgm' | 'bgm', period: string) => `${kind}_${period}`;
+/** Names the index of a period. */
+export const tideIndex = (period: string) => `tide_${period}`;
 
 /** Who is in that index: every period has this flag, and a comparison with it is one that an index decides alone. */
-export const hasPeriod = (kind: 'cgm' | 'bgm', period: string) => ({
-  [`summary.${kind}Stats.periods.${period}.hasTotalRecords`]: { $gte: false },
+export const hasPeriod = (period: string) => ({
+  [`summary.cgmStats.periods.${period}.hasTotalRecords`]: { $gte: false },
 });
 
-function figureIndexes(kind: 'cgm' | 'bgm'): mongo.IndexDescription[] {
-  const stats = `summary.${kind}Stats`;
+function tideIndexes(): mongo.IndexDescription[] {
+  const stats = 'summary.cgmStats';
   return PERIODS.map((period) => {
-    const figures = INDEXED_FIGURES[kind].map((figure) => [`${stats}.periods.${period}.${figure}`, 1] as const);
-    const [flag = ''] = Object.keys(hasPeriod(kind, period));
+    const figures = REPORTED_FIGURES.map((figure) => [`${stats}.periods.${period}.${figure}`, 1] as const);
+    const [flag = ''] = Object.keys(hasPeriod(period));
     return {
-      name: figureIndex(kind, period),
+      name: tideIndex(period),
       key: {
         clinicId: 1,
         tags: 1,
         [flag]: 1,
         ...Object.fromEntries(figures),
         [`${stats}.dates.lastData`]: 1,
-        sortName: 1,
         _id: 1,
       },
-      partialFilterExpression: hasPeriod(kind, period),
+      partialFilterExpression: hasPeriod(period),
     };
   });
 }
@@ -103,9 +94,9 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   ],
   patients: [
     { name: 'patient', key: { clinicId: 1, userId: 1 }, unique: true }, // one patient of a clinic
-    { name: 'by_name', key: { clinicId: 1, sortName: 1, _id: 1, searchText: 1 } }, // the list in name order; a search by short or common text, decided in the index
+    { name: 'in_name_order', key: { clinicId: 1, sortName: 1, _id: 1 } }, // the list in name order
     { name: 'by_birth_date', key: { clinicId: 1, birthDate: 1, _id: 1 } }, // the list in order of birth date; find over clinics
-    { name: 'search', key: { clinicId: 1, searchGrams: 1 } }, // search by part of name, email, MRN, birth date
+    { name: 'search', key: { clinicId: 1, searchGrams: 1 } }, // search by a rare part of name, email, MRN, birth date
     { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1, _id: 1 } }, // the list of a tag, in name order; TIDE report
     { name: 'by_site', key: { clinicId: 1, 'sites._id': 1, sortName: 1, _id: 1 } }, // the list of a site, in name order
     { name: 'by_mrn', key: { mrn: 1, clinicId: 1 }, partialFilterExpression: { mrn: { $exists: true } } }, // find over clinics; another patient with this MRN
@@ -116,17 +107,10 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
       partialFilterExpression: { uniqueMrn: { $exists: true } },
     },
     { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // clinics of a patient
-    { name: 'by_age', key: { clinicId: 1, _id: 1 } }, // those without a figure, after those who are sorted by it
     { name: 'by_last_data', key: { clinicId: 1, tags: 1, 'summary.cgmStats.dates.lastData': 1, _id: 1 } }, // TIDE report: who has no data
-    ...figureIndexes('cgm'), // filters on figures and their order; TIDE report
-    ...figureIndexes('bgm'),
-    lastDataIndex('cgm'), // the list by last data, and filters on it
+    ...tideIndexes(), // TIDE report
+    lastDataIndex('cgm'), // the list by last data
     lastDataIndex('bgm'),
-    {
-      name: 'by_last_review',
-      key: { clinicId: 1, 'reviews.0.time': 1, sortName: 1, _id: 1 },
-      partialFilterExpression: { 'reviews.0.time': { $exists: true } },
-    }, // who was not reviewed since
     {
       name: 'by_cgm_summary',
       key: { 'summary.cgmStats.id': 1 },
@@ -138,6 +122,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
       partialFilterExpression: { 'summary.bgmStats.id': { $exists: true } },
     },
   ],
+  patient_sheets: [{ name: 'by_clinic', key: { clinicId: 1, _id: 1 } }], // they move and go with the clinic; lists read them by id
   migrations: [
     { name: 'one_of_account', key: { userId: 1 }, unique: true }, // a legacy account migrates once
     { name: 'by_clinic', key: { clinicId: 1, createdTime: 1 } }, // list of a clinic's migrations
@@ -188,4 +173,9 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   account_arrivals: [],
   arrived_users: [],
   writers: [],
+};
+
+/** Indexes that no query needs any longer; dropped where a shard still has them. */
+export const RETIRED_INDEXES: Readonly<Record<string, readonly string[]>> = {
+  patients: ['by_name', 'by_age', 'by_last_review', ...PERIODS.flatMap((period) => [`cgm_${period}`, `bgm_${period}`])],
 };

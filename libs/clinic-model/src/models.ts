@@ -12,13 +12,15 @@ import type {
   Tombstone,
   UnusedAccountDocument,
 } from './documents.ts';
-import { INDEXES } from './indexes.ts';
+import { INDEXES, RETIRED_INDEXES } from './indexes.ts';
+import type { SheetDocument } from './sheets.ts';
 
 /** The collections of a shard's clinic database. */
 export interface ClinicModels {
   readonly clinics: Model<ClinicDocument>;
   readonly clinicians: Model<ClinicianDocument>;
   readonly patients: Model<PatientDocument>;
+  readonly sheets: Model<SheetDocument>;
   readonly migrations: Model<MigrationDocument>;
   readonly patientInvites: Model<PatientInviteDocument>;
   readonly clinicCounts: Model<ClinicCountsDocument>;
@@ -113,6 +115,9 @@ const patient: SchemaDefinition = {
   updatedTime: Date,
 };
 
+// Its columns are read and written as MongoDB has them.
+const sheet: SchemaDefinition = { _id: String, clinicId: ObjectId };
+
 const migration: SchemaDefinition = {
   clinicId: ObjectId,
   userId: String,
@@ -198,6 +203,7 @@ export function clinicModels(connection: Connection): ClinicModels {
     clinics: model('clinics', clinic),
     clinicians: model('clinicians', clinician),
     patients: model('patients', patient),
+    sheets: model('patient_sheets', sheet),
     migrations: model('migrations', migration),
     patientInvites: model('patient_invites', patientInvite),
     clinicCounts: model('clinic_counts', counts),
@@ -221,6 +227,13 @@ export async function prepareClinicDatabase(connection: Connection): Promise<voi
     await connection.createCollection(collection).catch(ignoreExisting);
     if (indexes.length > 0) await connection.collection(collection).createIndexes([...indexes]);
   }
+  for (const [collection, names] of Object.entries(RETIRED_INDEXES))
+    for (const name of names) await connection.collection(collection).dropIndex(name).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (error instanceof Error && 'codeName' in error && error.codeName === 'IndexNotFound') return;
+  throw error;
 }
 
 function ignoreExisting(error: unknown): void {

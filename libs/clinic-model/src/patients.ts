@@ -5,9 +5,10 @@ import type { PatientDocument } from './documents.ts';
 import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
 import { searchFields } from './search-text.ts';
+import { addToSheets, sheetChangesOf, takeOffSheets, writeOnSheets } from './sheets.ts';
 
 /**
- * How to change patients so that counts stay true: each of these runs in the caller's transaction. They count first, for whoever
+ * How to change patients so that counts and sheets stay true: each of these runs in the caller's transaction. They count first, for whoever
  * is to wait (`askPatientWritesToWait`) then does so before having touched the patient.
  */
 export interface PatientWrites {
@@ -26,6 +27,7 @@ export async function insertPatient(
   patient: PatientDocument,
 ): Promise<void> {
   await addToCounts(models, session, patient.clinicId, countsDelta(undefined, patient, isDemo));
+  await addToSheets(models, session, patient);
   await models.patients.collection.insertOne(patient, { session });
 }
 
@@ -36,6 +38,7 @@ export async function replacePatient(
   after: PatientDocument,
 ): Promise<void> {
   await addToCounts(models, session, before.clinicId, countsDelta(before, after, isDemo));
+  await writeOnSheets(models, session, [after], 'all');
   await models.patients.collection.replaceOne({ _id: before._id }, after, { session });
 }
 
@@ -54,6 +57,8 @@ export async function changePatient(
   // An MRN is nothing that is counted, but who holds all patients back (`holdPatientWrites`) to look at their MRNs must meet this writer.
   if ('mrn' in change && change.mrn !== before.mrn) delta['turn'] = 1;
   await addToCounts(models, session, before.clinicId, delta);
+  const onSheets = sheetChangesOf(Object.keys(change));
+  if (onSheets || $set['sortName'] !== undefined) await writeOnSheets(models, session, [after], onSheets ?? 'people');
   await models.patients.collection.updateOne(
     { _id: before._id },
     { ...(Object.keys($set).length > 0 && { $set }), ...(Object.keys($unset).length > 0 && { $unset }) },
@@ -88,6 +93,7 @@ export async function removePatient(
     { session },
   );
   await addToCounts(models, session, patient.clinicId, countsDelta(patient, undefined, isDemo));
+  await takeOffSheets(models, session, [patient]);
 }
 
 /** Reads one patient of a clinic, whole, so that it can be changed or removed in the same transaction. */

@@ -2,3 +2,4 @@
 export { isObjectIdText, objectId } from './ids.ts';
 export { type ClinicModels, clinicModels } from './models.ts';
 export { checkCounts, type Drift, type Recounting, repairCounts } from './recount.ts';
+export { searchFields } from './search-text.ts';

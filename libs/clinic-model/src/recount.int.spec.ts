@@ -90,6 +90,7 @@ onRealServer('counts', () => {
       { figure: 'total', kept: 1, counted: 2 },
       { figure: 'plan', kept: 1, counted: 2 },
       { figure: `tags.${tag.toHexString()}`, kept: 1, counted: 2 },
+      { figure: 'lists', kept: 1, counted: 2 },
     ];
     expect(await drift(clinicId)).toEqual(found);
     const writers = Array.from({ length: 10 }, () => add(patientOf(clinicId, { tags: [tag] })));

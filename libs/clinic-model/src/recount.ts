@@ -3,6 +3,7 @@ import type { Connection, Types } from 'mongoose';
 import { type ClinicCounts, countsDelta, readCounts, sumCounts } from './counts.ts';
 import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
+import { checkSheets } from './sheet-check.ts';
 
 export interface Recounting {
   readonly connection: Connection;
@@ -17,17 +18,25 @@ export interface Drift {
   readonly counted: number;
 }
 
-/** Counts a clinic's patients and says which kept figures differ; both are seen at one moment, however many write meanwhile. */
-export function checkCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
-  return recount(recounting, clinicId, false);
+/**
+ * Counts a clinic's patients and says which kept figures differ; both are seen at one moment, however many write meanwhile.
+ * `lists` is how many patients stand on the sheets as they are, against how many there are on either.
+ */
+export async function checkCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
+  return [...(await recount(recounting, clinicId, false)), ...(await listDrift(recounting, clinicId, false))];
 }
 
 /**
  * As `checkCounts`, and then keeps what was counted. A writer who comes in between is not lost:
  * both touch the same documents, so one of the two is repeated.
  */
-export function repairCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
-  return recount(recounting, clinicId, true);
+export async function repairCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
+  return [...(await recount(recounting, clinicId, true)), ...(await listDrift(recounting, clinicId, true))];
+}
+
+async function listDrift({ connection, models }: Recounting, clinicId: Types.ObjectId, repair: boolean) {
+  const { patients, right } = await checkSheets(connection, models, clinicId, repair);
+  return patients === right ? [] : [{ figure: 'lists', kept: right, counted: patients }];
 }
 
 function recount(

@@ -6,5 +6,7 @@ export const clinicSettings = {
   DEMO_PATIENT_USER_ID: z
     .custom<UserId>((value) => typeof value === 'string' && isUserId(value), 'must be a user id')
     .optional()
-    .describe('the user of whom each new clinic gets a copy as demo patient; clinic-api and clinic-worker need the same'),
+    .describe(
+      'the user of whom each new clinic gets a copy as demo patient; clinic-api and clinic-worker need the same',
+    ),
 } as const;

@@ -104,6 +104,7 @@ export class ClinicsService {
     await models.patientInvites.deleteMany({ clinicId }, { session });
     await models.migrations.deleteMany({ clinicId }, { session });
     await models.clinicCounts.deleteMany({ clinicId }, { session });
+    await models.sheets.deleteMany({ clinicId }, { session });
     await models.clinicTombstones.collection.insertOne(tombstone(clinic), { session });
     await this.clinics.remove(clinicId, session);
   }

@@ -8,6 +8,9 @@ import {
   type ClinicModels,
   newObjectId,
   type PatientDocument,
+  someOnSheets,
+  takeOffSheets,
+  writeOnSheets,
 } from '@caregate/clinic-model';
 import type { ClientSession, Types, UpdateQuery } from 'mongoose';
 import { DemoPatient } from '../clinics/demo-patient.ts';
@@ -52,11 +55,24 @@ export class MergeRepository {
     };
   }
 
-  /** Some patients of a clinic, whole; the demo patient is never among them. */
-  async some(clinicId: Types.ObjectId, limit: number, session: ClientSession): Promise<PatientDocument[]> {
+  /** How many patients a clinic has, but not beyond what the caller wants to know. */
+  async countUpTo(clinicId: Types.ObjectId, most: number, session: ClientSession): Promise<number> {
     const found = await this.models.patients.collection
-      .find({ clinicId }, { session })
-      .limit(limit + 1) // one of them may be the demo patient
+      .find({ clinicId }, { session, projection: { userId: 1, _id: 0 }, hint: 'patient' })
+      .limit(most + 1) // one of them may be the demo patient
+      .toArray();
+    return Math.min(most, found.filter(({ userId }) => !this.demoPatient.isDemo(String(userId))).length);
+  }
+
+  /** Some patients of a clinic, whole, and from few of its sheets; the demo patient is never among them. */
+  async some(clinicId: Types.ObjectId, limit: number, session: ClientSession): Promise<PatientDocument[]> {
+    const { models } = this;
+    const onSheets = await someOnSheets(models, session, clinicId, limit + 1); // one of them may be the demo patient
+    // The last ones are found wherever they are.
+    const which = onSheets.length > limit ? { _id: { $in: onSheets.slice(0, limit + 1) }, clinicId } : { clinicId };
+    const found = await models.patients.collection
+      .find(which, { session })
+      .limit(limit + 1)
       .toArray();
     return (found as unknown as PatientDocument[]) // what the collection holds
       .filter(({ userId }) => !this.demoPatient.isDemo(userId))
@@ -89,12 +105,24 @@ export class MergeRepository {
       })),
       { session, ordered: false },
     );
+    await takeOffSheets(
+      this.models,
+      session,
+      patients.filter(({ before, after }) => !before.clinicId.equals(after.clinicId)).map(({ before }) => before),
+    );
+    await writeOnSheets(
+      this.models,
+      session,
+      patients.map(({ before, after }) => ({ ...before, ...after })),
+      'all',
+    );
   }
 
   /** Takes patients away who are in the other clinic too, and leaves their tombstones. */
   async remove(patients: readonly PatientDocument[], deletedBy: string, session: ClientSession): Promise<void> {
     if (patients.length === 0) return;
     await this.models.patients.collection.deleteMany({ _id: { $in: patients.map(({ _id }) => _id) } }, { session });
+    await takeOffSheets(this.models, session, patients);
     await this.models.patientTombstones.collection.insertMany(
       patients.map((document) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy })),
       { session },

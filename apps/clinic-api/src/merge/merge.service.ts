@@ -101,7 +101,7 @@ export class MergeService {
 
   /** Moves what is left if that is little, and deletes the source when nothing is. Alone with both clinics. Says whether it is done. */
   private async finish(merge: ClinicMergeDocument, source: ClinicDocument, session: ClientSession): Promise<boolean> {
-    if ((await this.merges.some(source._id, AT_ONCE + 1, session)).length > AT_ONCE) return false;
+    if ((await this.merges.countUpTo(source._id, AT_ONCE + 1, session)) > AT_ONCE) return false;
     await this.moveSome(merge, session);
     await this.clinicsService.dismantle(source, merge.mergedBy, session);
     // Only now: no two clinics may have a code at any time.

@@ -3,10 +3,18 @@ import { newObjectId, objectId, type PatientDocument, repairCounts, searchFields
 import { answered, type Harness, newClinic, startHarness } from '../../test/harness.ts';
 import { newUserId } from '../../test/identity-server.ts';
 import { cgmSummary } from '../../test/patients.ts';
+import { FEW } from './list-ways.ts';
 import { summaryChanges } from './summaries.ts';
 
-const PATIENTS = 400;
+const PATIENTS = FEW + 100;
 const PAGE = 5;
+
+const MANY_FIGURES = {
+  'cgm.timeInTargetPercent': '>0.5',
+  'cgm.min': '>0',
+  sort: '-timeInTargetPercent',
+  sortType: 'cgm',
+};
 
 let harness: Harness;
 let api: ClinicClient;
@@ -60,15 +68,18 @@ async function costOf(query: object) {
   );
   const operations = await db
     ?.collection('system.profile')
-    .find({ ns: `${db.databaseName}.patients`, ts: { $gte: before } })
+    .find({ ns: { $regex: `^${db.databaseName}.patient` }, ts: { $gte: before } })
     .toArray();
-  const sum = (field: string) =>
-    (operations ?? []).reduce((total, operation) => total + Number(operation[field] ?? 0), 0);
+  const sum = (field: string, collection: string) =>
+    (operations ?? [])
+      .filter(({ ns }) => ns === `${db?.databaseName}.${collection}`)
+      .reduce((total, operation) => total + Number(operation[field] ?? 0), 0);
   return {
     count: answer.meta?.count,
     shown: answer.data?.length,
-    documents: sum('docsExamined'),
-    keys: sum('keysExamined'),
+    documents: sum('docsExamined', 'patients'),
+    keys: sum('keysExamined', 'patients'),
+    sheets: sum('docsExamined', 'patient_sheets'),
   };
 }
 
@@ -77,30 +88,46 @@ test.each([
   ['in name order, backwards', { sort: '-fullName', sortType: 'cgm' }, PATIENTS],
   ['by birth date', { sort: '+birthDate', sortType: 'cgm' }, PATIENTS],
   ['by last data', { sort: '-lastData', sortType: 'cgm' }, PATIENTS],
-  ['of a tag', { tags: [common.toHexString()] }, 40],
+  ['of a tag', { tags: [common.toHexString()] }, 70],
 ])('a page %s is as far as an index is walked', async (_, query, count) => {
   const cost = await costOf(query);
-  expect(cost).toMatchObject({ count, shown: PAGE });
+  expect(cost).toMatchObject({ count, shown: PAGE, sheets: 0 });
   expect(cost.documents).toBeLessThanOrEqual(PAGE);
-  expect(cost.keys).toBeLessThanOrEqual(3 * PAGE); // some are found in order first and then read by id
+  expect(cost.keys).toBeLessThanOrEqual(PAGE + 1);
 });
+
+/** Sheets of a clinic of any size, of one part. */
+const A_PART = 128;
 
 test.each([
-  ['a search by a short text', { search: 'on' }, PATIENTS],
-  ['a search by a text that all have', { search: 'person' }, PATIENTS],
-  ['a filter on a figure', { 'cgm.timeInTargetPercent': '>0.5' }, 100],
-  ['an order by a figure', { sort: '+timeInTargetPercent', sortType: 'cgm' }, PATIENTS],
-  ['a filter on the last data', { 'cgm.lastDataFrom': '2026-01-01T03:00:00Z' }, 110],
-])('%s is decided in an index: only patients of the page are read', async (_, query, count) => {
+  ['a search by a short text', { search: 'on' }, PATIENTS, 1],
+  ['a search by a text that all have', { search: 'person' }, PATIENTS, 1],
+  ['a filter on a figure', { 'cgm.timeInTargetPercent': '>0.5' }, 175, 2],
+  ['a filter on two, in the order of a third', MANY_FIGURES, 175, 1],
+  ['a filter on any other figure', { 'cgm.timeInLowMinutes': '>=0' }, 0, 2],
+  ['an order by a figure', { sort: '+timeInTargetPercent', sortType: 'cgm' }, PATIENTS, 2],
+  ['an order by any other figure', { sort: '-maxDelta', sortType: 'cgm', period: '14d' }, PATIENTS, 2],
+  ['an order by a figure, far in', { sort: '+timeInTargetPercent', sortType: 'cgm', offset: 600 }, PATIENTS, 2],
+  ['a filter on the last data', { 'cgm.lastDataFrom': '2026-01-01T03:00:00Z' }, 260, 1],
+  ['those without a tag', { tags: ['none'] }, 630, 1],
+  ['standard ranges only', { omitNonStandardRanges: true }, PATIENTS, 1],
+  ['those who were not reviewed since', { lastReviewed: '2026-01-01T00:00:00Z' }, 0, 1],
+  ['another period', { 'cgm.timeInTargetPercent': '>0.5', period: '7d' }, 0, 1],
+])('%s is decided on the sheets: only patients of the page are read', async (_, query, count, parts) => {
   const cost = await costOf(query);
-  expect(cost).toMatchObject({ count, shown: PAGE });
+  expect(cost).toMatchObject({ count, shown: Math.min(PAGE, count) });
   expect(cost.documents).toBeLessThanOrEqual(PAGE);
+  // Found by id; and how rare a piece of text is, is counted no further than it matters.
+  expect(cost.keys).toBeLessThanOrEqual(3 * PAGE + ('search' in query ? 2 * (FEW + 1) : 0));
+  expect(cost.sheets).toBeLessThanOrEqual(parts * A_PART);
 });
 
-test('what has no index looks only at those who may match', async () => {
-  expect((await costOf({ search: 'son 0123' })).documents).toBeLessThanOrEqual(2 * 10); // those with a piece as rare as "123", counted and read
-  expect((await costOf({ tags: [common.toHexString(), rare.toHexString()] })).documents).toBeLessThanOrEqual(2 * 4);
-  expect((await costOf({ 'cgm.timeInLowMinutes': '>1' })).documents).toBeLessThanOrEqual(PATIENTS); // half have a summary; counted and read
-  expect((await costOf({ 'cgm.timeInTargetPercent': '>0.5', period: '7d' })).documents).toBe(0);
-  expect((await costOf({ lastReviewed: '2026-01-01T00:00:00Z' })).documents).toBe(0);
+test('a rare label or piece of text leads to those few who may match', async () => {
+  const few = { sheets: 0 };
+  const bySearch = await costOf({ search: 'son 0123' });
+  expect(bySearch).toMatchObject({ ...few, count: 1 });
+  expect(bySearch.documents).toBeLessThanOrEqual(2 * 10); // those with a piece as rare as "123", and the page
+  const byTags = await costOf({ tags: [common.toHexString(), rare.toHexString()] });
+  expect(byTags).toMatchObject({ ...few, count: 7 });
+  expect(byTags.documents).toBeLessThanOrEqual(7 + PAGE);
 });

@@ -22,6 +22,7 @@ test('a figure is that of the kind and the period, 14 days by default; who may l
     path: 'summary.cgmStats.periods.14d.timeInTargetPercent',
     direction: 1,
     figure: { kind: 'cgm', name: 'timeInTargetPercent', period: '14d' },
+    noneLast: true,
   });
   expect(orderOf({ sort: '-timeInTargetPercentDelta', sortType: 'cgm', period: '7d' })).toMatchObject({
     path: 'summary.cgmStats.periods.7d.timeInTargetPercentDelta',
@@ -32,11 +33,13 @@ test('a figure is that of the kind and the period, 14 days by default; who may l
     path: 'summary.bgmStats.dates.lastData',
     direction: 1,
     figure: { kind: 'bgm', name: 'lastData' },
+    noneLast: true,
     youngestFirst: true,
   });
   expect(orderOf({ sort: '+min', sortType: 'cgm' })).toEqual({
     path: 'summary.cgmStats.periods.14d.min',
     direction: 1,
+    figure: { kind: 'cgm', name: 'min', period: '14d' },
   });
 });
 

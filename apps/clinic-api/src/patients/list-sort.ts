@@ -5,8 +5,10 @@ import type { Kind } from './summaries.ts';
 export interface Order {
   readonly path: string;
   readonly direction: 1 | -1;
-  /** The figure that `path` leads to. Patients without it come last in either direction. */
+  /** The figure that `path` leads to. */
   readonly figure?: Figure;
+  /** Patients without it come last in either direction; otherwise having none is less than all else. */
+  readonly noneLast?: true;
   /** Down an index that is read backwards, equal ones are backwards too. */
   readonly youngestFirst?: true;
 }
@@ -62,7 +64,6 @@ const OF_PATIENT: Readonly<Record<string, string>> = {
 };
 
 export const BY_NAME: Order = { path: 'sortName', direction: 1 };
-export const BY_AGE: Order = { path: '_id', direction: 1 };
 
 /**
  * By name unless `sort` says otherwise.
@@ -81,23 +82,21 @@ export function orderOf({ sort, sortType, period = DEFAULT_PERIOD }: SortInput):
 
 /** As MongoDB takes it. */
 export function sortOf({ path, direction, youngestFirst }: Order): [string, 1 | -1][] {
-  return path === '_id'
-    ? [['_id', direction]]
-    : [
-        [path, direction],
-        ['_id', youngestFirst ? -1 : 1],
-      ];
+  return [
+    [path, direction],
+    ['_id', youngestFirst ? -1 : 1],
+  ];
 }
 
 /** Where a figure stands in a patient. */
 export const pathOf = ({ kind, name, period }: Figure) =>
   period === undefined ? `summary.${kind}Stats.dates.${name}` : `summary.${kind}Stats.periods.${period}.${name}`;
 
-function figureOf(attribute: string, kind: Kind, period: string): Pick<Order, 'path' | 'figure'> {
+function figureOf(attribute: string, kind: Kind, period: string): Pick<Order, 'path' | 'figure' | 'noneLast'> {
   const base = attribute.replace(/Delta$/, '');
   const figure = DATES.has(attribute) ? { kind, name: attribute } : { kind, name: attribute, period };
-  if (DATES.has(attribute) || OPTIONAL[kind].has(base)) return { path: pathOf(figure), figure };
-  if (PLAIN[kind].has(base)) return { path: pathOf(figure) };
+  if (DATES.has(attribute) || OPTIONAL[kind].has(base)) return { path: pathOf(figure), figure, noneLast: true };
+  if (PLAIN[kind].has(base)) return { path: pathOf(figure), figure };
   throw refused('invalid sort attribute');
 }
 

@@ -1,6 +1,7 @@
 import { newObjectId } from '@caregate/clinic-model';
 import { filterOf } from './list-filter.ts';
-import { byFigures, bySite, byTag, conditionsOf, labelsOnly, shortest, throughTheClinic } from './list-ways.ts';
+import { orderOf } from './list-sort.ts';
+import { bySite, byTag, conditionsOf, labelsOnly, shortest, walkOf } from './list-ways.ts';
 
 const [tag, rare, site] = [newObjectId(), newObjectId(), newObjectId()];
 const counts = {
@@ -11,28 +12,24 @@ const counts = {
 const texts = (...ids: { toHexString(): string }[]) => ids.map((id) => id.toHexString());
 const wayOf = (input: Parameters<typeof filterOf>[0]) => {
   const filter = filterOf(input);
-  const figures = filter.figures.map(({ figure }) => figure);
-  return shortest([
-    throughTheClinic(filter, counts),
-    ...byTag(filter, counts),
-    ...bySite(filter, counts),
-    ...byFigures(figures, counts),
-  ]);
+  return shortest([...byTag(filter, counts), ...bySite(filter, counts)]);
 };
 
 test('the way leads through the fewest documents', () => {
   expect(wayOf({ tags: texts(tag, rare) })).toMatchObject({ hint: 'by_tag', condition: { tags: rare } });
   expect(wayOf({ tags: texts(tag), sites: texts(site) })).toMatchObject({ hint: 'by_site', size: 50 });
-  expect(wayOf({ search: 'ann', tags: texts(tag) })).toMatchObject({ hint: 'by_name' });
-  expect(wayOf({ search: 'ann', tags: texts(rare) })).toMatchObject({ hint: 'by_tag' });
-  expect(
-    wayOf({ 'cgm.timeCGMUsePercent': '>0.7', 'cgm.lastDataFrom': '2026-01-01T00:00:00Z', period: '7d' }),
-  ).toMatchObject({ hint: 'cgm_7d', size: 200 });
-  expect(wayOf({ 'cgm.max': '>0.7' })).toMatchObject({ hint: 'cgm_14d', size: 800 }); // who has no such period need not be looked at
-  expect(wayOf({ 'bgm.averageGlucoseMmol': '>7', 'cgm.max': '>1', tags: texts(tag) })).toMatchObject({
-    hint: 'by_tag',
-  });
-  expect(wayOf({ 'cgm.lastDataTo': '2026-01-01T00:00:00Z' })).toMatchObject({ hint: 'cgm_last_data' });
+  expect(wayOf({ 'cgm.max': '>0.7' })).toBeUndefined();
+});
+
+test('a list of all is walked where an index has its order', () => {
+  const walk = (sort: string) => walkOf(orderOf({ sort, sortType: 'bgm' }))?.hint;
+  expect(['+fullName', '-birthDate', '-lastData', '+timeInTargetPercent', '-lastReviewed'].map(walk)).toEqual([
+    'in_name_order',
+    'by_birth_date',
+    'bgm_last_data',
+    undefined,
+    undefined,
+  ]);
 });
 
 test('the condition of the way comes before what is left to check', () => {

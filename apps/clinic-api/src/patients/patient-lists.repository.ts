@@ -2,31 +2,23 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   CLINIC_MODELS,
   type ClinicModels,
+  COLUMN,
   GRAM,
   gramsOf,
   objectId,
   type PatientDocument,
+  PEOPLE,
   readCounts,
+  sheetsOf,
 } from '@caregate/clinic-model';
 import { LRUCache } from 'lru-cache';
-import type { Types } from 'mongoose';
+import { Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
-import { BY_AGE, BY_NAME, type Order, sortOf } from './list-sort.ts';
-import {
-  byFigures,
-  byReview,
-  bySite,
-  byTag,
-  conditionsOf,
-  type Counts,
-  having,
-  labelsOnly,
-  lacking,
-  shortest,
-  throughTheClinic,
-  type Way,
-} from './list-ways.ts';
+import { BY_NAME, type Order, sortOf } from './list-sort.ts';
+import { answerFrom, type Sheets } from './list-answer.ts';
+import { type Question, questionsOf, type SortKey, sortKeyOf } from './list-questions.ts';
+import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf, type Way } from './list-ways.ts';
 
 type ObjectId = Types.ObjectId;
 
@@ -46,13 +38,13 @@ export interface PatientPage {
 /** What is only for searching and sorting, and is not shown. */
 export const WITHOUT_SEARCH_FIELDS = { searchText: 0, searchGrams: 0, sortName: 0 } as const;
 
-const INDEX_IN_ORDER_OF: Readonly<Record<string, string>> = { sortName: 'by_name', birthDate: 'by_birth_date' };
 const DEFAULT_LIMIT = 10;
 const NO_PATIENTS = { patients: [], count: 0 } as const;
 
 /**
- * Lists of a clinic's patients. Unfiltered, or filtered by one tag or site, a page costs the same in a clinic of any size:
- * an index is walked in the order of the list, and the counts are kept. Other filters go the shortest way that an index offers.
+ * Lists of a clinic's patients, one of three ways:
+ * unfiltered, or by one tag or one site in name order, an index is walked in the order of the list, and the counts are kept;
+ * a filter that leads to few is decided among those few; for all else the clinic's sheets are asked.
  */
 @Injectable()
 export class PatientListsRepository {
@@ -64,24 +56,20 @@ export class PatientListsRepository {
     const labels = labelsOnly(filter);
     if (labels === 'none') return this.everybody(clinicId, order, page);
     const [counts, grams] = await Promise.all([this.countsFor(filter, clinicId), this.byGram(clinicId, filter)]);
-    if (filter.search !== undefined && !canMatch(filter.search)) return { ...NO_PATIENTS, totalCount: counts.total };
+    const totalCount = counts.total;
+    if (filter.search !== undefined && !canMatch(filter.search)) return { ...NO_PATIENTS, totalCount };
     const kept = [...byTag(filter, counts), ...bySite(filter, counts)];
-    if (kept.some(({ size }) => size === 0)) return { ...NO_PATIENTS, totalCount: counts.total };
-    const figures = filter.figures.map(({ figure }) => figure);
-    const ways = [...kept, ...grams, ...byFigures(figures, counts), ...byReview(filter, counts)];
-    const way = shortest([throughTheClinic(filter, counts), ...ways]);
-    const conditions = { clinicId, $and: conditionsOf(filter, way) };
-    const { limit = DEFAULT_LIMIT, offset = 0 } = page;
-    const read = () => this.inOrder(conditions, order, page, way, way);
-    if (way.size < limit && offset === 0) {
-      const patients = await read();
-      if (patients.length < limit) return { patients, count: patients.length, totalCount: counts.total };
+    const way = shortest([...kept, ...grams]);
+    if (way?.size === 0 && kept.includes(way)) return { ...NO_PATIENTS, totalCount };
+    if (way && labels === 'one' && order.path === BY_NAME.path) {
+      const patients = await this.read({ clinicId, ...way.condition }, order, page, way.hint);
+      return { patients, count: way.size, totalCount };
     }
-    const [patients, count] = await Promise.all([
-      read(),
-      labels === 'one' ? way.size : this.patients.countDocuments(conditions, { hint: way.hint }),
-    ]);
-    return { patients, count, totalCount: counts.total };
+    const found =
+      way && way.size <= FEW
+        ? await this.amongFew({ clinicId, $and: conditionsOf(filter, way) }, order, page, way.hint)
+        : await this.fromSheets(clinicId, questionsOf(filter), order, page);
+    return { ...found, totalCount };
   }
 
   /** Patients of several clinics that have this MRN or birth date, by name. */
@@ -95,69 +83,90 @@ export class PatientListsRepository {
       ...(mrn !== undefined && { mrn }),
       ...(birthDate !== undefined && { birthDate }),
     };
-    return this.page(conditions, BY_NAME, page);
+    return this.read(conditions, BY_NAME, page);
   }
 
   /** The records of a user in the clinics of the shard. */
   ofUser(userId: string, page: Page): Promise<PatientDocument[]> {
-    return this.page({ userId }, BY_NAME, page, { hint: 'by_user' });
+    return this.read({ userId }, BY_NAME, page, 'by_user');
   }
 
   private async everybody(clinicId: ObjectId, order: Order, page: Page): Promise<PatientPage> {
-    const walked = INDEX_IN_ORDER_OF[order.path];
-    const [byFigure] = order.figure ? byFigures([order.figure], { total: 1, tags: {}, sites: {} }) : [];
-    const way = walked === undefined ? byFigure : { hint: walked };
-    const [patients, totalCount] = await Promise.all([
-      this.inOrder({ clinicId }, order, page, way, { hint: 'by_age' }),
+    const walk = walkOf(order);
+    const [totalCount, patients] = await Promise.all([
       this.total(clinicId),
+      walk && this.read({ clinicId, ...walk.condition }, order, page, walk.hint),
     ]);
-    return { patients, count: totalCount, totalCount };
+    // Not all are in every index; those who are not come last.
+    const isWhole = patients && (!order.noneLast || patients.length === (page.limit ?? DEFAULT_LIMIT));
+    const found = isWhole ? { patients } : await this.fromSheets(clinicId, [], order, page);
+    return { ...found, count: totalCount, totalCount };
   }
 
-  /** Those with the figure by which they are sorted, each part on its way, then those without by age. */
-  private async inOrder(
-    conditions: Condition,
-    order: Order,
-    page: Page,
-    way?: WayOfPage,
-    wayOfRest?: WayOfPage,
-  ): Promise<PatientDocument[]> {
-    if (!order.figure) return this.page(conditions, order, page, way);
+  private async amongFew(conditions: Condition, order: Order, page: Page, hint: string): Promise<Found> {
+    const projection = { [order.path]: 1, _id: 1 } as const;
+    const few = await this.patients.find(conditions, { projection, hint }).sort(sortOf(order)).toArray();
+    const lacks = (patient: object) => order.noneLast === true && valueAt(patient, order.path) === undefined;
+    const last = few.filter(lacks).sort((a, b) => (a._id.toHexString() < b._id.toHexString() ? -1 : 1));
+    const inOrder = [...few.filter((patient) => !lacks(patient)), ...last];
     const { limit = DEFAULT_LIMIT, offset = 0 } = page;
-    const withFigure = { ...conditions, ...way?.condition, ...having(order) };
-    const found = await this.page(withFigure, order, page, way);
-    if (found.length === limit) return found;
-    const before =
-      found.length > 0 || offset === 0
-        ? offset + found.length
-        : await this.patients.countDocuments(withFigure, hintOf(way));
-    const rest = { limit: limit - found.length, offset: Math.max(0, offset - before) };
-    return [...found, ...(await this.page({ ...conditions, ...lacking(order) }, BY_AGE, rest, wayOfRest))];
+    const ids = inOrder.slice(offset, offset + limit).map(({ _id }) => _id);
+    return { patients: await this.withIds(conditions, ids), count: few.length };
   }
 
-  private async page(conditions: Condition, order: Order, page: Page, way?: WayOfPage): Promise<PatientDocument[]> {
-    if (!way?.slim || (page.limit ?? DEFAULT_LIMIT) > MOST_BY_ID)
-      return this.read(conditions, WITHOUT_SEARCH_FIELDS, order, page, way);
-    const ids = await this.read(conditions, { _id: 1 }, order, page, way);
-    const inOrder = ids.map(({ _id }) => _id);
-    const patients = await this.read({ _id: { $in: inOrder } }, WITHOUT_SEARCH_FIELDS, BY_AGE, {
-      limit: inOrder.length,
+  private async fromSheets(
+    clinicId: ObjectId,
+    questions: readonly Question[],
+    order: Order,
+    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+  ): Promise<Found> {
+    const sortKey = sortKeyOf(order);
+    // Where an entry is asked for, those without one need not be known.
+    const everybody = questions.every(({ ofNone }) => ofNone) ? [EVERYBODY] : [];
+    const sheets = await this.sheets(clinicId, [...everybody, sortKey, ...questions]);
+    const { ids, count } = answerFrom(sheets, EVERYBODY, questions, sortKey, { limit, offset });
+    const found = ids.map((id) => new Types.ObjectId(id));
+    return { patients: await this.withIds({ clinicId }, found), count };
+  }
+
+  /** The columns that are asked for, of each part at once. */
+  private async sheets(clinicId: ObjectId, wanted: readonly Column[]): Promise<Sheets> {
+    const parts = [...new Set(wanted.map(({ part }) => part))];
+    const read = parts.map(async (part): Promise<[string, Buffer[]]> => {
+      const columns = wanted.filter((each) => each.part === part).map(({ column }) => [column, 1] as const);
+      const sheets = await this.models.sheets.collection
+        .find(sheetsOf(clinicId, part) as object, {
+          projection: { _id: 0, ...Object.fromEntries(columns) },
+          raw: true,
+          batchSize: 10_000,
+        })
+        .toArray();
+      return [part, sheets as unknown as Buffer[]]; // `raw` gives bytes
     });
-    const byId = new Map(patients.map((patient) => [patient._id.toHexString(), patient]));
-    return inOrder.flatMap((_id) => byId.get(_id.toHexString()) ?? []);
+    const byPart = new Map(await Promise.all(read));
+    return (part) => byPart.get(part) ?? [];
+  }
+
+  /** In the order of the ids; without those who went meanwhile. */
+  private async withIds(conditions: Condition, ids: readonly ObjectId[]): Promise<PatientDocument[]> {
+    if (ids.length === 0) return [];
+    const found = await this.patients
+      .find({ _id: { $in: [...ids] }, clinicId: conditions['clinicId'] }, { projection: WITHOUT_SEARCH_FIELDS })
+      .toArray();
+    const byId = new Map(found.map((patient) => [patient._id.toHexString(), patient]));
+    // The projection leaves out what its reader does not use.
+    return ids.flatMap((id) => byId.get(id.toHexString()) ?? []) as unknown as PatientDocument[];
   }
 
   private async read(
     conditions: Condition,
-    projection: Projection,
     order: Order,
     { limit = DEFAULT_LIMIT, offset = 0 }: Page,
-    way?: WayOfPage,
-  ) {
-    if (limit === 0) return []; // to MongoDB this is no limit
+    hint?: string,
+  ): Promise<PatientDocument[]> {
     // Not through mongoose: nothing is cast, and a page is read as fast as the driver can.
     const cursor = this.patients
-      .find(conditions, { projection, ...hintOf(way) })
+      .find(conditions, { projection: WITHOUT_SEARCH_FIELDS, ...(hint !== undefined && { hint }) })
       .sort(sortOf(order))
       .skip(offset)
       .limit(limit);
@@ -189,7 +198,7 @@ export class PatientListsRepository {
       pieces.map(async (gram) => ({
         hint: 'search',
         condition: { searchGrams: gram },
-        size: (await this.frequencies.fetch(`${clinicId.toHexString()} ${gram}`)) ?? WORTH_FETCHING,
+        size: (await this.frequencies.fetch(`${clinicId.toHexString()} ${gram}`)) ?? FEW + 1,
       })),
     );
   }
@@ -202,7 +211,7 @@ export class PatientListsRepository {
       const [clinicId = '', gram = ''] = [key.slice(0, 24), key.slice(25)];
       return this.patients.countDocuments(
         { clinicId: objectId(clinicId), searchGrams: gram },
-        { hint: 'search', limit: WORTH_FETCHING },
+        { hint: 'search', limit: FEW + 1 },
       );
     },
   });
@@ -212,12 +221,17 @@ export class PatientListsRepository {
   }
 }
 
-type Projection = typeof WITHOUT_SEARCH_FIELDS | { readonly _id: 1 };
-type WayOfPage = Pick<Way, 'hint' | 'slim' | 'condition'>;
-const hintOf = (way: WayOfPage | undefined) => (way ? { hint: way.hint } : {});
+type Found = Pick<PatientPage, 'patients' | 'count'>;
+type Column = Pick<SortKey, 'part' | 'column'>;
+
+/** The column in which each patient has an entry. */
+const EVERYBODY: Column = { part: PEOPLE, column: COLUMN.name };
 
 const FREQUENCY_MS = 30_000;
 const MOST_PIECES = 6;
-/** More ids than this make too long a question. */
-const MOST_BY_ID = 10_000;
-const WORTH_FETCHING = 2_000;
+
+function valueAt(document: object, path: string): unknown {
+  let value: unknown = document;
+  for (const field of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[field]; // documents within documents
+  return value;
+}

@@ -7,6 +7,7 @@ import {
   type PatientDocument,
   type PatientReview,
   type PatientWrites,
+  refreshSheets,
   type UserId,
 } from '@caregate/clinic-model';
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
@@ -99,7 +100,7 @@ export class PatientsRepository {
     return this.models.patients.find({ userId }, { _id: 0, clinicId: 1 }).lean<{ clinicId: ObjectId }[]>();
   }
 
-  // What follows changes nothing that is counted, so that one atomic update is enough.
+  // What follows changes nothing that is counted.
 
   /** Newest first, and no more than are kept. Gives the reviews as they are then; undefined when there is no such patient. */
   async addReview(
@@ -130,24 +131,40 @@ export class PatientsRepository {
   }
 
   /** Sets a user's summary in all clinics; says whether that changed anything. */
-  async setSummary(userId: UserId, $set: Readonly<Record<string, StoredStats>>): Promise<boolean> {
-    const { modifiedCount } = await this.patients.updateMany({ userId }, { $set });
-    return modifiedCount > 0;
+  setSummary(userId: UserId, $set: Readonly<Record<string, StoredStats>>): Promise<boolean> {
+    return inTransaction(this.connection, async (session) => {
+      const { modifiedCount } = await this.patients.updateMany({ userId }, { $set }, { session });
+      if (modifiedCount > 0) await refreshSheets(this.models, session, { userId }, 'all');
+      return modifiedCount > 0;
+    });
   }
 
   /** Takes a summary away wherever it is; says whether it was anywhere. Of which kind it is, its id does not tell. */
   async removeSummary(summaryId: string): Promise<boolean> {
-    const removals = ['summary.cgmStats', 'summary.bgmStats'].map((stats) =>
-      this.patients.updateMany({ [`${stats}.id`]: summaryId }, { $unset: { [stats]: '' } }),
-    );
-    const results = await Promise.all(removals);
-    return results.some(({ modifiedCount }) => modifiedCount > 0);
+    return inTransaction(this.connection, async (session) => {
+      let removed = 0;
+      for (const stats of ['summary.cgmStats', 'summary.bgmStats']) {
+        const has = { [`${stats}.id`]: summaryId };
+        const found = await this.patients.find(has, { session, projection: { _id: 1 } }).toArray();
+        if (found.length === 0) continue;
+        const _id = { $in: found.map((patient) => patient._id) };
+        await this.patients.updateMany({ _id }, { $unset: { [stats]: '' } }, { session });
+        await refreshSheets(this.models, session, { _id }, 'all');
+        removed += found.length;
+      }
+      return removed > 0;
+    });
   }
 
   private async reviewsAfter(filter: Record<string, unknown>, update: Record<string, unknown>) {
-    const found = await this.patients.findOneAndUpdate(filter, update, {
-      returnDocument: 'after',
-      projection: { reviews: 1 },
+    const found = await inTransaction(this.connection, async (session) => {
+      const changed = await this.patients.findOneAndUpdate(filter, update, {
+        returnDocument: 'after',
+        projection: { reviews: 1 },
+        session,
+      });
+      if (changed) await refreshSheets(this.models, session, { _id: changed._id }, 'people');
+      return changed;
     });
     return (found as Pick<PatientDocument, 'reviews'> | null)?.reviews; // what the projection takes
   }

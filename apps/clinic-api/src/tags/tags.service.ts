@@ -58,28 +58,34 @@ export class TagsService {
 
   /** To these patients, or to all of the clinic. */
   assign(clinicId: string, tagId: string, userIds: readonly string[] | undefined): Promise<void> {
-    return this.inClinic(clinicId, async (clinic, writes) => {
+    return this.inClinic(clinicId, userIds, async (clinic, writes) => {
       await assignTag(writes, tagOf(clinic, tagId)._id, userIds);
     });
   }
 
   /** From these patients, or from all of the clinic; also a tag that the clinic has no longer. */
   remove(clinicId: string, tagId: string, userIds: readonly string[] | undefined): Promise<void> {
-    return this.inClinic(clinicId, async (_clinic, writes) => {
+    return this.inClinic(clinicId, userIds, async (_clinic, writes) => {
       await removeTag(writes, idOf(tagId), userIds);
     });
   }
 
+  /** What reaches many patients is alone with the clinic: writers of single patients would keep it from ever coming through. */
   private inClinic(
     clinicId: string,
+    userIds: readonly string[] | undefined,
     work: (clinic: ClinicDocument, writes: GroupWrites) => Promise<void>,
   ): Promise<void> {
-    return inTransaction(this.connection, async (session: ClientSession) => {
-      const clinic = await this.clinics.get(clinicId, session);
-      await work(clinic, { models: this.models, session, clinicId: clinic._id });
-    });
+    const inSession = (clinic: ClinicDocument, session: ClientSession) =>
+      work(clinic, { models: this.models, session, clinicId: clinic._id });
+    if (userIds === undefined || userIds.length > FEW) return this.clinics.alone(clinicId, inSession);
+    return inTransaction(this.connection, async (session) =>
+      inSession(await this.clinics.get(clinicId, session), session),
+    );
   }
 }
+
+const FEW = 20;
 
 /** The clinic's fields once a tag is gone. */
 export const withoutTag = ({ patientTags }: ClinicDocument, tag: PatientTag) => ({

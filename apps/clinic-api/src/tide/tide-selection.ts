@@ -37,7 +37,7 @@ export function inCategory(scope: TideScope, category: TideCategory, before: rea
   const { $and, ...rest } = tagged(scope);
   return {
     ...rest,
-    ...hasPeriod('cgm', scope.period),
+    ...hasPeriod(scope.period),
     [LAST_DATA]: { $gte: scope.cutoff },
     $and: [...$and, fits(scope, category), ...before.map((earlier) => fitsNot(scope, earlier))],
   };

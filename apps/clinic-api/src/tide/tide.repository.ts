@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicModels, figureIndex, readCounts } from '@caregate/clinic-model';
+import { CLINIC_MODELS, type ClinicModels, readCounts, tideIndex } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
 import type { TideCategory } from './tide-categories.ts';
 import { BY_LAST_DATA, inCategory, MOST_WITHOUT_DATA, orderIn, type TideScope, withoutData } from './tide-selection.ts';
@@ -24,7 +24,7 @@ export class TideRepository {
     limit: number,
   ): Promise<TidePatient[]> {
     const found = await this.patients
-      .find(inCategory(scope, category, before), { projection: { _id: 1 }, hint: figureIndex('cgm', scope.period) })
+      .find(inCategory(scope, category, before), { projection: { _id: 1 }, hint: tideIndex(scope.period) })
       .sort([...orderIn(scope, category)])
       .limit(limit)
       .toArray();

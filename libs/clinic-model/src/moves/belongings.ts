@@ -42,6 +42,7 @@ export const BELONGINGS: readonly Belonging[] = [
   },
   { collection: 'clinicians', owner: ofClinic, pageBy: '_id', users: ['userId'] },
   { collection: 'patients', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
+  { collection: 'patient_sheets', owner: ofClinic, pageBy: '_id', users: [] },
   { collection: 'patient_invites', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
   { collection: 'migrations', owner: ofClinic, pageBy: '_id', users: ['userId'] },
   { collection: 'unused_accounts', owner: ofClinic, pageBy: '_id', users: ['_id'] },
