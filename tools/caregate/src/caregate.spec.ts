@@ -16,6 +16,8 @@ it.each([
   [['events', 'tail']],
   [['events', 'replay']],
   [['mail-preview']],
+  [['keys']],
+  [['keys', 'import']],
   [['dead-letters']],
   [['dead-letters', 'list']],
   [['dead-letters', 'show']],

@@ -3,6 +3,7 @@ import { accountsCommand } from './commands/accounts.ts';
 import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { eventsCommand } from './commands/events.ts';
+import { keysCommand } from './commands/keys.ts';
 import { mailPreviewCommand } from './commands/mail-preview.ts';
 import { CommandFailed } from './command-failed.ts';
 
@@ -14,6 +15,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
     .addCommand(countsCommand())
     .addCommand(deadLettersCommand())
     .addCommand(eventsCommand())
+    .addCommand(keysCommand())
     .addCommand(mailPreviewCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');

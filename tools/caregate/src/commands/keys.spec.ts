@@ -1,0 +1,89 @@
+import { jest } from '@jest/globals';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { caregate } from '../caregate.ts';
+
+let folder: string;
+let said = '';
+let complained = '';
+let sent: { url: string; authorization: string; body: { subdomain: string; keys: { key: string; name?: string }[] } }[];
+/** What the shard answers to a list of keys. */
+let answer: (keys: readonly { key: string }[]) => Response;
+
+beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'caregate-keys-'))));
+afterAll(() => rm(folder, { recursive: true }));
+beforeEach(() => {
+  said = complained = '';
+  sent = [];
+  answer = (keys) => Response.json({ imported: keys.length, present: 0, refused: [] });
+  process.env['SHARD_URL'] = 'http://shard.test/';
+  process.env['PROVISIONING_SECRET'] = 'the secret of tests';
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((said += text)));
+  jest.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((complained += text)));
+  jest.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
+    const body = JSON.parse(String(init?.body));
+    sent.push({ url: String(url), authorization: new Headers(init?.headers).get('authorization') ?? '', body });
+    return answer(body.keys);
+  });
+});
+afterEach(() => jest.restoreAllMocks());
+
+async function importing(name: string, text: string): Promise<number> {
+  const file = join(folder, name);
+  await writeFile(file, text);
+  return caregate(['keys', 'import', '--account', 'good-healthy-times', '--file', file]);
+}
+
+it.each([
+  ['keys.csv', 'key,name\nplantedOne,Lab\nplantedTwo,\n'],
+  ['keys.json', '[{"key":"plantedOne","name":"Lab"},{"key":"plantedTwo","name":""}]'],
+])('sends the keys of %s to the shard', async (name, text) => {
+  expect(await importing(name, text)).toBe(0);
+  expect(sent).toEqual([
+    {
+      url: 'http://shard.test/caregate/v1/imported_api_keys',
+      authorization: 'Bearer the secret of tests',
+      body: {
+        subdomain: 'good-healthy-times',
+        keys: [
+          { key: 'plantedOne', name: 'Lab' },
+          { key: 'plantedTwo', name: '' },
+        ],
+      },
+    },
+  ]);
+  expect([said, complained]).toEqual(['keys: 2 imported, 0 there already, 0 refused\n', '']);
+});
+
+it('names bad lines by their numbers, those of the file and those of the shard, and no key', async () => {
+  answer = () => Response.json({ imported: 1, present: 1, refused: [{ index: 1, reason: 'the API key is empty' }] });
+  expect(await importing('bad.csv', 'key,name\nplantedOne,Lab\n,x\nplanted"Two,y\nplantedThree,z\n')).toBe(1);
+  expect(complained).toMatch(
+    /bad\.csv:3: the API key is empty\n.*bad\.csv:4: it is not CSV.*\n.*not all keys were imported/,
+  );
+  expect(said).toBe('keys: 1 imported, 1 there already, 2 refused\n');
+  expect(said + complained).not.toContain('planted');
+});
+
+it('sends many keys in parts, and knows the lines of all', async () => {
+  answer = (keys) => Response.json({ imported: keys.length - 1, present: 0, refused: [{ index: 0, reason: 'no' }] });
+  const lines = Array.from({ length: 1_200 }, (_, n) => `key${n}`);
+  expect(await importing('many.csv', ['key', ...lines].join('\n'))).toBe(1);
+  expect(sent.map(({ body }) => body.keys.length)).toEqual([500, 500, 200]);
+  expect(complained.match(/many\.csv:\d+/g)).toEqual(['many.csv:2', 'many.csv:502', 'many.csv:1002']);
+});
+
+it('says what the shard says, and what is missing', async () => {
+  answer = () => Response.json({ message: 'keys of the time before shards belong to au1' }, { status: 409 });
+  expect(await importing('one.csv', 'key\nplanted')).toBe(1);
+  expect(complained).toBe('caregate: keys of the time before shards belong to au1\n');
+  expect(await caregate(['keys', 'import', '--account', 'x', '--file', join(folder, 'nothing')])).toBe(1);
+  expect(complained).toMatch(/nothing cannot be read: ENOENT/);
+  delete process.env['PROVISIONING_SECRET'];
+  expect(await importing('one.csv', 'key\nplanted')).toBe(1);
+  expect(complained).toContain('PROVISIONING_SECRET is needed');
+  delete process.env['SHARD_URL'];
+  expect(await importing('one.csv', 'key\nplanted')).toBe(1);
+  expect(complained).toContain('SHARD_URL is needed');
+});
