@@ -54,6 +54,8 @@ export function toCaregateError(thrown: unknown): CaregateError {
 }
 
 function isMongoAway(error: Error): boolean {
+  // A bulk write wraps whatever kept it from being sent.
+  if ('errorResponse' in error && error.errorResponse instanceof Error) return isMongoAway(error.errorResponse);
   return (
     /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueueTimeout)/.test(error.name) ||
     (error.name === 'MongooseError' && /before initial connection/.test(error.message)) ||

@@ -8,6 +8,7 @@ it.each([
   [new ServiceUnavailable('identity is away'), 'away'],
   [new mongo.MongoServerSelectionError('away', new Map() as never), 'away'],
   [new mongo.MongoNetworkError('cut'), 'away'],
+  [Object.assign(new mongo.MongoServerError({}), { errorResponse: new mongo.MongoNetworkError('cut') }), 'away'],
   [Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), 'away'],
   [new TypeError('fetch failed', { cause: Object.assign(new Error(), { code: 'ECONNRESET' }) }), 'away'],
   [new TypeError('cannot read properties of undefined'), 'fault'],

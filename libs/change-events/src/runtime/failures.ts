@@ -34,7 +34,7 @@ const AWAY_NAMES =
 
 /** Tells from an error, or from what caused it, whether trying again can help. */
 export function failureKind(error: unknown): FailureKind {
-  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 8; cause = causeOf(cause), depth++) {
     if (cause instanceof GiveUp) return 'permanent';
     if (cause instanceof ServiceUnavailable || AWAY_NAMES.test(cause.name)) return 'away';
     if ('code' in cause && typeof cause.code === 'string' && NETWORK_CODES.has(cause.code)) return 'away';
@@ -47,6 +47,9 @@ export function failureKind(error: unknown): FailureKind {
   }
   return 'fault';
 }
+
+/** A bulk write wraps whatever kept it from being sent. */
+const causeOf = (error: Error): unknown => ('errorResponse' in error ? error.errorResponse : error.cause);
 
 /** What is kept of an error: its name, message and stack, without the values and addresses that drivers put into messages. */
 export function describeFailure(error: unknown): { reason: string; stack: string } {
