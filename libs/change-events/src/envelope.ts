@@ -1,3 +1,4 @@
+import { transactionName } from '@caregate/service';
 import { mongo } from 'mongoose';
 import { z } from 'zod';
 
@@ -31,6 +32,8 @@ export interface ChangeEvent<Document = Readonly<Record<string, unknown>>> {
   /** The document before the change, where its collection keeps pre-images. */
   readonly fullDocumentBeforeChange?: Partial<Document>;
   readonly updateDescription?: UpdateDescription;
+  /** Names the transaction that the change was made in, as `transactionName` does; absent where there was none. */
+  readonly transaction?: string;
 }
 
 /** A message that is no change event. It can not become one by trying again: it belongs to the dead letters. */
@@ -48,6 +51,8 @@ const message = z.object({
   documentKey: z.object({ _id: documentId }),
   fullDocument: document.nullish(),
   fullDocumentBeforeChange: document.nullish(),
+  lsid: z.object({ id: z.instanceof(mongo.Binary) }).nullish(),
+  txnNumber: z.number().nullish(),
   updateDescription: z
     .object({
       updatedFields: document.default({}),
@@ -61,7 +66,9 @@ const message = z.object({
  * Reads the value of a Kafka message of one of the change topics.
  * @throws {MalformedEvent} that says what is wrong and where, without repeating any value
  */
-export function parseChangeEvent<Document = Readonly<Record<string, unknown>>>(value: Buffer | string | null): ChangeEvent<Document> {
+export function parseChangeEvent<Document = Readonly<Record<string, unknown>>>(
+  value: Buffer | string | null,
+): ChangeEvent<Document> {
   const parsed = message.safeParse(parseJson(value));
   if (!parsed.success) throw new MalformedEvent(`not a change event: ${describe(parsed.error)}`);
   const event = parsed.data;
@@ -73,11 +80,17 @@ export function parseChangeEvent<Document = Readonly<Record<string, unknown>>>(v
     operationType: event.operationType,
     ns: event.ns,
     documentKey: event.documentKey,
-    ...(event.clusterTime && { clusterTime: { time: new Date(event.clusterTime.t * 1000), ordinal: event.clusterTime.i } }),
+    ...(event.clusterTime && {
+      clusterTime: { time: new Date(event.clusterTime.t * 1000), ordinal: event.clusterTime.i },
+    }),
     // The connector's pipeline decides which fields there are; the caller names the type that belongs to its topic.
     ...(event.fullDocument && { fullDocument: event.fullDocument as Document }),
-    ...(event.fullDocumentBeforeChange && { fullDocumentBeforeChange: event.fullDocumentBeforeChange as Partial<Document> }),
+    ...(event.fullDocumentBeforeChange && {
+      fullDocumentBeforeChange: event.fullDocumentBeforeChange as Partial<Document>,
+    }),
     ...(event.updateDescription && { updateDescription: event.updateDescription }),
+    ...(event.lsid &&
+      typeof event.txnNumber === 'number' && { transaction: transactionName(event.lsid.id.buffer, event.txnNumber) }),
   };
 }
 
@@ -92,7 +105,9 @@ function parseJson(value: Buffer | string | null): unknown {
 }
 
 const describe = (error: z.ZodError) =>
-  error.issues.map(({ path, code }) => `${path.length > 0 ? path.join('.') : 'the message'} is not as expected (${code})`).join('; ');
+  error.issues
+    .map(({ path, code }) => `${path.length > 0 ? path.join('.') : 'the message'} is not as expected (${code})`)
+    .join('; ');
 
 /** Whether an update touched a path or anything below it; inserts and replacements touch everything. */
 export function touched(event: ChangeEvent<unknown>, path: string): boolean {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Counter, type Gauge, type Logger, type Metrics, ServiceUnavailable } from '@caregate/service';
+import { type Counter, type Gauge, inSpan, type Logger, type Metrics, ServiceUnavailable } from '@caregate/service';
 import pLimit from 'p-limit';
 import pRetry from 'p-retry';
 import { Deliveries, type MailDelivery } from './deliveries.ts';
@@ -116,12 +116,14 @@ export class Mail {
     messageId: string,
   ): Promise<SendResult> {
     if (!isAddress(to.address)) return { result: 'refused', reason: 'the address is not one' };
-    return this.smtp.send({
+    const mail = {
       ...template.render(data),
       messageId,
       to,
       ...(template.unsubscribable && { unsubscribe: `mailto:${addressOf(this.settings.from)}?subject=unsubscribe` }),
-    });
+    };
+    const attributes = { 'caregate.mail.template': template.name, 'caregate.mail.message_id': messageId };
+    return inSpan('send email', { kind: 'client', attributes }, () => this.smtp.send(mail));
   }
 
   private async note(deliveryId: string, claim: string, sent: SendResult): Promise<DeliveryResult> {

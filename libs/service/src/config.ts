@@ -38,6 +38,13 @@ export const commonSettings = {
     .default('info')
     .describe('how much is logged'),
   ...proxySettings,
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({
+      protocol: /^https?$/,
+      error: 'must be the address of an OpenTelemetry collector, such as http://127.0.0.1:4318',
+    })
+    .optional()
+    .describe('where traces go, as OTLP over HTTP; none are made unless given'),
 } as const;
 
 /**

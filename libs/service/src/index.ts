@@ -12,5 +12,6 @@ export * from './redirects.ts';
 export * from './run-app.ts';
 export * from './served-contract.ts';
 export * from './operation.ts';
+export * from './tracing/index.ts';
 export * from './transaction.ts';
 export * from './written-at.ts';

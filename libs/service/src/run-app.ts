@@ -12,6 +12,7 @@ import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { acceptJson } from './json-body.ts';
+import { startTracing, traceRequests } from './tracing/index.ts';
 import { heedProxies, type ProxyHeaders, trustOf } from './proxies.ts';
 
 export interface AppDefinition<Shape extends z.ZodRawShape & typeof commonSettings> {
@@ -19,11 +20,17 @@ export interface AppDefinition<Shape extends z.ZodRawShape & typeof commonSettin
   readonly schema: z.ZodObject<Shape>;
   readonly module: (config: z.output<z.ZodObject<Shape>>) => DynamicModule | Type;
   /** Adds what is the app's own between creation and listening: hooks, microservices, pages. */
-  readonly configure?: (app: NestFastifyApplication, config: z.output<z.ZodObject<Shape>>, logger: Logger) => Promise<void> | void;
+  readonly configure?: (
+    app: NestFastifyApplication,
+    config: z.output<z.ZodObject<Shape>>,
+    logger: Logger,
+  ) => Promise<void> | void;
 }
 
 /** The whole life of an app: settings, start, listening, and a shutdown that finishes what is running and exits 0. */
-export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings>(definition: AppDefinition<Shape>): Promise<void> {
+export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings>(
+  definition: AppDefinition<Shape>,
+): Promise<void> {
   if (process.argv.includes('--help')) {
     process.stdout.write(settingsHelp(definition.name, definition.schema));
     return;
@@ -33,8 +40,11 @@ export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings
     logger.info({ url }, 'listening');
     stopOnSignal(app, logger);
   } catch (error) {
-    process.stderr.write(`${definition.name}: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
-    if (!(error instanceof ConfigError) && error instanceof Error && !isAddressFault(error)) process.stderr.write(`${error.stack}\n`);
+    process.stderr.write(
+      `${definition.name}: cannot start: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+    if (!(error instanceof ConfigError) && error instanceof Error && !isAddressFault(error))
+      process.stderr.write(`${error.stack}\n`);
     process.exit(1);
   }
 }
@@ -46,6 +56,7 @@ interface Common {
   readonly SHARD_ID: string;
   readonly TRUSTED_PROXIES?: string;
   readonly PROXY_HEADERS: ProxyHeaders;
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string;
 }
 
 /** Starts an app in this process; tests use it with settings of their own. */
@@ -58,6 +69,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   const common = config as unknown as Common;
   const logger = createLogger(definition.name, common.LOG_LEVEL, { shard: common.SHARD_ID });
   const trust = common.TRUSTED_PROXIES === undefined ? undefined : trustOf(common.TRUSTED_PROXIES);
+  const endTracing = await tracing(definition.name, common);
   const app = await NestFactory.create<NestFastifyApplication>(
     serviceModule(definition.module(config), config, logger),
     new FastifyAdapter({ ...SERVER_OPTIONS, ...(trust && { trustProxy: trust }) }),
@@ -67,10 +79,28 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   heedProxies(fastify, trust, common.PROXY_HEADERS);
   acceptJson(fastify);
   closeConnectionsWhenLeaving(fastify);
+  logRequests(fastify, logger);
+  if (endTracing) {
+    traceRequests(fastify);
+    fastify.addHook('onClose', endTracing);
+  }
   app.useGlobalFilters(new ErrorFilter(logger));
   await definition.configure?.(app, config, logger);
   await app.listen(common.PORT, common.HOST);
   return { app, logger, url: await app.getUrl() };
+}
+
+async function tracing(app: string, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, SHARD_ID: shard }: Common) {
+  return endpoint === undefined ? undefined : startTracing({ endpoint, app, shard });
+}
+
+/** For whoever looks for a fault: each request and its answer, without what was said in them. */
+function logRequests(fastify: FastifyInstance, logger: Logger): void {
+  if (!logger.isLevelEnabled('debug')) return;
+  fastify.addHook('onSend', async (request, reply) => {
+    const { id, method } = request;
+    logger.debug({ requestId: id, method, route: request.routeOptions.url, status: reply.statusCode }, 'answered');
+  });
 }
 
 /** A connection whose request was running when the app was told to stop would otherwise stay open, waiting for the next, and hold up the stop. */

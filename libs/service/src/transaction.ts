@@ -1,5 +1,6 @@
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import { letCompanionWrite } from './companion.ts';
+import { noteTrace, prepareTraceNotes } from './tracing/trace-notes.ts';
 
 const DUPLICATE_KEY = 11_000;
 
@@ -17,11 +18,13 @@ export async function inTransaction<T>(
   connection: Connection,
   work: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
+  await prepareTraceNotes(connection);
   const session = await connection.startSession();
   try {
     const withCompanion = async () => {
       const result = await work(session);
       await letCompanionWrite(session);
+      await noteTrace(connection, session);
       return result;
     };
     return await session.withTransaction(withCompanion, {

@@ -11,7 +11,14 @@ export function changeStreams(prefix: string): EventStream<ChangeEvent>[] {
     topic: topics[name],
     decode: ({ value, time }) => {
       const event = parseChangeEvent(value);
-      return { id: event._id, key: String(event.documentKey._id), time: event.clusterTime?.time ?? time, data: event };
+      const { transaction } = event;
+      return {
+        id: event._id,
+        key: String(event.documentKey._id),
+        time: event.clusterTime?.time ?? time,
+        data: event,
+        ...(transaction !== undefined && { transaction }),
+      };
     },
   }));
 }

@@ -21,6 +21,9 @@ export function changePipeline({ fields, watched = fields }: Projection): Stage[
         ...envelope,
         operationType: operationType('update'),
         wallTime: 1,
+        // Of a write in a transaction: by these its trace is found.
+        'lsid.id': 1,
+        txnNumber: 1,
         ...paths('fullDocument', fields),
         ...paths('fullDocumentBeforeChange', fields),
         updateDescription: whenUpdated({
@@ -38,7 +41,10 @@ export function changePipeline({ fields, watched = fields }: Projection): Stage[
  * the way to the other database, so the projection at the source is what keeps names and birth dates out (behaviour, "Gatekeeper").
  * @param replicas collection → the name of its replica, which the events carry as their collection
  */
-export function replicaPipeline({ fields, watched = fields }: Projection, replicas: Readonly<Record<string, string>>): Stage[] {
+export function replicaPipeline(
+  { fields, watched = fields }: Projection,
+  replicas: Readonly<Record<string, string>>,
+): Stage[] {
   return [
     { $match: { 'ns.coll': { $in: Object.keys(replicas) } } },
     ...relevantChanges(watched),
@@ -103,8 +109,9 @@ function isWatched(path: string, watched: readonly string[]): Stage {
 
 const escaped = (path: string) => path.replaceAll('.', '\\.');
 
-const whenUpdated = (description: Stage) => ({ $cond: [{ $eq: ['$operationType', 'update'] }, description, '$$REMOVE'] });
+const whenUpdated = (description: Stage) => ({
+  $cond: [{ $eq: ['$operationType', 'update'] }, description, '$$REMOVE'],
+});
 
 const paths = (parent: string, fields: readonly string[]) =>
   Object.fromEntries(['_id', ...fields].map((field) => [`${parent}.${field}`, 1]));
-

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HealthChecks, Logger, Metrics } from '@caregate/service';
+import { type HealthChecks, type Logger, type Metrics, traceOfTransaction } from '@caregate/service';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { Connection } from 'mongoose';
@@ -101,6 +101,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       logger,
       untilDone: this.untilDone,
       outOfTime,
+      traceOf: (transaction) => traceOfTransaction(connection, transaction),
     });
     this.streams = new Map(settings.streams.map((stream) => [stream.topic, stream]));
     this.intake = new Intake({

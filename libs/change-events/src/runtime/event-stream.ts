@@ -16,6 +16,8 @@ export interface StreamEvent<T = unknown> {
   /** What must keep its order: the document's id, or the user's. */
   readonly key: string;
   readonly time: Date;
+  /** The database transaction that brought it about, where it is known: its trace goes on in the reactions. */
+  readonly transaction?: string;
   readonly data: T;
 }
 

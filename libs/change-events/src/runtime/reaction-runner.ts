@@ -1,4 +1,4 @@
-import type { Logger } from '@caregate/service';
+import { inSpan, isTracing, type Logger, noteFailure } from '@caregate/service';
 import type { LimitFunction } from 'p-limit';
 import type { RawMessage, StreamEvent } from './event-stream.ts';
 import { describeFailure, failureKind } from './failures.ts';
@@ -44,6 +44,8 @@ export interface RunnerSettings {
   readonly untilDone: UntilDone;
   /** Aborted when a shutdown can wait no longer. */
   readonly outOfTime: AbortSignal;
+  /** The trace of a database transaction, as a W3C `traceparent`. */
+  readonly traceOf: (transaction: string) => Promise<string | undefined>;
 }
 
 /** Runs claimed reactions, and notes how it went: done, to be tried again, or dead. */
@@ -56,7 +58,23 @@ export class ReactionRunner {
 
   /** Runs a claimed reaction when its turn comes. Rejects when `dropped` was aborted before: then the claim is given back. */
   async attempt(work: Work, claim: Claim, dropped: AbortSignal): Promise<Outcome> {
-    const { records, measured, untilDone, outOfTime } = this.settings;
+    if (!isTracing()) return this.attemptOnce(work, claim, dropped);
+    const { id, reaction, message, event } = work;
+    const attributes = {
+      'caregate.reaction': reaction.definition.name,
+      'caregate.reaction_id': id,
+      'caregate.attempt': attemptNumber(claim),
+      'messaging.system': 'kafka',
+      'messaging.destination.name': message.topic,
+    };
+    // A database that is away is no reason not to react: then the trace begins here.
+    const parent = event.transaction && (await this.settings.traceOf(event.transaction).catch(() => undefined));
+    const options = { kind: 'consumer', attributes, ...(parent && { parent }) } as const;
+    return inSpan(`reaction ${reaction.definition.name}`, options, () => this.attemptOnce(work, claim, dropped));
+  }
+
+  private async attemptOnce(work: Work, claim: Claim, dropped: AbortSignal): Promise<Outcome> {
+    const { records, measured, logger, untilDone, outOfTime } = this.settings;
     const { name } = work.reaction.definition;
     const { slots } = work.reaction.queue;
     const stop = new AbortController();
@@ -70,6 +88,7 @@ export class ReactionRunner {
       });
       await untilDone('note a reaction as done', outOfTime, () => records.complete(claim, note));
       measured.reaction(name, 'handled', work.event.time);
+      logger.debug({ reactionId: work.id, reaction: name }, 'reacted');
       return 'settled';
     } catch (error) {
       outOfTime.throwIfAborted(); // the lease runs out, and whoever reads the message next goes on
@@ -92,7 +111,7 @@ export class ReactionRunner {
     const late = setTimeout(() => stop.abort(new Error(`the reaction took longer than ${deadline} ms`)), deadline);
     const signal = AbortSignal.any([stop.signal, this.settings.outOfTime]);
     try {
-      const attempt = claim.attempts + claim.awayAttempts + 1;
+      const attempt = attemptNumber(claim);
       const context = new ReactionContext([{ reactionId: id, attempt, event, origin: message, signal }]);
       const result = await Promise.race([handle(event.data, context), rejectWhenAborted(signal)]);
       return typeof result === 'string' ? result : undefined;
@@ -106,6 +125,7 @@ export class ReactionRunner {
     const { records, measured, logger, untilDone, outOfTime } = this.settings;
     const { name } = work.reaction.definition;
     const kind = failureKind(error);
+    noteFailure(error);
     const now = new Date();
     const claim = {
       ...before,
@@ -131,6 +151,9 @@ export class ReactionRunner {
 }
 
 const DEADLINE_MS = 120_000;
+
+/** From 1. */
+const attemptNumber = ({ attempts, awayAttempts }: Claim) => attempts + awayAttempts + 1;
 
 function rejectWhenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
