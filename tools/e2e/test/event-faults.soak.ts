@@ -9,6 +9,7 @@ const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 1);
 const WRITERS = Number(process.env.FAULT_WRITERS ?? 3);
 const BETWEEN_MS = Number(process.env.FAULT_SECONDS_BETWEEN ?? 3) * 1_000;
 const DOWN_MS = Number(process.env.FAULT_SECONDS_DOWN ?? 4) * 1_000;
+const PACE_MS = Number(process.env.FAULT_PACE_MS ?? 250);
 /** From the moment that a server answers again. */
 const WELL_WITHIN_MS = 20_000;
 
@@ -17,7 +18,7 @@ const kills: (readonly Victim[])[] = Array.from({ length: ROUNDS }, () => [...si
 
 let run: FaultRun;
 beforeAll(async () => {
-  run = await FaultRun.begin({ writers: WRITERS, betweenMs: BETWEEN_MS, downMs: DOWN_MS, paceMs: 100 });
+  run = await FaultRun.begin({ writers: WRITERS, betweenMs: BETWEEN_MS, downMs: DOWN_MS, paceMs: PACE_MS });
 }, 180_000);
 afterAll(() => run?.end(), 180_000);
 

@@ -15,6 +15,7 @@ import pLimit from 'p-limit';
 import { Addressees } from '../addressees.service.ts';
 import type { ClinicWorkerConfig } from '../config.ts';
 import { Links } from '../links.ts';
+import { AccountDoor } from '../moves/account-door.ts';
 import { type Migrant, MigrantsRepository } from './migrants.repository.ts';
 import { Pace } from './pace.ts';
 
@@ -25,7 +26,8 @@ const PERMISSIONS = ['custodian', 'view', 'upload', 'note'] as const;
 /**
  * Moves the patients of a legacy clinic account into a clinic (behaviour, "Change events and the worker", Migration).
  * What is done is seen from the data itself: a patient is in the clinic, their sharing with the legacy account is gone,
- * an email is noted as sent. So it goes on where it stopped, after a crash at any step, and nobody is mailed twice.
+ * an email is noted as sent. So it goes on where it stopped, after a crash at any step, and nobody is mailed twice. Between its steps the
+ * account may move to another shard, where the migration then goes on.
  */
 @Injectable()
 export class MigrationService {
@@ -35,6 +37,7 @@ export class MigrationService {
     private readonly addressees: Addressees,
     private readonly mail: Mail,
     private readonly links: Links,
+    private readonly door: AccountDoor,
     @Inject(CONFIG) private readonly config: ClinicWorkerConfig,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -49,12 +52,15 @@ export class MigrationService {
   }
 
   private async migrateAll(migration: MigrationDocument, clinic: ClinicDocument, signal: AbortSignal): Promise<void> {
-    await this.closeLegacyAccount(migration.userId);
+    const { accountId } = clinic;
+    await this.door.through(accountId, () => this.closeLegacyAccount(migration.userId));
     const sharers = [...(await this.identity.sharesWith(migration.userId))].filter(
       ([userId]) => userId !== migration.userId,
     );
     const run = new Run(migration.progress, sharers.length);
-    await this.migrants.note(migration._id, 'RUNNING', run.progress);
+    const note = (status: MigrationDocument['status']) =>
+      this.door.through(accountId, () => this.migrants.note(migration._id, status, run.progress));
+    await note('RUNNING');
     const pace = new Pace(this.config.MIGRATION_PER_SECOND);
     const parallel = pLimit(this.config.MIGRATION_PARALLEL);
     const results = await Promise.allSettled(
@@ -63,13 +69,13 @@ export class MigrationService {
           signal.throwIfAborted();
           await pace.turn(signal);
           run.finished(userId, await this.migrateOne(migration, clinic, userId, permissions));
-          await this.migrants.note(migration._id, 'RUNNING', run.progress);
+          await note('RUNNING');
         }),
       ),
     );
     // Only what keeps all from going on is thrown: the next attempt continues with those who are left.
     for (const result of results) if (result.status === 'rejected') throw result.reason;
-    await this.migrants.note(migration._id, 'COMPLETED', run.progress);
+    await note('COMPLETED');
   }
 
   private async closeLegacyAccount(userId: UserId): Promise<void> {
@@ -92,10 +98,12 @@ export class MigrationService {
       if (!user) return 'the user is gone';
       const migrant = migrantOf(user, profile, shared);
       if (!migrant) return 'the profile has no name or no birth date';
-      if ((await this.migrants.admit(clinic, migrant, migration.userId)) === 'mrn taken')
+      const { accountId } = clinic;
+      const admit = () => this.migrants.admit(clinic, migrant, migration.userId);
+      if ((await this.door.through(accountId, admit)) === 'mrn taken')
         return 'another patient of the clinic has this MRN';
       await this.tellPatient(clinic, migrant);
-      await this.identity.setSharing(userId, migration.userId, {});
+      await this.door.through(accountId, () => this.identity.setSharing(userId, migration.userId, {}));
       return undefined;
     } catch (error) {
       if (error instanceof NotFound) return 'the user is gone';

@@ -1,5 +1,5 @@
-import { WriteDoor } from '@caregate/clinic-model';
-import { HealthChecks, LOGGER, type Logger, MONGO } from '@caregate/service';
+import { DoorClosed, type Whose, WriteDoor } from '@caregate/clinic-model';
+import { HealthChecks, LOGGER, type Logger, MONGO, ServiceUnavailable } from '@caregate/service';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 
@@ -11,6 +11,28 @@ export class AccountDoor extends WriteDoor implements OnModuleInit, OnApplicatio
     health.register('accounts', async () => {
       if (!this.open) throw new Error('where accounts stand is not known yet');
     });
+  }
+
+  /**
+   * As `enter`, for a reaction: it is tried again later, and then here or where the account is.
+   * @throws {ServiceUnavailable} while the account is about to move, and when it has moved
+   */
+  enterOrWait(whose: Whose): () => void {
+    try {
+      return this.enter(whose);
+    } catch (error) {
+      throw error instanceof DoorClosed ? new ServiceUnavailable(error.message) : error;
+    }
+  }
+
+  /** Does some work of an account with the door held open; a clinic of no account never moves. Throws as `enterOrWait`. */
+  async through<T>(accountId: string | undefined, work: () => Promise<T>): Promise<T> {
+    const leave = accountId === undefined ? () => {} : this.enterOrWait(accountId);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
   }
 
   onModuleInit(): void {

@@ -1,5 +1,5 @@
 import type { ChangeEvent } from '@caregate/change-events';
-import { type AccountDocument, ANY_ACCOUNT, DoorClosed, type Whose } from '@caregate/clinic-model';
+import { type AccountDocument, ANY_ACCOUNT, type Whose } from '@caregate/clinic-model';
 import { MONGO, ServiceUnavailable } from '@caregate/service';
 import {
   type CallHandler,
@@ -9,9 +9,11 @@ import {
   type NestInterceptor,
   UseInterceptors,
 } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import { type Connection, mongo } from 'mongoose';
 import { finalize, type Observable, of } from 'rxjs';
 import { AccountDoor } from './account-door.ts';
+import { WITHOUT_DOOR } from './without-door.ts';
 import { verdictOn } from './part-of-move.ts';
 
 /** Holds reactions back while an account moves, and leaves out what a move itself has changed. */
@@ -19,6 +21,7 @@ import { verdictOn } from './part-of-move.ts';
 export class MoveInterceptor implements NestInterceptor {
   constructor(
     private readonly door: AccountDoor,
+    private readonly reflector: Reflector,
     @Inject(MONGO) private readonly connection: Connection,
   ) {}
 
@@ -26,24 +29,21 @@ export class MoveInterceptor implements NestInterceptor {
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const event: unknown = context.switchToRpc().getData();
     if (!isChange(event)) return this.react(ANY_ACCOUNT, next); // a user event may reach any clinic
+    const withoutDoor = this.reflector.get<true | undefined>(WITHOUT_DOOR, context.getHandler()) === true;
     const accountId = await this.accountOf(event);
     if (accountId === undefined) return next.handle();
     const account = await this.connection
       .collection<AccountDocument>('accounts')
       .findOne({ _id: accountId as AccountDocument['_id'] }, { projection: { moved: 1, arrived: 1 } }); // as clinics hold it
     const verdict = verdictOn(event, account ?? undefined);
-    if (verdict === 'react') return this.react(accountId, next);
-    if (verdict === 'tell only') return next.handle();
+    if (verdict === 'react' && !withoutDoor) return this.react(accountId, next);
+    if (verdict === 'react' || verdict === 'tell only') return next.handle();
     if (verdict === 'wait for the account') throw new ServiceUnavailable('the account is on its way here');
     return of(verdict);
   }
 
   private react(whose: Whose, next: CallHandler): Observable<unknown> {
-    try {
-      return next.handle().pipe(finalize(this.door.enter(whose)));
-    } catch (error) {
-      throw error instanceof DoorClosed ? new ServiceUnavailable(error.message) : error;
-    }
+    return next.handle().pipe(finalize(this.door.enterOrWait(whose)));
   }
 
   private async accountOf({

@@ -3,6 +3,7 @@ import { clinicCreated, Mail } from '@caregate/mail';
 import { Controller } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 
 /** A clinic was inserted with a name and admins: its first admin is welcomed. */
@@ -14,6 +15,7 @@ export class ClinicCreated {
     private readonly links: Links,
   ) {}
 
+  @WithoutDoor()
   @Reaction<ChangeEvent<ChangedClinic>>({
     name: 'clinic_created',
     stream: 'clinics',

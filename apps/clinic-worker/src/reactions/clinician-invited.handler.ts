@@ -4,6 +4,7 @@ import { clinicianInvitation, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { roleInWords } from './roles-in-words.ts';
 
@@ -17,6 +18,7 @@ export class ClinicianInvited {
     private readonly links: Links,
   ) {}
 
+  @WithoutDoor()
   @Reaction<ChangeEvent<ChangedClinician>>({
     name: 'clinician_invitation',
     stream: 'clinicians',

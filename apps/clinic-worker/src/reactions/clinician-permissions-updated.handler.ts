@@ -4,6 +4,7 @@ import { clinicianPermissionsUpdated, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { newRolesUpdates } from './new-roles-updates.ts';
 import { roleInWords } from './roles-in-words.ts';
@@ -18,6 +19,7 @@ export class ClinicianPermissionsUpdated {
     private readonly links: Links,
   ) {}
 
+  @WithoutDoor()
   @Reaction<ChangeEvent<ChangedClinician>>({
     name: 'clinician_permissions_updated',
     stream: 'clinicians',

@@ -3,6 +3,7 @@ import { CLINIC_MODELS, type ClinicModels, type ConnectionRequest, type DataSour
 import { Mail, type Provider, PROVIDERS, providerTemplate } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Links } from '../links.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
 import { isCustodial } from './patient-conditions.ts';
@@ -22,6 +23,7 @@ export class ConnectionRequested {
     private readonly links: Links,
   ) {}
 
+  @WithoutDoor()
   @Reaction<PatientEvent>({
     name: 'request_provider_connect',
     stream: 'patients',

@@ -3,6 +3,7 @@ import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 import { custodialAccountCreated, Mail } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Links } from '../links.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
 import { isNewlyCustodial } from './patient-conditions.ts';
@@ -18,6 +19,7 @@ export class CustodialAccountCreated {
     private readonly links: Links,
   ) {}
 
+  @WithoutDoor()
   @Reaction<PatientEvent>({
     name: 'custodial_account_created',
     stream: 'patients',

@@ -1,7 +1,9 @@
 import { type ChangedClinic, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels, removeTag } from '@caregate/clinic-model';
+import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, removeTag } from '@caregate/clinic-model';
 import { inTransaction, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
+import { AccountDoor } from '../moves/account-door.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import type { Connection, Types } from 'mongoose';
 
 type ClinicEvent = ChangeEvent<ChangedClinic>;
@@ -15,8 +17,10 @@ export class DeletedTag {
   constructor(
     @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly door: AccountDoor,
   ) {}
 
+  @WithoutDoor()
   @Reaction<ClinicEvent>({
     name: 'remove_deleted_tag',
     stream: 'clinics',
@@ -25,18 +29,23 @@ export class DeletedTag {
   })
   async takeFromPatients(event: ClinicEvent): Promise<string> {
     const clinicId = event.fullDocument?._id;
+    if (!clinicId) return 'the clinic is gone';
     let patients = 0;
-    for (const tag of clinicId ? deletedTags(event) : []) patients += clinicId ? await this.takeTag(clinicId, tag) : 0;
+    for (const tag of deletedTags(event)) patients += await this.takeTag(clinicId, tag);
     return `${patients} patients`;
   }
 
   private async takeTag(clinicId: Types.ObjectId, tag: Types.ObjectId): Promise<number> {
+    const accountId = (await this.models.clinics.findOne({ _id: clinicId }, { accountId: 1 }).lean<ClinicDocument>())
+      ?.accountId;
     for (let taken = 0; ;) {
       const some = await this.models.patients.find({ clinicId, tags: tag }, { userId: 1 }).limit(AT_ONCE).lean();
       if (some.length === 0) return taken;
       const userIds = some.map(({ userId }) => userId);
-      taken += await inTransaction(this.connection, (session) =>
-        removeTag({ models: this.models, session, clinicId }, tag, userIds),
+      taken += await this.door.through(accountId, () =>
+        inTransaction(this.connection, (session) =>
+          removeTag({ models: this.models, session, clinicId }, tag, userIds),
+        ),
       );
     }
   }

@@ -2,6 +2,7 @@ import { type ChangedMigration, type ChangeEvent, Reaction, ReactionContext } fr
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { MigrationService } from '../migrations/migration.service.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 
 type MigrationEvent = ChangeEvent<ChangedMigration>;
@@ -13,6 +14,7 @@ const A_DAY = 24 * 3_600_000;
 export class MigrationRequested {
   constructor(private readonly migrations: MigrationService) {}
 
+  @WithoutDoor()
   @Reaction<MigrationEvent>({
     name: 'migrate_legacy_clinic',
     stream: 'migrations',

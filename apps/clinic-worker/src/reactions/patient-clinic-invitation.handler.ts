@@ -4,6 +4,7 @@ import { Mail, patientClinicInvitation } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 
 type InviteEvent = ChangeEvent<ChangedPatientInvite>;
@@ -18,6 +19,7 @@ export class PatientInvitesClinic {
     private readonly links: Links,
   ) {}
 
+  @WithoutDoor()
   @Reaction<InviteEvent>({
     name: 'patient_clinic_invitation',
     stream: 'patientInvites',

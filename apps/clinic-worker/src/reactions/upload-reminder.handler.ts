@@ -3,6 +3,7 @@ import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 import { Mail, patientUploadReminder } from '@caregate/mail';
 import { Controller, Inject } from '@nestjs/common';
 import { Links } from '../links.ts';
+import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 
 type PatientEvent = ChangeEvent<ChangedPatient>;
@@ -16,6 +17,7 @@ export class UploadReminder {
     private readonly links: Links,
   ) {}
 
+  @WithoutDoor()
   @Reaction<PatientEvent>({
     name: 'patient_upload_reminder',
     stream: 'patients',

@@ -60,6 +60,7 @@ export class ClinicLife {
   private readonly sharing: { readonly userId: string; readonly token: string }[] = [];
   private readonly custodial: string[] = [];
   private turn = 0;
+  private deletions = 0;
 
   constructor(
     private readonly scene: Scene,
@@ -185,11 +186,26 @@ export class ClinicLife {
     const userId = this.custodial.length > 3 ? this.custodial.shift() : undefined;
     if (userId === undefined) return;
     this.accepted.patients.delete(userId);
-    const mode = this.turn % 2 === 0 ? 'structured' : 'binary';
+    const ways = [
+      () => this.deleteHere(userId),
+      () => this.publish(userId, 'structured'),
+      () => this.publish(userId, 'binary'),
+    ];
+    await ways[this.deletions++ % ways.length]?.();
+    this.accepted.deletedUsers.add(userId);
+  }
+
+  /** The shard keeps its users itself, so their accounts end here. */
+  private async deleteHere(userId: string): Promise<void> {
+    const url = `${this.api}/caregate/v1/users/${userId}`;
+    await this.send('delete a user', { method: 'DELETE', url, headers: session(this.scene.service) });
+  }
+
+  /** As a user platform of its own tells it. */
+  private async publish(userId: string, mode: 'structured' | 'binary'): Promise<void> {
     const message = cloudEvent(userId, mode);
     const topic = this.scene.shard.worker.env['USER_EVENTS_TOPIC'] ?? '';
     await persistently('publish a deletion', () => this.scene.producer.send({ topic, messages: [message] }));
-    this.accepted.deletedUsers.add(userId);
   }
 
   private async newClinic(): Promise<string> {
