@@ -6,6 +6,7 @@ import {
   objectId,
   type PatientDocument,
   searchFields,
+  writeOnSheets,
 } from '@caregate/clinic-model';
 import type { ClinicClient } from '@caregate/contracts';
 import type { UserId } from '@caregate/identity';
@@ -277,6 +278,7 @@ describe('a large clinic', () => {
     await inTransaction(connection, async (session) => {
       const patients = userIds.map((userId) => patientOf(clinicId, userId, tags));
       await models.patients.collection.insertMany(patients, { session });
+      await writeOnSheets(models, session, patients, 'all');
       const count = userIds.length;
       await addToCounts(models, session, clinicId, {
         total: count,
