@@ -5,6 +5,7 @@ import pRetry from 'p-retry';
 import { Deliveries, type MailDelivery } from './deliveries.ts';
 import { messageIdOf, type Recipient, type SendResult, Smtp, type SmtpSettings } from './smtp.ts';
 import type { Template } from './template.ts';
+import { allTemplates } from './templates/index.ts';
 import type { Connection } from 'mongoose';
 
 export interface MailSettings extends SmtpSettings {
@@ -34,6 +35,7 @@ export class MailDeferred extends Error {
 
 export type DeliveryResult = 'sent' | 'sent before' | 'given up';
 
+const OUTCOMES = ['accepted', 'refused', 'later', 'away'] as const satisfies SendResult['result'][];
 const LEASE_MS = 120_000;
 const CLOSE_MS = 5_000;
 
@@ -61,6 +63,9 @@ export class Mail {
       'template',
       'outcome',
     ]);
+    // Counters begin at nought: Prometheus sees no growth in one that begins at 1.
+    for (const { name: template } of allTemplates)
+      for (const outcome of OUTCOMES) this.outcomes.inc({ template, outcome }, 0);
     this.up = settings.metrics.gauge('caregate_smtp_up', 'Whether the SMTP server answered last time');
   }
 

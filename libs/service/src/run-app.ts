@@ -11,6 +11,7 @@ import { ErrorFilter } from './error-filter.ts';
 import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
+import { measureReadiness, measureRequests } from './metrics-of-app.ts';
 import { acceptJson } from './json-body.ts';
 import { startTracing, traceRequests } from './tracing/index.ts';
 import { heedProxies, type ProxyHeaders, trustOf } from './proxies.ts';
@@ -80,6 +81,8 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   acceptJson(fastify);
   closeConnectionsWhenLeaving(fastify);
   logRequests(fastify, logger);
+  measureRequests(fastify, app.get(Metrics));
+  measureReadiness(app.get(Metrics), app.get(HealthChecks));
   if (endTracing) {
     traceRequests(fastify);
     fastify.addHook('onClose', endTracing);

@@ -53,16 +53,23 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   ) {
     this.prefix = topicPrefix(config);
     this.up = metrics.gauge('caregate_connector_up', 'Whether the connector and all its tasks run', ['connector']);
-    this.acts = metrics.counter('caregate_connector_acts_total', 'What was done to keep connectors as defined', ['act']);
+    this.failedTasks = metrics.gauge('caregate_connector_failed_tasks', 'Tasks of the connector that have failed', [
+      'connector',
+    ]);
+    this.acts = metrics.counter('caregate_connector_acts_total', 'What was done to keep connectors as defined', [
+      'act',
+    ]);
     this.reconciler = new ConnectorReconciler({
       client: connect,
       prefix: this.prefix,
       newBeginning: (definition) => this.newBeginning(definition),
-      putPoisonAside: (sink) => putPoisonAside({ kafka, connect, deadLetters: topicsOf(this.prefix).deadLetters }, sink),
+      putPoisonAside: (sink) =>
+        putPoisonAside({ kafka, connect, deadLetters: topicsOf(this.prefix).deadLetters }, sink),
     });
   }
 
   private readonly up;
+  private readonly failedTasks;
   private readonly acts;
 
   onApplicationBootstrap(): void {
@@ -79,7 +86,9 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   private async keep(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       const fine = await this.look();
-      const until = fine ? this.config.RECONCILE_SECONDS * 1000 : Math.min(SOON_MS, this.config.RECONCILE_SECONDS * 1000);
+      const until = fine
+        ? this.config.RECONCILE_SECONDS * 1000
+        : Math.min(SOON_MS, this.config.RECONCILE_SECONDS * 1000);
       await pause(until, undefined, { signal: this.stopping.signal }).catch(() => undefined); // aborted: the app stops
     }
     await this.lease.release(LEASE).catch(() => undefined); // it runs out by itself
@@ -122,10 +131,14 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
 
   private async prepareTopics(): Promise<void> {
     const { TOPIC_PARTITIONS: partitions, USER_EVENTS_TOPIC: name } = this.config;
-    const report = await ensureTopics(this.kafka, [...topicDefinitions(this.prefix, partitions), { name, partitions, settings: {} }]);
+    const report = await ensureTopics(this.kafka, [
+      ...topicDefinitions(this.prefix, partitions),
+      { name, partitions, settings: {} },
+    ]);
     if (report.created.length > 0) this.logger.info({ topics: report.created }, 'topics created');
     if (report.adjusted.length > 0) this.logger.info({ topics: report.adjusted }, 'settings of topics put right');
-    if (report.otherPartitions.length > 0) this.logger.warn({ topics: report.otherPartitions }, 'topics keep their partition counts');
+    if (report.otherPartitions.length > 0)
+      this.logger.warn({ topics: report.otherPartitions }, 'topics keep their partition counts');
   }
 
   private async newBeginning(definition: ConnectorDefinition): Promise<ConnectorDefinition> {
@@ -140,14 +153,22 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     for (const [act, names] of Object.entries(done)) this.acts.inc({ act }, names.length);
     this.acts.inc({ act: 'begun anew' }, begunAnew.length);
     this.acts.inc({ act: 'freed of poison' }, poisoned.length);
-    if (Object.values(done).some((names) => names.length > 0)) this.logger.info({ ...done, failing }, 'connectors put right');
+    if (Object.values(done).some((names) => names.length > 0))
+      this.logger.info({ ...done, failing }, 'connectors put right');
     for (const { name, afterLoss } of begunAnew) {
-      const how = afterLoss === 'snapshot' ? 'it copies everything anew' : 'reactions to what happened in between will not run';
-      this.logger.error({ connector: name }, `the connector's place in the oplog was lost: ${how}. Give the database a longer oplog`);
+      const how =
+        afterLoss === 'snapshot' ? 'it copies everything anew' : 'reactions to what happened in between will not run';
+      this.logger.error(
+        { connector: name },
+        `the connector's place in the oplog was lost: ${how}. Give the database a longer oplog`,
+      );
       this.events.emit('doubt', name);
     }
     for (const { name, messages } of poisoned) {
-      this.logger.error({ connector: name, messages }, 'messages that are no change events stopped the sink; they are among the dead letters now');
+      this.logger.error(
+        { connector: name, messages },
+        'messages that are no change events stopped the sink; they are among the dead letters now',
+      );
       this.events.emit('doubt', name);
     }
   }
@@ -161,6 +182,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
       const parts = state ? [state.state, ...state.tasks.map((task) => task.state)] : [];
       const runs = parts.length > 1 && parts.every((part) => part === 'RUNNING');
       this.up.set({ connector: name }, runs ? 1 : 0);
+      this.failedTasks.set({ connector: name }, parts.filter((part) => part === 'FAILED').length);
       if (!runs) faults.push(`${name} is ${parts.find((part) => part !== 'RUNNING') ?? 'not there'}`);
     }
     return faults;

@@ -123,6 +123,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       callback(error);
       return;
     }
+    this.measured.expect([...this.streams.keys()], [...this.reactions.keys()]);
     this.settings.health.register('kafka', async () => this.intake.assertReading());
     this.records.start();
     this.intake.start();

@@ -87,7 +87,8 @@ export class ReactionRunner {
         return this.run(work, claim, stop);
       });
       await untilDone('note a reaction as done', outOfTime, () => records.complete(claim, note));
-      measured.reaction(name, 'handled', work.event.time);
+      measured.reaction(name, 'handled');
+      measured.age(work.message.topic, name, work.event.time);
       logger.debug({ reactionId: work.id, reaction: name }, 'reacted');
       return 'settled';
     } catch (error) {

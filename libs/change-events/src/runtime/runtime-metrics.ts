@@ -1,7 +1,8 @@
 import type { Counter, Histogram, Metrics } from '@caregate/service';
 
 /** How a delivery ended: `repeated` was known to be done, `queued` waits behind an earlier event of its document. */
-export type ReactionOutcome = 'handled' | 'retried' | 'dead' | 'repeated' | 'queued';
+export type ReactionOutcome = (typeof OUTCOMES)[number];
+const OUTCOMES = ['handled', 'retried', 'dead', 'repeated', 'queued'] as const;
 
 /** The runtime's figures: what came, what became of it, how long it took and how far behind it is. */
 export class RuntimeMetrics {
@@ -9,7 +10,7 @@ export class RuntimeMetrics {
   private readonly outcomes: Counter<'reaction' | 'outcome'>;
   private readonly unreadable: Counter<'topic'>;
   private readonly durations: Histogram<'reaction'>;
-  private readonly ages: Histogram<'reaction'>;
+  private readonly ages: Histogram<'topic' | 'reaction'>;
 
   constructor(
     metrics: Metrics,
@@ -30,7 +31,7 @@ export class RuntimeMetrics {
     this.ages = metrics.histogram(
       'caregate_event_age_seconds',
       'From the change to the end of the reaction to it',
-      ['reaction'],
+      ['topic', 'reaction'],
       [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3_600],
     );
     const lag = metrics.gauge('caregate_consumer_lag', 'Messages that are not finished', ['topic', 'partition']);
@@ -41,13 +42,26 @@ export class RuntimeMetrics {
     collectInto(active, () => active.set(running()));
   }
 
+  /** Counters begin at nought: Prometheus sees no growth in one that begins at 1. */
+  expect(topics: readonly string[], reactions: readonly string[]): void {
+    for (const topic of topics) {
+      this.unreadable.inc({ topic }, 0);
+      for (const concerned of ['true', 'false']) this.events.inc({ topic, concerned }, 0);
+    }
+    for (const reaction of reactions) for (const outcome of OUTCOMES) this.outcomes.inc({ reaction, outcome }, 0);
+  }
+
   received(topic: string, concerned: boolean): void {
     this.events.inc({ topic, concerned: String(concerned) });
   }
 
-  reaction(reaction: string, outcome: ReactionOutcome, happened?: Date): void {
+  reaction(reaction: string, outcome: ReactionOutcome): void {
     this.outcomes.inc({ reaction, outcome });
-    if (happened) this.ages.observe({ reaction }, Math.max(0, (Date.now() - happened.getTime()) / 1_000));
+  }
+
+  /** @param happened when the change was made to which the reaction has ended */
+  age(topic: string, reaction: string, happened: Date): void {
+    this.ages.observe({ topic, reaction }, Math.max(0, (Date.now() - happened.getTime()) / 1_000));
   }
 
   malformed(topic: string): void {
