@@ -137,10 +137,14 @@ export class IdentityServer {
       function ({ parts, body }) {
         const user = this.find(parts[1]);
         if (!user) return { status: 404 };
-        const { username, roles } = (body as { updates: { username?: string; roles?: string[] } }).updates; // what our client sends
+        // what our client sends
+        const { username, emails, roles } = (
+          body as { updates: { username?: string; emails?: string[]; roles?: string[] } }
+        ).updates;
         const holder = username && this.find(username);
         if (holder && holder.userId !== user.userId) return { status: 409 };
-        if (username !== undefined) user.email = username;
+        if (emails?.length === 0) delete user.email;
+        else if (username !== undefined) user.email = username;
         if (roles !== undefined) user.roles = roles;
         return { status: 200, body: wire(user) };
       },

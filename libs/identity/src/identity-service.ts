@@ -86,6 +86,12 @@ export abstract class IdentityService {
   /** Changes a user. Throws NotFound for an unknown user and Conflict when the email belongs to another. */
   abstract updateUser(userId: UserId, update: UserUpdate): Promise<User>;
 
+  /**
+   * Takes the email of a custodial user away; another may have it then. Throws NotFound for an unknown user and Conflict when
+   * the person signs in with it by now.
+   */
+  abstract removeEmail(userId: UserId): Promise<void>;
+
   /** The profile of a user; `undefined` when there is no such user or nothing is known of them. */
   abstract profile(userId: UserId): Promise<Profile | undefined>;
 

@@ -42,13 +42,20 @@ export class CustodialAccounts {
     await this.models.unusedAccounts.deleteOne({ _id: userId }, { session });
   }
 
-  /** @throws {Conflict} when the email belongs to somebody else */
-  async setEmail(userId: UserId, email: string): Promise<void> {
+  /**
+   * Without an email the account loses the one that it had, and another may have it.
+   * @throws {Conflict} when the email belongs to somebody else, or the patient signs in with the one that is to go
+   */
+  async setEmail(userId: UserId, email: string | undefined): Promise<void> {
     try {
-      await this.identity.updateUser(userId, { email });
+      await (email === undefined ? this.identity.removeEmail(userId) : this.identity.updateUser(userId, { email }));
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;
-      throw new Conflict('unable to update custodial user: duplicate: email address is already taken');
+      throw new Conflict(
+        email === undefined
+          ? `unable to update custodial user: ${error.message}`
+          : 'unable to update custodial user: duplicate: email address is already taken',
+      );
     }
   }
 }

@@ -74,6 +74,11 @@ describe('a custodial patient', () => {
     const answer = await api.PUT(PATIENT, { ...path(clinicId, id), body: { ...patient, email: taken } as never });
     expect(statusOf(answer)).toBe(409);
     expect(await get(clinicId, id)).toEqual(updated);
+    const { email: _email, ...withoutEmail } = patient;
+    const left = answered(await api.PUT(PATIENT, { ...path(clinicId, id), body: withoutEmail as never }));
+    expect(left).not.toHaveProperty('email');
+    expect(harness.identity.user(id)).not.toHaveProperty('email');
+    expect(await newPatient(api, clinicId, { email })).toMatchObject({ email }); // it is free again
   });
 
   test('loses by an update what is not sent of the person, and keeps the clinic’s labels that are not sent', async () => {

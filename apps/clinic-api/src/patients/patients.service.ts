@@ -50,7 +50,7 @@ export class PatientsService {
     return patientView((await this.patients.get(idOf(clinicId), userId)) ?? noPatient());
   }
 
-  /** A custodial patient's account gets the same email, before the patient does: only the account tells whether the email is taken. */
+  /** A custodial patient's account gets the same email, or loses it, before the patient does: only the account tells whether it can. */
   async update(clinicIdText: string, userId: string, input: PatientInput, caller: Caller) {
     const clinicId = idOf(clinicIdText);
     await this.updateAccount((await this.patients.get(clinicId, userId)) ?? noPatient(), input);
@@ -71,7 +71,7 @@ export class PatientsService {
 
   private async updateAccount(patient: PatientDocument, input: PatientInput): Promise<void> {
     const { email, mrn } = detailsOf(input, []);
-    if (!isCustodial(patient) || email === undefined || email === patient.email) return;
+    if (!isCustodial(patient) || email === patient.email) return;
     await this.admission.assertMrn(await this.patients.rulesOf(patient.clinicId), mrn, patient.userId);
     await this.accounts.setEmail(patient.userId, email);
   }

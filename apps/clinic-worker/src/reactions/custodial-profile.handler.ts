@@ -22,10 +22,11 @@ export class CustodialProfile {
     if (!patient) return undefined;
     const known = (await this.identity.profile(patient.userId)) ?? {};
     const { fullName, birthDate, email, mrn, targetDevices } = patient;
-    const clinics = { birthday: birthDate, email, mrn, targetDevices: targetDevices && [...targetDevices] };
-    const told = Object.fromEntries(Object.entries(clinics).filter(([, value]) => value !== undefined));
+    const told = { birthday: birthDate, email, mrn, targetDevices: targetDevices && [...targetDevices] };
+    // What the clinic does not know (any more) of whom it looks after is not in their profile either.
+    const kept = Object.entries({ ...known.patient, ...told }).filter(([, value]) => value !== undefined);
     try {
-      await this.identity.saveProfile(patient.userId, { ...known, fullName, patient: { ...known.patient, ...told } });
+      await this.identity.saveProfile(patient.userId, { ...known, fullName, patient: Object.fromEntries(kept) });
       return undefined;
     } catch (error) {
       if (error instanceof NotFound) return 'the user is gone';

@@ -87,8 +87,16 @@ export class HttpIdentity extends IdentityService {
   }
 
   async updateUser(userId: UserId, { email, ...rest }: UserUpdate): Promise<User> {
+    return this.update(userId, { ...rest, ...(email !== undefined && { username: email, emails: [email] }) });
+  }
+
+  /** A user has some name there in any case; without an email it is their id, which nobody else has. */
+  async removeEmail(userId: UserId): Promise<void> {
+    await this.update(userId, { username: userId, emails: [] });
+  }
+
+  private async update(userId: UserId, updates: Record<string, unknown>): Promise<User> {
     const purpose = 'update a user';
-    const updates = { ...rest, ...(email !== undefined && { username: email, emails: [email] }) };
     const answer = await this.ask({ method: 'PUT', path: ['user', userId], body: { updates }, purpose });
     if (answer.status === 404) throw noSuchUser(userId);
     if (answer.status === 409) throw emailTaken();
@@ -240,7 +248,7 @@ function askWith(backend: Backend, serverToken: string, request: BackendRequest)
 }
 
 function toUser({ userid, username, emails, roles, emailVerified }: z.output<typeof shapes.user>): User {
-  const email = username || emails?.[0];
+  const email = [username, ...(emails ?? [])].find((name) => name !== undefined && isEmail(name));
   return {
     userId: userid,
     roles: roles ?? [],

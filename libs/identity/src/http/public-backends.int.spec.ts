@@ -64,7 +64,11 @@ else {
       email: 'newer@example.test',
     });
     await expect(identity.updateUser(created.userId, { email: `${clinician}@example.test` })).rejects.toThrow(Conflict);
+    await identity.removeEmail(created.userId);
+    expect((await identity.findUser(created.userId))?.email).toBeUndefined();
+    expect(await identity.findUser('newer@example.test')).toBeUndefined();
     await expect(identity.updateUser(absent, { roles: [] })).rejects.toThrow(NotFound);
+    await expect(identity.removeEmail(absent)).rejects.toThrow(NotFound);
   });
 
   test('sessions, sharing, service accounts and restricted tokens answer as they should', async () => {

@@ -130,6 +130,19 @@ test('a user is changed, but not into somebody else', async () => {
   await expect(identity.updateUser(unknownUser, { roles: [] })).rejects.toThrow(NotFound);
 });
 
+test('a custodial user loses their email and another may have it, but not who signs in with theirs', async () => {
+  const email = 'given.back@example.test';
+  const { userId } = await identity.createCustodialUser('65f0c0ffee65f0c0ffee0001', { email });
+  await identity.removeEmail(userId);
+  await identity.removeEmail(userId);
+  expect((await identity.findUser(userId))?.email).toBeUndefined();
+  expect(await identity.findUser(email)).toBeUndefined();
+  const other = await signedIn(email);
+  await expect(identity.removeEmail(other.userId)).rejects.toThrow(Conflict);
+  expect((await identity.findUser(other.userId))?.email).toBe(email);
+  await expect(identity.removeEmail(unknownUser)).rejects.toThrow(NotFound);
+});
+
 test('a profile is kept as it was given', async () => {
   const { userId } = await identity.createCustodialUser('65f0c0ffee65f0c0ffee0001', {});
   expect(await identity.profile(userId)).toBeUndefined();

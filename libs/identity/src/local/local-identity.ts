@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { NotFound, Unauthorized, Unprocessable } from '@caregate/service';
+import { Conflict, NotFound, Unauthorized, Unprocessable } from '@caregate/service';
 import type { ClientSession, Connection } from 'mongoose';
 import { CallerCache } from '../caller-cache.ts';
 import {
@@ -77,6 +77,12 @@ export class LocalIdentity extends IdentityService {
       if (before.email !== after.email) await this.events.updated(before, after, session);
       return toUser(after);
     });
+  }
+
+  async removeEmail(userId: UserId): Promise<void> {
+    if (await this.users.removeEmail(userId)) return;
+    if (!(await this.users.byId(userId))) noSuchUser(userId);
+    throw new Conflict('the user signs in with this email; only they can change it');
   }
 
   async profile(userId: UserId): Promise<Profile | undefined> {

@@ -93,6 +93,15 @@ export class UsersRepository {
     return this.change(userId, change, session);
   }
 
+  /** False when there is no such user, or they sign in with their email. */
+  async removeEmail(userId: UserId): Promise<boolean> {
+    const { matchedCount } = await this.users.updateOne(
+      { _id: userId, passwordHash: { $exists: false } },
+      { $unset: { email: '', emailKey: '' }, $set: { emailVerified: false, updatedTime: new Date() } },
+    );
+    return matchedCount > 0;
+  }
+
   async saveProfile(userId: UserId, profile: Profile): Promise<UserRecord | undefined> {
     return this.change(userId, { profile });
   }
