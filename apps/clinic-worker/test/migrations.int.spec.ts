@@ -1,4 +1,6 @@
-import { type MigrationDocument, readCounts, type UserId } from '@caregate/clinic-model';
+import { randomUUID } from 'node:crypto';
+import { announced, type MigrationDocument, newNotice, readCounts, type UserId } from '@caregate/clinic-model';
+import { REACTIONS } from '@caregate/change-events';
 import { Types } from 'mongoose';
 import { mailsTo, newUserId, SERVERS_GIVEN, TestShard, until } from './shard.ts';
 
@@ -90,6 +92,40 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     await until(async () => (await mailsTo(owner.email)).length > 0);
     for (const { email } of [...patients, owner]) expect(await mailsTo(email)).toHaveLength(1);
   });
+
+  it('keeps no move of the account waiting, and goes on when the account stays', async () => {
+    const { owner, patients, clinicId } = await legacyClinic(6);
+    const accounts = shard.connection.collection<{ _id: string }>('accounts');
+    const _id = randomUUID();
+    const account = { subdomain: `s-${_id}`, name: 'Harbour', ownerUserId: owner.userId, state: 'active' };
+    await accounts.insertOne({ _id, ...account, ...{ createdTime: new Date() } });
+    await shard.models.clinics.collection.updateOne({ _id: clinicId }, { $set: { accountId: _id } });
+    await shard.worker({ MIGRATION_PER_SECOND: '2', MIGRATION_PARALLEL: '1' });
+    const migrationId = await request(clinicId, owner.userId);
+    await until(async () => ((await migrationOf(migrationId))?.progress?.done ?? 0) >= 1);
+
+    const fence = { id: 'f', moveId: 'm', until: new Date(Date.now() + 60_000) };
+    const { id, update } = newNotice();
+    await accounts.updateOne({ _id }, { ...update, $set: { ...update.$set, fence } });
+    // All copies of the worker have stopped writing, long before the migration would have ended.
+    expect(await announced(shard.connection, id, 10_000)).toBe(true);
+    const admitted = await shard.models.patients.countDocuments({ clinicId });
+    expect(admitted).toBeLessThan(patients.length);
+    await until(async () => (await migrationFailures(migrationId)) > 0);
+    expect(await shard.models.patients.countDocuments({ clinicId })).toBe(admitted);
+
+    const lifted = newNotice();
+    await accounts.updateOne({ _id }, { ...lifted.update, $unset: { fence: 1 } });
+    await completed(migrationId);
+    expect(await shard.models.patients.countDocuments({ clinicId })).toBe(patients.length);
+    for (const { email } of patients) expect(await mailsTo(email)).toHaveLength(1);
+  });
+
+  /** How often the migration was put off, because something that it needs was away. */
+  const migrationFailures = async (_id: Types.ObjectId): Promise<number> => {
+    const lane = `migrate_legacy_clinic|${_id.toHexString()}`;
+    return (await shard.connection.collection(REACTIONS).findOne({ lane }))?.['awayAttempts'] ?? 0;
+  };
 
   it('notes on a patient who is there already that they come from one more clinician', async () => {
     const { owner, patients, clinicId } = await legacyClinic(1);

@@ -1,5 +1,5 @@
 import { IdentityService } from '@caregate/identity';
-import { Kafka as CloudEvents } from 'cloudevents';
+import { Kafka as CloudEvents, type Message } from 'cloudevents';
 import kafkajs from 'kafkajs';
 import { eventually, runningApp, type RunningApp } from './running-app.ts';
 
@@ -28,10 +28,11 @@ test('what happens to the shard’s own users is published as CloudEvents, in or
   await expect(identity.deleteUser(userId)).rejects.toThrow(`there is no user ${userId}`);
   const messages = await published(3);
   expect(messages.map(({ key }) => key?.toString())).toEqual([userId, userId, userId]);
-  const events = messages.map(
-    ({ headers, value }) =>
-      CloudEvents.toEvent({ headers, body: value?.toString(), key: '', value: value?.toString() } as never), // as the binding has it
-  );
+  const events = messages.map(({ headers = {}, value }) => {
+    const text = Object.fromEntries(Object.entries(headers).map(([name, header]) => [name, String(header)]));
+    const body = String(value);
+    return CloudEvents.toEvent({ headers: text, body, value: body, key: userId } as Message<string>); // the binding has a value beside the body
+  });
   const before = { userid: userId, username: 'ann@example.test', emails: ['ann@example.test'], roles: ['clinician'] };
   const after = { ...before, username: 'new@example.test', emails: ['new@example.test'] };
   expect(events).toMatchObject([
