@@ -28,7 +28,9 @@ const swcWithMetadata = {
 const packagesOfOthersStayOutside = {
   name: 'packages-of-others-stay-outside',
   setup({ onResolve }) {
-    onResolve({ filter: /^[^./]/ }, ({ path }) => (path.startsWith('@caregate/') ? undefined : { path, external: true }));
+    onResolve({ filter: /^[^./]/ }, ({ path }) =>
+      path.startsWith('@caregate/') ? undefined : { path, external: true },
+    );
   },
 };
 

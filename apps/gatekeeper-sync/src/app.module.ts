@@ -15,7 +15,10 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        MongoModule.forRoot({ uri: config.MONGODB_URI, prepare: (connection) => SharingRepository.prepareSharing(connection) }),
+        MongoModule.forRoot({
+          uri: config.MONGODB_URI,
+          prepare: (connection) => SharingRepository.prepareSharing(connection),
+        }),
         MongoModule.forRoot({
           uri: config.GATEKEEPER_MONGODB_URI,
           token: GATEKEEPER,

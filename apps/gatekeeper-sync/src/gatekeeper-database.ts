@@ -24,6 +24,8 @@ const INDEXES = {
 /** Brings the indexes up to date; can be repeated. */
 export async function prepareGatekeeperDatabase(connection: Connection): Promise<void> {
   for (const [collection, indexes] of Object.entries(INDEXES)) {
-    await connection.collection(collection).createIndexes(indexes.map((index) => ({ ...index, key: { ...index.key } })));
+    await connection
+      .collection(collection)
+      .createIndexes(indexes.map((index) => ({ ...index, key: { ...index.key } })));
   }
 }

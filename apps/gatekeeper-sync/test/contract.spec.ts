@@ -32,7 +32,8 @@ beforeAll(async () => {
 afterAll(() => app?.close());
 
 /** Only the operation decorator writes this key of a route's config. */
-const operationOf = ({ config }: RouteOptions) => (config as { operation?: { operation: ServedOperation } } | undefined)?.operation?.operation;
+const operationOf = ({ config }: RouteOptions) =>
+  (config as { operation?: { operation: ServedOperation } } | undefined)?.operation?.operation;
 
 test('every operation of the contract has one route, and every other route is a page about nobody', () => {
   const gets = routes.filter(({ method }) => method !== 'HEAD');

@@ -38,8 +38,13 @@ if (!patients) throw new Error('no replica of patients');
 async function sides() {
   const fields = Object.fromEntries(patients?.fields.map((field) => [field, 1]) ?? []);
   return {
-    source: await clinic.collection('patients').find({}, { projection: fields, sort: { _id: 1 } }).toArray(),
-    replica: await rows().find({}, { sort: { _id: 1 } }).toArray(),
+    source: await clinic
+      .collection('patients')
+      .find({}, { projection: fields, sort: { _id: 1 } })
+      .toArray(),
+    replica: await rows()
+      .find({}, { sort: { _id: 1 } })
+      .toArray(),
   };
 }
 
@@ -53,7 +58,9 @@ test('equal sides have no drift', async () => {
 });
 
 test('every planted difference is found, told apart, counted and repaired', async () => {
-  const some = await rows().find({}, { sort: { userId: 1 }, projection: { _id: 1 } }).toArray();
+  const some = await rows()
+    .find({}, { sort: { userId: 1 }, projection: { _id: 1 } })
+    .toArray();
   const at = (part: number) => some[Math.floor((some.length - 1) * part)]?._id;
   await rows().deleteOne({ _id: at(0) });
   await rows().deleteOne({ _id: at(1) });
@@ -72,11 +79,18 @@ test('every planted difference is found, told apart, counted and repaired', asyn
 });
 
 test('rows that are written all the time are no drift, and a check does not undo them', async () => {
-  const ids = (await clinic.collection('patients').find({}, { projection: { _id: 1 }, limit: 300 }).toArray()).map(({ _id }) => _id);
+  const ids = (
+    await clinic
+      .collection('patients')
+      .find({}, { projection: { _id: 1 }, limit: 300 })
+      .toArray()
+  ).map(({ _id }) => _id);
   let writing = true;
   const writer = (async () => {
     for (let n = 0; writing; n++) {
-      await clinic.collection('patients').updateOne({ _id: ids[n % ids.length] }, { $set: { permissions: n % 2 ? { view: {} } : { note: {} } } });
+      await clinic
+        .collection('patients')
+        .updateOne({ _id: ids[n % ids.length] }, { $set: { permissions: n % 2 ? { view: {} } : { note: {} } } });
     }
   })();
   const reports = [await drift().check(patients), await drift().check(patients)];

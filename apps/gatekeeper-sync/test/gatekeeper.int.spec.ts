@@ -20,8 +20,26 @@ describe('replication', () => {
   test('a patient and a clinician of one clinic: access appears, follows the permissions and ends with either of them', async () => {
     const [patientId, clinicianId] = ['0000000001', 'a000000001'];
     const [_id, clinicId] = [new mongo.ObjectId(), new mongo.ObjectId()];
-    await clinic.collection('patients').insertOne({ _id, clinicId, userId: patientId, fullName: 'Planted Name', birthDate: '1971-02-03', permissions: { view: {}, note: {} } });
-    await clinic.collection('clinicians').insertOne({ clinicId, userId: clinicianId, email: 'planted@example.test', name: 'Planted Name', roles: ['CLINIC_MEMBER'], rolesUpdates: [] });
+    await clinic
+      .collection('patients')
+      .insertOne({
+        _id,
+        clinicId,
+        userId: patientId,
+        fullName: 'Planted Name',
+        birthDate: '1971-02-03',
+        permissions: { view: {}, note: {} },
+      });
+    await clinic
+      .collection('clinicians')
+      .insertOne({
+        clinicId,
+        userId: clinicianId,
+        email: 'planted@example.test',
+        name: 'Planted Name',
+        roles: ['CLINIC_MEMBER'],
+        rolesUpdates: [],
+      });
     const answer = () => ask('GET', `/access/${patientId}/${clinicianId}`, service);
     await eventually(async () => (await answer()).statusCode === 200, 'access');
     expect((await answer()).json()).toEqual({ view: {}, note: {} });
@@ -30,7 +48,10 @@ describe('replication', () => {
     await eventually(async () => !('note' in (await answer()).json()), 'note is taken away');
     expect((await answer()).json()).toEqual({ view: {} });
 
-    const rows = JSON.stringify([await gatekeeper.collection('patient_permissions').find().toArray(), await gatekeeper.collection('clinician_permissions').find().toArray()]);
+    const rows = JSON.stringify([
+      await gatekeeper.collection('patient_permissions').find().toArray(),
+      await gatekeeper.collection('clinician_permissions').find().toArray(),
+    ]);
     expect(rows).toContain(patientId);
     expect(rows).not.toMatch(/Planted|planted|1971/);
 
@@ -59,13 +80,22 @@ describe('a read after a write', () => {
   });
 
   test('needs a time', async () => {
-    const answer = await running.app.inject({ url: '/access/0000000009', headers: { ...headers, 'x-tidepool-session-token': service, 'x-caregate-read-after': 'now' } });
+    const answer = await running.app.inject({
+      url: '/access/0000000009',
+      headers: { ...headers, 'x-tidepool-session-token': service, 'x-caregate-read-after': 'now' },
+    });
     expect(answer.statusCode).toBe(400);
   });
 });
 
 describe('access', () => {
-  const [patientId, memberId, inviteId, strangerId, friendId] = ['1000000001', 'a000000011', 'a000000012', 'a000000013', '1000000002'];
+  const [patientId, memberId, inviteId, strangerId, friendId] = [
+    '1000000001',
+    'a000000011',
+    'a000000012',
+    'a000000013',
+    '1000000002',
+  ];
   const [clinicId, otherClinic] = [new mongo.ObjectId(), new mongo.ObjectId()];
   const tokens = new Map<string, string>();
 
@@ -79,9 +109,18 @@ describe('access', () => {
       { clinicId: otherClinic, userId: memberId, roles: ['CLINIC_ADMIN'] },
       { clinicId, inviteId: 'invite', roles: ['CLINIC_MEMBER'] },
     ]);
-    await eventually(async () => (await gatekeeper.collection('clinician_permissions').countDocuments({ inviteId: 'invite' })) === 1, 'clinicians');
-    await eventually(async () => (await gatekeeper.collection('patient_permissions').countDocuments({ userId: patientId })) === 2, 'patients');
-    await eventually(async () => (await gatekeeper.collection('clinician_permissions').countDocuments({ userId: memberId })) === 2, 'memberships');
+    await eventually(
+      async () => (await gatekeeper.collection('clinician_permissions').countDocuments({ inviteId: 'invite' })) === 1,
+      'clinicians',
+    );
+    await eventually(
+      async () => (await gatekeeper.collection('patient_permissions').countDocuments({ userId: patientId })) === 2,
+      'patients',
+    );
+    await eventually(
+      async () => (await gatekeeper.collection('clinician_permissions').countDocuments({ userId: memberId })) === 2,
+      'memberships',
+    );
     for (const userId of [patientId, memberId, strangerId]) tokens.set(userId, await tokenOf(userId));
   });
 
@@ -89,11 +128,24 @@ describe('access', () => {
   const path = (...ids: string[]) => `/access/${ids.join('/')}`;
 
   test('a clinician has what each common clinic has, taken together with direct sharing', async () => {
-    expect((await ask('GET', path(patientId, memberId), service)).json()).toEqual({ custodian: {}, view: {}, upload: {} });
+    expect((await ask('GET', path(patientId, memberId), service)).json()).toEqual({
+      custodian: {},
+      view: {},
+      upload: {},
+    });
     expect((await ask('POST', path(patientId, memberId), service, { note: {} })).json()).toEqual({ note: {} });
-    expect((await ask('GET', path(patientId, memberId), service)).json()).toEqual({ custodian: {}, view: {}, upload: {}, note: {} });
+    expect((await ask('GET', path(patientId, memberId), service)).json()).toEqual({
+      custodian: {},
+      view: {},
+      upload: {},
+      note: {},
+    });
     expect((await ask('POST', path(patientId, memberId), service, {})).statusCode).toBe(200);
-    expect((await ask('GET', path(patientId, memberId), service)).json()).toEqual({ custodian: {}, view: {}, upload: {} });
+    expect((await ask('GET', path(patientId, memberId), service)).json()).toEqual({
+      custodian: {},
+      view: {},
+      upload: {},
+    });
   });
 
   test('nobody else has anything, and everyone is root of themselves', async () => {
@@ -112,7 +164,10 @@ describe('access', () => {
       [friendId]: { view: {} },
       [memberId]: { custodian: {}, view: {}, upload: {} },
     });
-    expect((await ask('GET', path('groups', friendId), service)).json()).toEqual({ [friendId]: { root: {} }, [patientId]: { view: {} } });
+    expect((await ask('GET', path('groups', friendId), service)).json()).toEqual({
+      [friendId]: { root: {} },
+      [patientId]: { view: {} },
+    });
     expect((await ask('GET', path('groups', memberId), service)).json()).toEqual({
       [memberId]: { root: {} },
       [patientId]: { custodian: {}, view: {}, upload: {} },
@@ -126,17 +181,29 @@ describe('access', () => {
     const [sharer, other] = ['1000000007', '1000000008'] as UserId[];
     if (!sharer || !other) throw new Error('two users');
     await identity.setSharing(sharer, other, { view: {} });
-    await eventually(async () => (await ask('GET', path(sharer, other), service)).statusCode === 200, 'sharing of the identity service');
+    await eventually(
+      async () => (await ask('GET', path(sharer, other), service)).statusCode === 200,
+      'sharing of the identity service',
+    );
     expect((await ask('POST', path(sharer, other), service, { note: {} })).statusCode).toBe(200);
     expect(await identity.sharesWith(other)).toEqual(new Map([[sharer, { note: {} }]]));
     await identity.forgetUser(sharer);
-    await eventually(async () => (await ask('GET', path(sharer, other), service)).statusCode === 404, 'nothing is shared any more');
+    await eventually(
+      async () => (await ask('GET', path(sharer, other), service)).statusCode === 404,
+      'nothing is shared any more',
+    );
     expect(await gatekeeper.collection('perms').countDocuments({ sharerId: sharer })).toBe(0);
   });
 
   test('a missing token gives 400, an unknown one 401', async () => {
-    expect(await ask('GET', path(patientId))).toMatchObject({ statusCode: 400, body: '{"message":"session token is missing"}' });
-    expect(await ask('GET', path(patientId), 'unknown')).toMatchObject({ statusCode: 401, body: '{"message":"session token is invalid"}' });
+    expect(await ask('GET', path(patientId))).toMatchObject({
+      statusCode: 400,
+      body: '{"message":"session token is missing"}',
+    });
+    expect(await ask('GET', path(patientId), 'unknown')).toMatchObject({
+      statusCode: 401,
+      body: '{"message":"session token is invalid"}',
+    });
   });
 
   test('a user reads what names them; a custodian reads the rows of their patient; a stranger reads nothing', async () => {
@@ -162,9 +229,12 @@ describe('access', () => {
     expect((await ask('POST', path(patientId, patientId), service, { view: {} })).statusCode).toBe(400);
   });
 
-  test.each(['/access/x', '/access/1000000001/Z000000001', '/access/groups/%00', '/access/1000000001/a%2Fb'])('%s is no user: 400', async (url) => {
-    expect((await ask('GET', url, service)).statusCode).toBe(400);
-  });
+  test.each(['/access/x', '/access/1000000001/Z000000001', '/access/groups/%00', '/access/1000000001/a%2Fb'])(
+    '%s is no user: 400',
+    async (url) => {
+      expect((await ask('GET', url, service)).statusCode).toBe(400);
+    },
+  );
 
   test('an invite to a clinic is nobody yet', async () => {
     expect(Object.keys((await ask('GET', path(patientId), service)).json())).not.toContain('undefined');
@@ -175,7 +245,11 @@ describe('access', () => {
 async function tokenOf(userId: string): Promise<string> {
   const identity = running.app.get(IdentityService);
   const email = `${userId}@example.test`;
-  const { userId: created } = await identity.ensureOwner({ email, fullName: 'x', passwordHash: await hashPassword('password 1234') });
+  const { userId: created } = await identity.ensureOwner({
+    email,
+    fullName: 'x',
+    passwordHash: await hashPassword('password 1234'),
+  });
   // The tests choose ids; the session's token must name the chosen one.
   const user = await clinic.collection<{ _id: string }>('users').findOneAndDelete({ _id: created });
   if (!user) throw new Error('no user');

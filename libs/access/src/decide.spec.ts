@@ -6,13 +6,20 @@ import type { Caller } from './caller.ts';
 const CLINIC = '0123456789abcdef01234567';
 const facts: Facts = {
   rolesIn: async (clinicId, userId) =>
-    clinicId !== CLINIC ? [] : userId === 'a000000001' ? ['CLINIC_ADMIN'] : userId === 'a000000002' ? ['CLINIC_MEMBER'] : [],
+    clinicId !== CLINIC
+      ? []
+      : userId === 'a000000001'
+        ? ['CLINIC_ADMIN']
+        : userId === 'a000000002'
+          ? ['CLINIC_MEMBER']
+          : [],
   accountOfClinic: async (clinicId) => (clinicId === CLINIC ? 'account-1' : undefined),
   ownerOfAccount: async (accountId) => (accountId === 'account-1' ? 'a000000001' : undefined),
 };
 // Ids and accounts as the edge would have parsed them.
 const user = (userId: string) => ({ kind: 'user', userId: userId as UserId }) as Caller;
-const key = (accountId: string) => ({ kind: 'apiKey', accountId, keyId: 'k', userId: 'a000000001' }) as unknown as Caller;
+const key = (accountId: string) =>
+  ({ kind: 'apiKey', accountId, keyId: 'k', userId: 'a000000001' }) as unknown as Caller;
 const service: Caller = { kind: 'service', name: 'export' };
 
 const may = (operation: string, caller: Caller, path: Record<string, string> = {}) =>

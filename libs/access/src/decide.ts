@@ -22,12 +22,18 @@ export const isOpenToEverybody = (operationId: string) => rowOf(operationId).inc
  * Decides whether a caller may call an operation on what the path names.
  * @throws {Forbidden} when no entry of the operation's row fits; also for an operation without a row
  */
-export async function assertAllowed(operationId: string, caller: Caller, path: PathParameters, facts: Facts): Promise<void> {
+export async function assertAllowed(
+  operationId: string,
+  caller: Caller,
+  path: PathParameters,
+  facts: Facts,
+): Promise<void> {
   for (const who of rowOf(operationId)) if (await FITS[who](caller, path, facts)) return;
   throw new Forbidden();
 }
 
-const rowOf = (operationId: string): readonly Who[] => (Object.hasOwn(ACCESS, operationId) ? (ACCESS[operationId] ?? []) : []);
+const rowOf = (operationId: string): readonly Who[] =>
+  Object.hasOwn(ACCESS, operationId) ? (ACCESS[operationId] ?? []) : [];
 
 type Fit = (caller: Caller, path: PathParameters, facts: Facts) => boolean | Promise<boolean>;
 
@@ -47,7 +53,9 @@ const FITS: Readonly<Record<Who, Fit>> = {
     (await facts.accountOfClinic(path.clinicId)) === caller.accountId,
   accountKey: (caller) => caller.kind === 'apiKey',
   accountOwner: async (caller, path, facts) =>
-    caller.kind === 'user' && path.accountId !== undefined && (await facts.ownerOfAccount(path.accountId)) === caller.userId,
+    caller.kind === 'user' &&
+    path.accountId !== undefined &&
+    (await facts.ownerOfAccount(path.accountId)) === caller.userId,
   ownAccountKey: (caller, path) => caller.kind === 'apiKey' && caller.accountId === path.accountId,
 };
 

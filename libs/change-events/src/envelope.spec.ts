@@ -13,7 +13,11 @@ const message = (fields: object) =>
       ns: { db: 'clinic_au1', coll: 'patients' },
       documentKey: { _id: id },
       fullDocument: { _id: id, fullName: 'x', lastUploadReminderTime: new Date(5), count: 3 },
-      updateDescription: { updatedFields: { 'permissions.view': {} }, removedFields: ['mrn'], truncatedArrays: [{ field: 'tags', newSize: 1 }] },
+      updateDescription: {
+        updatedFields: { 'permissions.view': {} },
+        removedFields: ['mrn'],
+        truncatedArrays: [{ field: 'tags', newSize: 1 }],
+      },
       ...fields,
     },
     { relaxed: false },
@@ -27,17 +31,28 @@ test('an event is read with the types that the database has', () => {
     ns: { db: 'clinic_au1', coll: 'patients' },
     documentKey: { _id: id },
     fullDocument: { _id: id, fullName: 'x', lastUploadReminderTime: new Date(5), count: 3 },
-    updateDescription: { updatedFields: { 'permissions.view': {} }, removedFields: ['mrn'], truncatedArrays: [{ field: 'tags', newSize: 1 }] },
+    updateDescription: {
+      updatedFields: { 'permissions.view': {} },
+      removedFields: ['mrn'],
+      truncatedArrays: [{ field: 'tags', newSize: 1 }],
+    },
   });
 });
 
 test('a copied document is an insert that is identified by the document', () => {
-  const copied = message({ _id: { _id: id, copyingData: true }, operationType: 'insert', clusterTime: undefined, updateDescription: undefined });
+  const copied = message({
+    _id: { _id: id, copyingData: true },
+    operationType: 'insert',
+    clusterTime: undefined,
+    updateDescription: undefined,
+  });
   expect(parseChangeEvent(copied)).toMatchObject({ _id: `copy:${id.toHexString()}`, operationType: 'insert' });
 });
 
 test('a deletion needs no document', () => {
-  const event = parseChangeEvent(message({ operationType: 'delete', fullDocument: undefined, updateDescription: undefined }));
+  const event = parseChangeEvent(
+    message({ operationType: 'delete', fullDocument: undefined, updateDescription: undefined }),
+  );
   expect(event).toMatchObject({ operationType: 'delete', documentKey: { _id: id } });
   expect(event.fullDocument).toBeUndefined();
 });
@@ -61,8 +76,10 @@ test.each([
 
 test('a path counts as touched when it, or anything below it, was set, removed or cut', () => {
   const event = parseChangeEvent(message({}));
-  for (const path of ['permissions', 'permissions.view', 'mrn', 'tags']) expect([path, touched(event, path)]).toEqual([path, true]);
-  for (const path of ['permissions.note', 'perm', 'fullName']) expect([path, touched(event, path)]).toEqual([path, false]);
+  for (const path of ['permissions', 'permissions.view', 'mrn', 'tags'])
+    expect([path, touched(event, path)]).toEqual([path, true]);
+  for (const path of ['permissions.note', 'perm', 'fullName'])
+    expect([path, touched(event, path)]).toEqual([path, false]);
   const inserted: ChangeEvent = { ...event, operationType: 'insert' };
   expect(touched(inserted, 'fullName')).toBe(true);
   expect(touched({ ...event, operationType: 'delete' }, 'fullName')).toBe(false);

@@ -26,4 +26,5 @@ export const streamSettings = {
 } as const;
 
 /** What begins the names of a shard's topics, connectors and consumer groups. */
-export const topicPrefix = (config: { TOPIC_PREFIX?: string; SHARD_ID: string }) => config.TOPIC_PREFIX ?? config.SHARD_ID;
+export const topicPrefix = (config: { TOPIC_PREFIX?: string; SHARD_ID: string }) =>
+  config.TOPIC_PREFIX ?? config.SHARD_ID;

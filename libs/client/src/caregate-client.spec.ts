@@ -70,11 +70,9 @@ test.each([
   ['MS0xLWl4SzYY', 'au1', 'MS0xLWl4SzYY-au1:'],
 ])('with the key %s requests go to %s, with key and contact', async (apiKey, shard, credentials) => {
   shards = await new Shards().start({ au1: patient, uk1: patient });
-  const { data } = await shards
-    .client(apiKey)
-    .api.GET('/v1/clinics/{clinicId}/patients/{patientId}', {
-      params: { path: { clinicId: '0123456789abcdef01234567', patientId: 'a0c1d2e3f4' } },
-    });
+  const { data } = await shards.client(apiKey).api.GET('/v1/clinics/{clinicId}/patients/{patientId}', {
+    params: { path: { clinicId: '0123456789abcdef01234567', patientId: 'a0c1d2e3f4' } },
+  });
   expect(data).toMatchObject({ fullName: 'Pat' });
   expect(shards.asked).toHaveLength(1);
   expect(shards.asked[0]).toMatchObject({

@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import { commonSettings, ConfigError, loadConfig, settingsHelp } from './config.ts';
 
-const schema = z.object({ ...commonSettings, SECRET: z.string().min(16, 'must have at least 16 characters').optional() });
+const schema = z.object({
+  ...commonSettings,
+  SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+});
 const good = { MONGODB_URI: 'mongodb://127.0.0.1:27017/clinic_au1?replicaSet=rs0' };
 
 test('what is not set, or set to nothing, has its default', () => {
-  expect(loadConfig(schema, { ...good, HOST: '' })).toMatchObject({ HOST: '127.0.0.1', SHARD_ID: 'au1', LOG_LEVEL: 'info' });
+  expect(loadConfig(schema, { ...good, HOST: '' })).toMatchObject({
+    HOST: '127.0.0.1',
+    SHARD_ID: 'au1',
+    LOG_LEVEL: 'info',
+  });
 });
 
 test.each([

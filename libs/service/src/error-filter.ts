@@ -27,7 +27,9 @@ export class ErrorFilter implements ExceptionFilter {
       .status(error.status)
       .headers(error.headers)
       .header('content-type', 'application/json')
-      .send({ message: error.status === 500 ? `something went wrong here; it was recorded as ${request.id}` : error.message });
+      .send({
+        message: error.status === 500 ? `something went wrong here; it was recorded as ${request.id}` : error.message,
+      });
   }
 
   /** A 500 is a fault of ours; a 503 is a state that readiness and metrics already show. */
@@ -42,14 +44,19 @@ export class ErrorFilter implements ExceptionFilter {
 export function toCaregateError(thrown: unknown): CaregateError {
   if (thrown instanceof CaregateError) return thrown;
   if (thrown instanceof HttpException && thrown.cause instanceof Error) return toCaregateError(thrown.cause); // Nest wraps Fastify's
-  if (thrown instanceof HttpException && thrown.getStatus() === 404) return new NotFound('no matching operation was found');
+  if (thrown instanceof HttpException && thrown.getStatus() === 404)
+    return new NotFound('no matching operation was found');
   if (!(thrown instanceof Error)) return new CaregateError('unknown');
   const code = 'code' in thrown ? thrown.code : undefined;
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new PayloadTooLarge('request body has an error: it is larger than 1 MiB');
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new UnsupportedMediaType('request body has an error: send it as application/json');
-  if (isMongoAway(thrown)) return new ServiceUnavailable('the database is not reachable just now; try again', 1, { cause: thrown });
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new PayloadTooLarge('request body has an error: it is larger than 1 MiB');
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new UnsupportedMediaType('request body has an error: send it as application/json');
+  if (isMongoAway(thrown))
+    return new ServiceUnavailable('the database is not reachable just now; try again', 1, { cause: thrown });
   const status = 'statusCode' in thrown ? thrown.statusCode : undefined;
-  if (typeof status === 'number' && status >= 400 && status < 500) return new BadRequest(`request has an error: ${thrown.message}`);
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new BadRequest(`request has an error: ${thrown.message}`);
   return new CaregateError(thrown.message, { cause: thrown });
 }
 
@@ -59,6 +66,8 @@ function isMongoAway(error: Error): boolean {
   return (
     /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueueTimeout)/.test(error.name) ||
     (error.name === 'MongooseError' && /before initial connection/.test(error.message)) ||
-    ('hasErrorLabel' in error && typeof error.hasErrorLabel === 'function' && error.hasErrorLabel('RetryableWriteError') === true)
+    ('hasErrorLabel' in error &&
+      typeof error.hasErrorLabel === 'function' &&
+      error.hasErrorLabel('RetryableWriteError') === true)
   );
 }

@@ -24,7 +24,11 @@ export function call({ method = 'GET', url, headers = {}, body }: Call): Promise
       url,
       {
         method,
-        headers: { accept: 'application/json', ...(payload !== undefined && { 'content-type': 'application/json' }), ...headers },
+        headers: {
+          accept: 'application/json',
+          ...(payload !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
         lookup: (_host, options, found) =>
           options.all ? found(null, [{ address: '127.0.0.1', family: 4 }]) : found(null, '127.0.0.1', 4),
       },
@@ -32,7 +36,9 @@ export function call({ method = 'GET', url, headers = {}, body }: Call): Promise
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => (text += chunk));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed(text) }));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed(text) }),
+        );
         response.on('error', reject);
       },
     );

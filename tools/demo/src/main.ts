@@ -32,7 +32,8 @@ async function shutDown(): Promise<void> {
   const codes = (await platform?.stop()) ?? {};
   await servers?.stop();
   const unclean = Object.entries(codes).filter(([, code]) => code !== 0);
-  if (unclean.length > 0) throw new StackError(`did not stop cleanly: ${unclean.map(([app, code]) => `${app} (${code})`).join(', ')}`);
+  if (unclean.length > 0)
+    throw new StackError(`did not stop cleanly: ${unclean.map(([app, code]) => `${app} (${code})`).join(', ')}`);
 }
 
 // Servers that were given may hold the data of an earlier run.

@@ -32,5 +32,8 @@ const MAX_LINE = 220;
 const indented = (mark: string, text: string) =>
   text
     .split('\n')
-    .map((line, index) => `      ${index === 0 ? mark : ' '} ${line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line}`)
+    .map(
+      (line, index) =>
+        `      ${index === 0 ? mark : ' '} ${line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line}`,
+    )
     .join('\n');

@@ -47,7 +47,9 @@ export class Traffic {
   /** Milliseconds for which the unluckiest writer was kept waiting since this was last asked, once each has written again. */
   async longestWait(): Promise<number> {
     const before = [...this.written];
-    await eventually('each writer has written again', async () => this.written.every((count, n) => count > (before[n] ?? 0)));
+    await eventually('each writer has written again', async () =>
+      this.written.every((count, n) => count > (before[n] ?? 0)),
+    );
     return Math.max(...this.waited.splice(0, Infinity, ...before.map(() => 0)));
   }
 

@@ -21,7 +21,8 @@ export class AccountsService {
   /** Can be repeated: the directory does so after a crash of either side. */
   async provision(accountId: AccountId, { subdomain, name, owner }: Provisioning) {
     const holder = await this.accounts.bySubdomain(subdomain);
-    if (holder && holder._id !== accountId) throw new Conflict('the subdomain belongs to another account of this shard');
+    if (holder && holder._id !== accountId)
+      throw new Conflict('the subdomain belongs to another account of this shard');
     const { userId } = await this.identity.ensureOwner(owner);
     return view(await this.accounts.put({ _id: accountId, subdomain, name, ownerUserId: userId }));
   }

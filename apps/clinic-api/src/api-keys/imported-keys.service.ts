@@ -79,10 +79,7 @@ export class ImportedKeysService {
     return account;
   }
 
-  private async bringOne(
-    account: AccountDocument,
-    { key, name = '' }: ImportedKey,
-  ): Promise<Outcome> {
+  private async bringOne(account: AccountDocument, { key, name = '' }: ImportedKey): Promise<Outcome> {
     const secret = secretOf(key);
     if (typeof secret === 'object') return secret;
     if (name.length > LONGEST_NAME) return { reason: `the name has more than ${LONGEST_NAME} characters` };

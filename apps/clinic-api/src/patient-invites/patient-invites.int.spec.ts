@@ -106,12 +106,10 @@ test('an offer of nothing, to nobody, or accepted by another clinic is refused',
 test('who can not be taken in as they are stays an invite', async () => {
   const { api, clinicId, send, answer, open } = await people();
   answered(
-    await harness
-      .asService()
-      .PUT('/v1/clinics/{clinicId}/settings/mrn', {
-        params: { path: { clinicId } },
-        body: { required: true, unique: true },
-      }),
+    await harness.asService().PUT('/v1/clinics/{clinicId}/settings/mrn', {
+      params: { path: { clinicId } },
+      body: { required: true, unique: true },
+    }),
   );
   const invite = answered(await send());
   const accept = (body: object) => api.PUT(`${OF_CLINIC}/{inviteId}`, { ...answer(invite.key), body });

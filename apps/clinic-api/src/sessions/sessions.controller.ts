@@ -11,7 +11,11 @@ export class SessionsController {
   constructor(private readonly identity: IdentityService) {}
 
   @AccountOperation('SignIn')
-  async signIn(@Body() { email, password }: { email: string; password: string }, @Ip() address: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  async signIn(
+    @Body() { email, password }: { email: string; password: string },
+    @Ip() address: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const session = await this.identity.signIn(email, password, address);
     void reply.header('cache-control', 'no-store');
     return session;

@@ -26,7 +26,11 @@ export class AccessController {
   }
 
   @GatekeeperOperation('SetPermissions')
-  set(@Param('userId') userId: UserId, @Param('granteeId') granteeId: UserId, @Body() permissions: Permissions | undefined) {
+  set(
+    @Param('userId') userId: UserId,
+    @Param('granteeId') granteeId: UserId,
+    @Body() permissions: Permissions | undefined,
+  ) {
     return this.access.share(userId, granteeId, permissions ?? {});
   }
 }

@@ -40,7 +40,9 @@ export class AccessRepository {
     const clinicIds = rows.map(({ clinicId }) => clinicId);
     const workplaces = await this.clinicians.find({ userId: granteeId, clinicId: { $in: clinicIds } }).toArray();
     const worksIn = new Set(workplaces.map(({ clinicId }) => clinicId.toHexString()));
-    return rows.filter(({ clinicId }) => worksIn.has(clinicId.toHexString())).map(({ permissions }) => permissions ?? {});
+    return rows
+      .filter(({ clinicId }) => worksIn.has(clinicId.toHexString()))
+      .map(({ permissions }) => permissions ?? {});
   }
 
   /** With whom the user shares directly. Index `by_sharer`. */
@@ -71,7 +73,9 @@ export class AccessRepository {
     if (clinicIds.length === 0) return [];
     const ids = clinicIds.map((id) => new this.connection.base.mongo.ObjectId(id));
     const rows = await this.clinicians.find({ clinicId: { $in: ids }, userId: { $type: 'string' } }).toArray();
-    return rows.flatMap(({ userId, clinicId }) => (userId === undefined ? [] : [{ userId, clinicId: clinicId.toHexString() }]));
+    return rows.flatMap(({ userId, clinicId }) =>
+      userId === undefined ? [] : [{ userId, clinicId: clinicId.toHexString() }],
+    );
   }
 
   /** Index `by_clinic`. */

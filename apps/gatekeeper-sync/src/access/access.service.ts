@@ -26,7 +26,10 @@ export class AccessService {
   /** The same, with an empty set for nothing. */
   async grantedTo(granteeId: UserId, userId: UserId): Promise<Permissions> {
     if (granteeId === userId) return OWN;
-    const [direct, throughClinics] = await Promise.all([this.rows.shared(userId, granteeId), this.rows.throughClinics(userId, granteeId)]);
+    const [direct, throughClinics] = await Promise.all([
+      this.rows.shared(userId, granteeId),
+      this.rows.throughClinics(userId, granteeId),
+    ]);
     return united([...direct, ...throughClinics]);
   }
 
@@ -34,7 +37,10 @@ export class AccessService {
   async whoMaySee(userId: UserId): Promise<Record<string, Permissions>> {
     const [direct, clinics] = await Promise.all([this.rows.sharedBy(userId), this.rows.clinicsOfPatient(userId)]);
     const clinicians = await this.rows.cliniciansOf([...clinics.keys()]);
-    const throughClinics = clinicians.map(({ userId: grantee, clinicId }) => ({ userId: grantee, permissions: clinics.get(clinicId) ?? {} }));
+    const throughClinics = clinicians.map(({ userId: grantee, clinicId }) => ({
+      userId: grantee,
+      permissions: clinics.get(clinicId) ?? {},
+    }));
     return byUser(userId, [...direct, ...throughClinics]);
   }
 

@@ -15,7 +15,8 @@ export class ReadAfter implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const time = request.headers[READ_AFTER];
     if (time === undefined || request.method !== 'GET') return true;
-    if (typeof time !== 'string' || !TIME.test(time)) throw new BadRequest(`header ${READ_AFTER} has an error: it must be a date and time`);
+    if (typeof time !== 'string' || !TIME.test(time))
+      throw new BadRequest(`header ${READ_AFTER} has an error: it must be a date and time`);
     await this.freshness.upToNow();
     return true;
   }

@@ -10,7 +10,11 @@ import { KAFKA } from './kafka.ts';
 
 @Module({
   providers: [
-    { provide: ConnectClient, inject: [CONFIG], useFactory: (config: GatekeeperSyncConfig) => new ConnectClient(config.CONNECT_URL) },
+    {
+      provide: ConnectClient,
+      inject: [CONFIG],
+      useFactory: (config: GatekeeperSyncConfig) => new ConnectClient(config.CONNECT_URL),
+    },
     { provide: KAFKA, inject: [CONFIG], useFactory: kafkaOf },
     Lease,
     PrepareSourcesService,

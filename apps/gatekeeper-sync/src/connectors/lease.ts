@@ -21,10 +21,15 @@ export class Lease {
 
   /** Takes or prolongs a lease; false when another copy holds it. */
   async hold(name: string, seconds: number): Promise<boolean> {
-    const free = { $or: [{ $eq: ['$owner', this.owner] }, { $lt: ['$until', '$$NOW'] }, { $eq: [{ $type: '$until' }, 'missing'] }] };
+    const free = {
+      $or: [{ $eq: ['$owner', this.owner] }, { $lt: ['$until', '$$NOW'] }, { $eq: [{ $type: '$until' }, 'missing'] }],
+    };
     const until = { $add: ['$$NOW', seconds * 1000] };
     const taken = { owner: { $cond: [free, this.owner, '$owner'] }, until: { $cond: [free, until, '$until'] } };
-    const lease = await this.leases.findOneAndUpdate({ _id: name }, [{ $set: taken }], { upsert: true, returnDocument: 'after' });
+    const lease = await this.leases.findOneAndUpdate({ _id: name }, [{ $set: taken }], {
+      upsert: true,
+      returnDocument: 'after',
+    });
     return lease?.owner === this.owner;
   }
 

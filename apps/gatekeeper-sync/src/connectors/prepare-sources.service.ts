@@ -29,7 +29,9 @@ export class PrepareSourcesService {
   async keepPreImages(): Promise<void> {
     const found = await this.database.listCollections({ name: { $in: [...collectionsWithPreImages] } }).toArray();
     // The driver's type leaves the options open.
-    const keep = new Set(found.filter((each) => keepsPreImages(each as { options?: mongo.Document })).map(({ name }) => name));
+    const keep = new Set(
+      found.filter((each) => keepsPreImages(each as { options?: mongo.Document })).map(({ name }) => name),
+    );
     for (const name of collectionsWithPreImages) if (!keep.has(name)) await this.startPreImages(name);
   }
 
@@ -75,9 +77,13 @@ export class PrepareSourcesService {
   private async firstDocument(): Promise<number | undefined> {
     const { ObjectId } = this.connection.base.mongo;
     const oldest = await Promise.all(
-      workerCollections.map((name) => this.database.collection(name).findOne({}, { sort: { _id: 1 }, projection: { _id: 1 } })),
+      workerCollections.map((name) =>
+        this.database.collection(name).findOne({}, { sort: { _id: 1 }, projection: { _id: 1 } }),
+      ),
     );
-    const times = oldest.flatMap((found) => (found?._id instanceof ObjectId ? [found._id.getTimestamp().getTime() / 1000] : []));
+    const times = oldest.flatMap((found) =>
+      found?._id instanceof ObjectId ? [found._id.getTimestamp().getTime() / 1000] : [],
+    );
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 
@@ -105,7 +111,8 @@ export class PrepareSourcesService {
 
 const pointOf = ({ t, i }: mongo.Timestamp): Point => ({ t, i });
 
-const keepsPreImages = ({ options }: { options?: mongo.Document }) => options?.changeStreamPreAndPostImages?.enabled === true;
+const keepsPreImages = ({ options }: { options?: mongo.Document }) =>
+  options?.changeStreamPreAndPostImages?.enabled === true;
 
 function ignoreExisting(error: unknown): void {
   if (!(error instanceof Error && 'codeName' in error && error.codeName === 'NamespaceExists')) throw error;

@@ -50,9 +50,17 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly connectors: ConnectorsService,
     metrics: Metrics,
   ) {
-    this.found = metrics.counter('caregate_drift_rows_total', 'Rows of a replica that differed from their source and were repaired', ['replica', 'kind']);
+    this.found = metrics.counter(
+      'caregate_drift_rows_total',
+      'Rows of a replica that differed from their source and were repaired',
+      ['replica', 'kind'],
+    );
     this.checked = metrics.counter('caregate_drift_checked_rows_total', 'Rows compared with their source', ['replica']);
-    this.lastCheck = metrics.gauge('caregate_drift_last_check_seconds', 'When the last whole check ended, in seconds since 1970', ['replica']);
+    this.lastCheck = metrics.gauge(
+      'caregate_drift_last_check_seconds',
+      'When the last whole check ended, in seconds since 1970',
+      ['replica'],
+    );
   }
 
   onApplicationBootstrap(): void {
@@ -78,7 +86,9 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** Waits for the next turn, or for an event that calls for a check at once. */
   private async until(waitMs: number): Promise<void> {
-    await pause(waitMs, undefined, { signal: AbortSignal.any([this.stopping.signal, this.wake.signal]) }).catch(() => undefined); // woken
+    await pause(waitMs, undefined, { signal: AbortSignal.any([this.stopping.signal, this.wake.signal]) }).catch(
+      () => undefined,
+    ); // woken
     if (this.wake.signal.aborted) this.wake = new AbortController();
   }
 
@@ -118,26 +128,39 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
     return report;
   }
 
-  private async differencesIn(replica: PermissionReplica, range: Range): Promise<{ count: number; differences: Difference[] }> {
-    const [source, target] = await Promise.all([this.rows.digest(replica, 'source', range), this.rows.digest(replica, 'replica', range)]);
+  private async differencesIn(
+    replica: PermissionReplica,
+    range: Range,
+  ): Promise<{ count: number; differences: Difference[] }> {
+    const [source, target] = await Promise.all([
+      this.rows.digest(replica, 'source', range),
+      this.rows.digest(replica, 'replica', range),
+    ]);
     if (source.count === target.count && source.sum === target.sum) return { count: source.count, differences: [] };
     const suspects = await this.compare(replica, range);
     return { count: source.count, differences: suspects.length > 0 ? await this.lasting(replica, suspects) : [] };
   }
 
   private async compare(replica: PermissionReplica, range: Range): Promise<Difference[]> {
-    return differencesOf(await Promise.all([this.rows.rows(replica, 'source', range), this.rows.rows(replica, 'replica', range)]));
+    return differencesOf(
+      await Promise.all([this.rows.rows(replica, 'source', range), this.rows.rows(replica, 'replica', range)]),
+    );
   }
 
   private async look(replica: PermissionReplica, ids: readonly Id[]): Promise<Difference[]> {
-    return differencesOf(await Promise.all([this.rows.rowsOf(replica, 'source', ids), this.rows.rowsOf(replica, 'replica', ids)]));
+    return differencesOf(
+      await Promise.all([this.rows.rowsOf(replica, 'source', ids), this.rows.rowsOf(replica, 'replica', ids)]),
+    );
   }
 
   /** Whatever was on its way when the range was compared has arrived once a canary has passed. What still differs then is drift. */
   private async lasting(replica: PermissionReplica, suspects: readonly Difference[]): Promise<Difference[]> {
     await this.canary.pass(replica, this.config.LAG_LIMIT_SECONDS * 1000);
     const before = new Map(suspects.map((suspect) => [String(suspect.id), suspect.source]));
-    const still = await this.look(replica, suspects.map(({ id }) => id));
+    const still = await this.look(
+      replica,
+      suspects.map(({ id }) => id),
+    );
     return still.filter(({ id, source }) => sameRow(source, before.get(String(id))));
   }
 
@@ -156,7 +179,8 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
     this.checked.inc({ replica }, rows);
     this.lastCheck.set({ replica }, Date.now() / 1000);
     const differed = Object.values(drift).some((count) => count > 0);
-    if (differed) this.logger.error({ replica, rows, drift, repaired }, 'the replica had drifted from its source and was repaired');
+    if (differed)
+      this.logger.error({ replica, rows, drift, repaired }, 'the replica had drifted from its source and was repaired');
     else this.logger.debug({ replica, rows }, 'the replica equals its source');
   }
 }

@@ -46,7 +46,10 @@ export class CanaryService {
     while (!(await this.haveArrived(sent))) {
       const waitedMs = performance.now() - begin;
       if (waitedMs > timeoutMs) {
-        throw new ServiceUnavailable(`${replica.replica} is more than ${timeoutMs} ms behind; try again later`, timeoutMs / 1000);
+        throw new ServiceUnavailable(
+          `${replica.replica} is more than ${timeoutMs} ms behind; try again later`,
+          timeoutMs / 1000,
+        );
       }
       await pause(nextLookMs(waitedMs));
     }

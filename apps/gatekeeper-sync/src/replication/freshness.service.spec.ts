@@ -16,7 +16,10 @@ const REPLICAS = 2;
 
 function freshnessWith(canary: HeldCanary) {
   // As far as the service uses them.
-  return new FreshnessService({ READ_AFTER_TIMEOUT_MS: 1_000 } as unknown as GatekeeperSyncConfig, canary as unknown as CanaryService);
+  return new FreshnessService(
+    { READ_AFTER_TIMEOUT_MS: 1_000 } as unknown as GatekeeperSyncConfig,
+    canary as unknown as CanaryService,
+  );
 }
 
 test('callers that come while a canary is on its way all wait for the next one, which is one', async () => {
@@ -37,7 +40,9 @@ test('callers that come while a canary is on its way all wait for the next one, 
 
 test('a canary that failed does not fail those who wait for the next one', async () => {
   let attempts = 0;
-  const freshness = freshnessWith({ pass: async () => (attempts++ < REPLICAS ? Promise.reject(new Error('behind')) : 0) } as unknown as HeldCanary);
+  const freshness = freshnessWith({
+    pass: async () => (attempts++ < REPLICAS ? Promise.reject(new Error('behind')) : 0),
+  } as unknown as HeldCanary);
   const first = freshness.upToNow();
   const second = freshness.upToNow();
   await expect(first).rejects.toThrow('behind');

@@ -21,7 +21,11 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly health: HealthChecks,
     metrics: Metrics,
   ) {
-    this.lag = metrics.gauge('caregate_replication_lag_seconds', 'From a commit in the clinic database to the gatekeeper database', ['replica']);
+    this.lag = metrics.gauge(
+      'caregate_replication_lag_seconds',
+      'From a commit in the clinic database to the gatekeeper database',
+      ['replica'],
+    );
   }
 
   onApplicationBootstrap(): void {
@@ -62,7 +66,10 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
 
   private async assertFresh(): Promise<void> {
     const limit = this.config.LAG_LIMIT_SECONDS + this.config.LAG_SECONDS;
-    const behind = permissionStreams.map(({ replica }) => replica).filter((replica) => this.secondsBehind(replica) > limit);
-    if (behind.length > 0) throw new Error(`${behind.join(' and ')} more than ${this.config.LAG_LIMIT_SECONDS} s behind`);
+    const behind = permissionStreams
+      .map(({ replica }) => replica)
+      .filter((replica) => this.secondsBehind(replica) > limit);
+    if (behind.length > 0)
+      throw new Error(`${behind.join(' and ')} more than ${this.config.LAG_LIMIT_SECONDS} s behind`);
   }
 }

@@ -4,5 +4,9 @@ import { CanaryService } from './canary.service.ts';
 import { FreshnessService } from './freshness.service.ts';
 import { LagService } from './lag.service.ts';
 
-@Module({ imports: [ConnectorsModule], providers: [CanaryService, FreshnessService, LagService], exports: [CanaryService, FreshnessService] })
+@Module({
+  imports: [ConnectorsModule],
+  providers: [CanaryService, FreshnessService, LagService],
+  exports: [CanaryService, FreshnessService],
+})
 export class ReplicationModule {}

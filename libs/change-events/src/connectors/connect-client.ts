@@ -19,11 +19,17 @@ export class ConnectRejected extends Error {
 }
 
 const taskState = z.object({ id: z.number(), state: z.string(), trace: z.string().optional() });
-const infos = z.record(z.string(), z.object({ info: z.object({ config: z.record(z.string(), z.string().nullable()) }) }));
+const infos = z.record(
+  z.string(),
+  z.object({ info: z.object({ config: z.record(z.string(), z.string().nullable()) }) }),
+);
 const statuses = z.record(
   z.string(),
   z.object({
-    status: z.object({ connector: z.object({ state: z.string(), trace: z.string().optional() }), tasks: z.array(taskState) }),
+    status: z.object({
+      connector: z.object({ state: z.string(), trace: z.string().optional() }),
+      tasks: z.array(taskState),
+    }),
   }),
 );
 const offsets = z.object({ offsets: z.array(z.object({ partition: z.unknown(), offset: z.unknown() })) });
@@ -56,7 +62,10 @@ export class ConnectClient {
 
   async connectors(): Promise<ConnectorState[]> {
     // Asked for both at once, Connect leaves out connectors that have no status yet.
-    const [configured, running] = await Promise.all([this.call('GET', '/connectors?expand=info'), this.call('GET', '/connectors?expand=status')]);
+    const [configured, running] = await Promise.all([
+      this.call('GET', '/connectors?expand=info'),
+      this.call('GET', '/connectors?expand=status'),
+    ]);
     const states = statuses.parse(running);
     return Object.entries(infos.parse(configured)).map(([name, { info }]) => {
       const status = states[name]?.status ?? { connector: { state: 'UNASSIGNED', trace: undefined }, tasks: [] };
@@ -98,7 +107,10 @@ export class ConnectClient {
   }
 
   /** Sets how far a stopped connector has come. */
-  async setOffsets(name: string, values: readonly { readonly partition: unknown; readonly offset: unknown }[]): Promise<void> {
+  async setOffsets(
+    name: string,
+    values: readonly { readonly partition: unknown; readonly offset: unknown }[],
+  ): Promise<void> {
     await this.call('PATCH', `/connectors/${encodeURIComponent(name)}/offsets`, { offsets: values });
   }
 
@@ -112,10 +124,13 @@ export class ConnectClient {
     const text = await response.text().catch(() => '');
     if (response.ok) return text === '' ? undefined : parsedJson(text);
     const refusal = refusalOf(text);
-    if (refusal === undefined) throw new ConnectUnavailable(`Kafka Connect is not ready: it answers ${response.status} to ${method} ${path}`);
+    if (refusal === undefined)
+      throw new ConnectUnavailable(`Kafka Connect is not ready: it answers ${response.status} to ${method} ${path}`);
     const reason = `Kafka Connect answers ${response.status} to ${method} ${path}: ${withoutSecrets(refusal)}`;
     // 409: a rebalance is going on, or the connector is not in the state yet that the call needs; 5xx: Connect is starting or in trouble.
-    throw response.status === 409 || response.status >= 500 ? new ConnectUnavailable(reason) : new ConnectRejected(response.status, reason);
+    throw response.status === 409 || response.status >= 500
+      ? new ConnectUnavailable(reason)
+      : new ConnectRejected(response.status, reason);
   }
 
   private async fetched(method: string, path: string, body?: unknown): Promise<Response> {
@@ -137,7 +152,10 @@ export class ConnectClient {
   }
 }
 
-const stateOf = ({ state, trace }: { state: string; trace?: string | undefined }) => ({ state, ...(trace !== undefined && { trace }) });
+const stateOf = ({ state, trace }: { state: string; trace?: string | undefined }) => ({
+  state,
+  ...(trace !== undefined && { trace }),
+});
 
 function parsedJson(text: string): unknown {
   try {
@@ -159,4 +177,5 @@ function refusalOf(text: string): string | undefined {
 }
 
 /** Connect's refusals and traces quote settings: addresses of databases lose everything that may be a password. */
-export const withoutSecrets = (text: string) => text.replace(/(mongodb(?:\+srv)?:\/\/)[^\s"',]*@/g, '$1…@').slice(0, 2_000);
+export const withoutSecrets = (text: string) =>
+  text.replace(/(mongodb(?:\+srv)?:\/\/)[^\s"',]*@/g, '$1…@').slice(0, 2_000);

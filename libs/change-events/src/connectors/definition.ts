@@ -33,7 +33,9 @@ const keyIsDocumentId = (heartbeats: string) => ({
   'output.schema.key': JSON.stringify({
     type: 'record',
     name: 'key',
-    fields: [{ name: 'documentKey', type: { type: 'record', name: 'documentKey', fields: [{ name: '_id', type: 'string' }] } }],
+    fields: [
+      { name: 'documentKey', type: { type: 'record', name: 'documentKey', fields: [{ name: '_id', type: 'string' }] } },
+    ],
   }),
   transforms: 'id',
   'transforms.id.type': 'org.apache.kafka.connect.transforms.ExtractField$Key',
@@ -79,7 +81,10 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
       pipeline: JSON.stringify(options.pipeline),
       'change.stream.full.document': 'updateLookup',
       ...(options.beforeChange && { 'change.stream.full.document.before.change': 'whenAvailable' }),
-      ...startSettings(options.start, options.collections.map((collection) => `${database}.${collection}`)),
+      ...startSettings(
+        options.start,
+        options.collections.map((collection) => `${database}.${collection}`),
+      ),
       'output.format.value': 'json',
       'output.json.formatter': 'com.mongodb.kafka.connect.source.json.formatter.ExtendedJson',
       'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
@@ -96,7 +101,8 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
 }
 
 function startSettings(start: SourceStart, namespaces: readonly string[]): Record<string, string> {
-  if (start.mode === 'timestamp') return { 'startup.mode': 'timestamp', 'startup.mode.timestamp.start.at.operation.time': start.at };
+  if (start.mode === 'timestamp')
+    return { 'startup.mode': 'timestamp', 'startup.mode.timestamp.start.at.operation.time': start.at };
   return {
     'startup.mode': 'copy_existing',
     'startup.mode.copy.existing.namespace.regex': `^(${namespaces.map((name) => name.replaceAll('.', '\\.')).join('|')})$`,

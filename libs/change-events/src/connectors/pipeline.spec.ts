@@ -2,16 +2,22 @@ import { permissionConnectors } from './permission-replicas.ts';
 import { changePipeline, replicaPipeline } from './pipeline.ts';
 import { workerConnectors } from './worker-sources.ts';
 
-const place = { prefix: 'au1', clinicUri: 'mongodb://m:1/clinic_au1', gatekeeperUri: 'mongodb://m:1/gatekeeper_au1', sinkTasks: 2 };
-const projectOf = (pipeline: readonly Readonly<Record<string, unknown>>[]) => pipeline.flatMap((stage) => Object.keys((stage['$project'] as object | undefined) ?? {})); // stages hold objects
+const place = {
+  prefix: 'au1',
+  clinicUri: 'mongodb://m:1/clinic_au1',
+  gatekeeperUri: 'mongodb://m:1/gatekeeper_au1',
+  sinkTasks: 2,
+};
+const projectOf = (pipeline: readonly Readonly<Record<string, unknown>>[]) =>
+  pipeline.flatMap((stage) => Object.keys((stage['$project'] as object | undefined) ?? {})); // stages hold objects
 
 test('only the fields named leave the database', () => {
   const fields = ['userId', 'permissions'];
-  expect(projectOf(replicaPipeline({ fields }, { patients: 'patient_permissions' })).filter((path) => path.startsWith('fullDocument'))).toEqual([
-    'fullDocument._id',
-    'fullDocument.userId',
-    'fullDocument.permissions',
-  ]);
+  expect(
+    projectOf(replicaPipeline({ fields }, { patients: 'patient_permissions' })).filter((path) =>
+      path.startsWith('fullDocument'),
+    ),
+  ).toEqual(['fullDocument._id', 'fullDocument.userId', 'fullDocument.permissions']);
   expect(projectOf(changePipeline({ fields })).filter((path) => path.startsWith('fullDocument.'))).toEqual([
     'fullDocument._id',
     'fullDocument.userId',
@@ -32,7 +38,9 @@ test('gatekeeper connectors send ids and permissions, nothing else', () => {
     .filter(({ config }) => config['pipeline'] !== undefined)
     .flatMap(({ config }) => projectOf(JSON.parse(config['pipeline'] ?? '[]') as Record<string, unknown>[])); // as it was put in
   expect(new Set(sent.filter((path) => path.startsWith('fullDocument')))).toEqual(
-    new Set(['_id', 'userId', 'clinicId', 'permissions', 'inviteId', 'roles', 'sent'].map((field) => `fullDocument.${field}`)),
+    new Set(
+      ['_id', 'userId', 'clinicId', 'permissions', 'inviteId', 'roles', 'sent'].map((field) => `fullDocument.${field}`),
+    ),
   );
 });
 

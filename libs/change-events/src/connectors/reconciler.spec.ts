@@ -11,7 +11,10 @@ const OTHER = `org.apache.kafka.connect.errors.ConnectException: Tolerance excee
 \t... 13 more
 Caused by: com.mongodb.MongoTimeoutException: mongodb://user:secret@host/db did not answer`;
 
-const definition = (name: string, config: Record<string, string> = { 'tasks.max': '1' }): ConnectorDefinition => ({ name, config });
+const definition = (name: string, config: Record<string, string> = { 'tasks.max': '1' }): ConnectorDefinition => ({
+  name,
+  config,
+});
 
 const running = (name: string, config: Record<string, string> = { 'tasks.max': '1' }): ConnectorState => ({
   name,
@@ -20,7 +23,10 @@ const running = (name: string, config: Record<string, string> = { 'tasks.max': '
   tasks: [{ id: 0, state: 'RUNNING' }],
 });
 
-const failed = (name: string, trace: string): ConnectorState => ({ ...running(name), tasks: [{ id: 0, state: 'FAILED', trace }] });
+const failed = (name: string, trace: string): ConnectorState => ({
+  ...running(name),
+  tasks: [{ id: 0, state: 'FAILED', trace }],
+});
 
 /** Kafka Connect as far as the reconciler can tell: what it has, and what it was told. */
 class Told {
@@ -49,14 +55,32 @@ function reconcilerOf(connect: Told, now?: () => number) {
 }
 
 test('what is missing is created, what differs is changed, what is ours and not defined is removed', async () => {
-  const connect = new Told([running('au1.same'), running('au1.differs', { 'tasks.max': '2' }), running('au1.stray'), running('au11.stray'), running('other')]);
-  const report = await reconcilerOf(connect).reconcile([definition('au1.same'), definition('au1.differs'), definition('au1.missing')]);
-  expect(report).toMatchObject({ created: ['au1.missing'], changed: ['au1.differs'], removed: ['au1.stray'], failing: [] });
+  const connect = new Told([
+    running('au1.same'),
+    running('au1.differs', { 'tasks.max': '2' }),
+    running('au1.stray'),
+    running('au11.stray'),
+    running('other'),
+  ]);
+  const report = await reconcilerOf(connect).reconcile([
+    definition('au1.same'),
+    definition('au1.differs'),
+    definition('au1.missing'),
+  ]);
+  expect(report).toMatchObject({
+    created: ['au1.missing'],
+    changed: ['au1.differs'],
+    removed: ['au1.stray'],
+    failing: [],
+  });
   expect(connect.calls).toEqual(['remove au1.stray', 'put au1.differs', 'put au1.missing']);
 });
 
 test('another beginning is no difference: it matters only once', async () => {
-  const at = (time: string) => ({ 'startup.mode': 'timestamp', 'startup.mode.timestamp.start.at.operation.time': time });
+  const at = (time: string) => ({
+    'startup.mode': 'timestamp',
+    'startup.mode.timestamp.start.at.operation.time': time,
+  });
   const connect = new Told([running('au1.a', at('1'))]);
   await reconcilerOf(connect).reconcile([definition('au1.a', at('2'))]);
   expect(connect.calls).toEqual([]);
@@ -110,7 +134,8 @@ test('the reason of a failure is told without stack and without passwords', () =
 });
 
 test('messages that stop a sink are put aside, and the sink is not just restarted', async () => {
-  const trace = "a.ConnectException: Exiting\nCaused by: a.DataException: Could not convert value 'Planted 'Name'' (java.lang.String) into a BsonDocument.";
+  const trace =
+    "a.ConnectException: Exiting\nCaused by: a.DataException: Could not convert value 'Planted 'Name'' (java.lang.String) into a BsonDocument.";
   const sink = definition('au1.sink', { 'tasks.max': '1', topics: 'au1.rows' });
   const connect = new Told([{ ...failed('au1.sink', trace), config: sink.config }]);
   const asked: unknown[] = [];

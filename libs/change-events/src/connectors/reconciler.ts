@@ -58,7 +58,15 @@ export class ConnectorReconciler {
    * @throws {ConnectUnavailable} while Kafka Connect is away or rebalancing
    */
   async reconcile(definitions: readonly ConnectorDefinition[]): Promise<ReconcileReport> {
-    const report: ReconcileReport = { created: [], changed: [], removed: [], restarted: [], begunAnew: [], poisoned: [], failing: [] };
+    const report: ReconcileReport = {
+      created: [],
+      changed: [],
+      removed: [],
+      restarted: [],
+      begunAnew: [],
+      poisoned: [],
+      failing: [],
+    };
     const found = new Map((await this.options.client.connectors()).map((state) => [state.name, state]));
     await this.removeUndefined(definitions, found, report);
     for (const definition of definitions) {
@@ -115,7 +123,11 @@ export class ConnectorReconciler {
     }
   }
 
-  private async freedOfPoison({ name, config }: ConnectorDefinition, reason: string, report: ReconcileReport): Promise<boolean> {
+  private async freedOfPoison(
+    { name, config }: ConnectorDefinition,
+    reason: string,
+    report: ReconcileReport,
+  ): Promise<boolean> {
     const { putPoisonAside } = this.options;
     if (!putPoisonAside || config['topics'] === undefined || !isPoisoned(reason)) return false;
     const messages = await putPoisonAside({ name, topic: config['topics'] });
@@ -159,7 +171,11 @@ export class ConnectorReconciler {
 function differs({ config }: ConnectorDefinition, state: ConnectorState): boolean {
   const { name: _name, ...found } = state.config;
   const relevant = (settings: Readonly<Record<string, string | null>>) =>
-    JSON.stringify(Object.entries(settings).filter(([key]) => !key.startsWith('startup.mode.timestamp.')).sort());
+    JSON.stringify(
+      Object.entries(settings)
+        .filter(([key]) => !key.startsWith('startup.mode.timestamp.'))
+        .sort(),
+    );
   return relevant(config) !== relevant(found);
 }
 
@@ -178,7 +194,8 @@ export function reasonOf(trace: string): string {
 }
 
 /** Connect quotes the message that it could not read. */
-const withoutMessage = (line: string) => (/Could not convert|JsonParseException/.test(line) ? line.replace(/'.*'/s, '…') : line);
+const withoutMessage = (line: string) =>
+  /Could not convert|JsonParseException/.test(line) ? line.replace(/'.*'/s, '…') : line;
 
 /**
  * The place in the oplog where the source would go on is gone (it was away for longer than the oplog reaches back),

@@ -13,7 +13,12 @@ import { changePipeline } from './pipeline.ts';
  * What the worker is told of each collection: the fields that some reaction uses (behaviour, "Change events and the worker"), no others.
  * It holds names and email addresses, for the worker writes emails; summaries, reviews, tags and searches stay where they are.
  */
-const clinicFields = ['name', 'admins', 'patientTags', 'suppressedNotifications'] as const satisfies (keyof ClinicDocument)[];
+const clinicFields = [
+  'name',
+  'admins',
+  'patientTags',
+  'suppressedNotifications',
+] as const satisfies (keyof ClinicDocument)[];
 const clinicianFields = [
   'clinicId',
   'userId',
@@ -39,10 +44,19 @@ const patientFields = [
   'connectionRequests',
   'lastUploadReminderTime',
 ] as const satisfies (keyof PatientDocument)[];
-const migrationFields = ['clinicId', 'userId', 'status', 'attestationTime', 'createdTime'] as const satisfies (keyof MigrationDocument)[];
+const migrationFields = [
+  'clinicId',
+  'userId',
+  'status',
+  'attestationTime',
+  'createdTime',
+] as const satisfies (keyof MigrationDocument)[];
 const inviteFields = ['clinicId', 'userId', 'createdTime'] as const satisfies (keyof PatientInviteDocument)[];
 
-type Of<Document extends { _id: unknown }, Fields extends readonly (keyof Document)[]> = Pick<Document, '_id' | Fields[number]>;
+type Of<Document extends { _id: unknown }, Fields extends readonly (keyof Document)[]> = Pick<
+  Document,
+  '_id' | Fields[number]
+>;
 
 /** `fullDocument` of the events on each of the worker's topics. */
 export type ChangedClinic = Of<ClinicDocument, typeof clinicFields>;
@@ -61,8 +75,20 @@ interface WorkerSource {
 }
 
 const SOURCES: readonly WorkerSource[] = [
-  { topic: 'clinics', collection: 'clinics', fields: clinicFields, watched: ['name', 'admins', 'patientTags'], beforeChange: true },
-  { topic: 'clinicians', collection: 'clinicians', fields: clinicianFields, watched: ['roles', 'rolesUpdates', 'inviteSentTime'], beforeChange: true },
+  {
+    topic: 'clinics',
+    collection: 'clinics',
+    fields: clinicFields,
+    watched: ['name', 'admins', 'patientTags'],
+    beforeChange: true,
+  },
+  {
+    topic: 'clinicians',
+    collection: 'clinicians',
+    fields: clinicianFields,
+    watched: ['roles', 'rolesUpdates', 'inviteSentTime'],
+    beforeChange: true,
+  },
   {
     topic: 'patients',
     collection: 'patients',
@@ -82,7 +108,10 @@ export const collectionsWithPreImages: readonly string[] = SOURCES.filter(({ bef
 );
 
 /** The source connectors whose topics the worker reads, one a collection. `startAt` is where a source without an offset begins. */
-export function workerConnectors(place: ConnectorPlace, startAt: { readonly t: number; readonly i: number }): ConnectorDefinition[] {
+export function workerConnectors(
+  place: ConnectorPlace,
+  startAt: { readonly t: number; readonly i: number },
+): ConnectorDefinition[] {
   const topics = topicsOf(place.prefix);
   return SOURCES.map(({ topic, collection, fields, watched, beforeChange = false }) =>
     sourceConnector({
