@@ -8,6 +8,7 @@ SHELL := /bin/bash
 
 stack := node tools/stack/src/main.ts
 nx := nx run-many --output-style=static
+formatted := prettier --log-level warn --check --cache .
 installed := node_modules/.caregate-installed
 
 .PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz format affected clean
@@ -20,6 +21,7 @@ demo: apps ## Start the real stack and two shards, play the story against them, 
 
 test: $(installed) ## Install, lint, typecheck, build, and run unit, integration and end-to-end tests on the real stack
 	@$(stack) install
+	$(formatted)
 	$(nx) -t lint typecheck build test
 	@$(MAKE) --no-print-directory affected
 	$(stack) run -- $(nx) -t integration --parallel=1
@@ -46,7 +48,8 @@ build: $(installed) ## Build all libs and apps into dist/
 apps: $(installed) ## Build the apps only
 	@$(nx) -t build --projects='apps/*'
 
-lint: $(installed) ## Check style and module boundaries
+lint: $(installed) ## Check format, style and module boundaries
+	$(formatted)
 	@$(nx) -t lint
 
 typecheck: $(installed) ## Check types
