@@ -20,4 +20,6 @@ manifest.exports = Object.fromEntries(
 delete manifest.nx;
 delete manifest.scripts;
 await writeFile(join(outdir, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-for (const file of ['README.md', 'LICENSE']) if (existsSync(file)) await copyFile(file, join(outdir, file));
+if (existsSync('README.md')) await copyFile('README.md', join(outdir, 'README.md'));
+await copyFile(join(root, 'LICENSE'), join(outdir, 'LICENSE'));
+await writeFile(join(outdir, '.npmignore'), '.tsbuildinfo\n');
