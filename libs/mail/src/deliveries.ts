@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isDuplicateKey } from '@caregate/service';
+import { isDuplicateKey } from '@caregate/service/transaction';
 import type { Connection } from 'mongoose';
 
 /**

@@ -4,6 +4,7 @@ import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { eventsCommand } from './commands/events.ts';
 import { keysCommand } from './commands/keys.ts';
+import { mailCommand } from './commands/mail.ts';
 import { mailPreviewCommand } from './commands/mail-preview.ts';
 import { CommandFailed } from './command-failed.ts';
 
@@ -16,6 +17,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
     .addCommand(deadLettersCommand())
     .addCommand(eventsCommand())
     .addCommand(keysCommand())
+    .addCommand(mailCommand())
     .addCommand(mailPreviewCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');
