@@ -42,7 +42,7 @@ export interface BurstResult {
 
 const INSERT_AT_ONCE = 1_000;
 const WRITERS = 4;
-const LONGEST_WAIT_MS = 120_000;
+const LONGEST_WAIT_MS = 240_000; // on a machine that has much else to do
 
 /** Makes patients of about the size that real ones have; what a replica must not get is most of it. */
 export async function insertPatients(source: Collection<PatientRow>, count: number): Promise<void> {
@@ -104,7 +104,7 @@ export async function steady(
     );
   }
   await Promise.all(writes);
-  const giveUp = performance.now() + 20_000;
+  const giveUp = performance.now() + 60_000;
   while (seen.includes(0) && performance.now() < giveUp) await pause(20);
   await stopWatching();
   const delays = [...seen].flatMap((time, n) => (time > 0 ? [time - (sent[n] ?? 0)] : [])).sort(ascending);

@@ -7,7 +7,8 @@ export interface ReplicationFigures {
   readonly copy: { readonly rows: number; readonly perSecond: number };
   readonly steady: SteadyResult;
   readonly burst: BurstResult;
-  /** Processor time of the burst for each change, in microseconds, by process. */
+  /** Processor time for each change, in microseconds, by process; at the steady rate what goes on anyway is part of it. */
+  readonly steadyMicrosecondsEach: ProcessorTime;
   readonly microsecondsEach: ProcessorTime;
   readonly differences: number;
 }
@@ -66,11 +67,19 @@ const TARGETS: readonly Target[] = [
     met: (value) => value >= 3_000,
   },
   {
-    what: 'processor time of a change, all servers and apps together',
+    what: 'processor time of a change in the burst, all servers and apps',
     limit: '',
     unit: 'µs',
     value: ({ caregate }) => caregate.microsecondsEach['together'] ?? Number.NaN,
     peer: ({ barePair }) => barePair.microsecondsEach['together'] ?? Number.NaN,
+    met: () => true,
+  },
+  {
+    what: 'the same at the steady rate, with all that goes on anyway',
+    limit: '',
+    unit: 'µs',
+    value: ({ caregate }) => caregate.steadyMicrosecondsEach['together'] ?? Number.NaN,
+    peer: ({ barePair }) => barePair.steadyMicrosecondsEach['together'] ?? Number.NaN,
     met: () => true,
   },
   {

@@ -40,7 +40,7 @@ interface Plan {
 
 const STEADY_PER_SECOND = 200;
 const WARM_UP_SECONDS = 8;
-const REACTIONS = 10_000;
+const REACTIONS = 5_000;
 /** Numbers of changes; each load has its own. */
 const CHANGES = { steady: 100_000, burst: 1_000_000, unseenByWorker: 2_000_000 };
 
@@ -175,12 +175,16 @@ class Bench {
     const load = { perSecond: STEADY_PER_SECOND, firstChange: CHANGES.steady };
     await steady(replication, { ...load, seconds: WARM_UP_SECONDS });
     say(`${who}: ${STEADY_PER_SECOND} changes a second for ${plan.seconds} s ...`);
+    const beforeSteady = processorTime(this.pids());
     const measuredSteady = await steady(replication, {
       ...load,
       seconds: plan.seconds,
       firstChange: 2 * CHANGES.steady,
     });
-    say(`${who}: p50 ${shown(measuredSteady.p50, 'ms')}, p99 ${shown(measuredSteady.p99, 'ms')}`);
+    const steadyMicrosecondsEach = perChange(beforeSteady, processorTime(this.pids()), measuredSteady.changes);
+    say(
+      `${who}: p50 ${shown(measuredSteady.p50, 'ms')}, p99 ${shown(measuredSteady.p99, 'ms')}, processor time of a change in µs: ${JSON.stringify(steadyMicrosecondsEach)}`,
+    );
     say(`${who}: a burst of ${plan.rows} changes ...`);
     const before = processorTime(this.pids());
     const measuredBurst = await burst(replication, CHANGES.burst);
@@ -192,6 +196,7 @@ class Bench {
       copy,
       steady: measuredSteady,
       burst: measuredBurst,
+      steadyMicrosecondsEach,
       microsecondsEach,
       differences: await differences(replication),
     };

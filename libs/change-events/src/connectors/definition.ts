@@ -59,6 +59,11 @@ export interface SourceOptions {
   readonly heartbeats: string;
   readonly beforeChange: boolean;
   readonly start: SourceStart;
+  /**
+   * How long an event may wait for others to travel with, in milliseconds; not at all unless given. Alone, each costs a request to the
+   * broker and one of every consumer.
+   */
+  readonly lingerMs?: number;
 }
 
 /** Where a source begins when it has no offset yet. */
@@ -90,12 +95,12 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
       'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
       ...keyIsDocumentId(options.heartbeats),
       // The server answers a poll as soon as there is something, so a long wait costs no latency and spares it idle polls.
-      'poll.await.time.ms': '250',
+      'poll.await.time.ms': '1000',
       'poll.max.batch.size': '1000',
       'heartbeat.interval.ms': '10000',
       'heartbeat.topic.name': options.heartbeats,
       'errors.tolerance': 'none',
-      'producer.override.linger.ms': '0',
+      'producer.override.linger.ms': String(options.lingerMs ?? 0),
     },
   };
 }

@@ -39,7 +39,9 @@ test('gatekeeper connectors send ids and permissions, nothing else', () => {
     .flatMap(({ config }) => projectOf(JSON.parse(config['pipeline'] ?? '[]') as Record<string, unknown>[])); // as it was put in
   expect(new Set(sent.filter((path) => path.startsWith('fullDocument')))).toEqual(
     new Set(
-      ['_id', 'userId', 'clinicId', 'permissions', 'inviteId', 'roles', 'sent'].map((field) => `fullDocument.${field}`),
+      ['_id', 'userId', 'sharerId', 'clinicId', 'permissions', 'inviteId', 'roles', 'sent'].map(
+        (field) => `fullDocument.${field}`,
+      ),
     ),
   );
 });
