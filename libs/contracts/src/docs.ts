@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { withClientExamples } from './client-example.ts';
 import { contracts, type ContractName } from './contracts.ts';
 
 /** A file of the page: its text, or where on disk it is. */
@@ -55,7 +56,7 @@ export function docsAssets(names: readonly ContractName[], base = '/docs'): Docs
       ...documents.map(({ contract, url }) => ({
         path: url,
         contentType: JSON_TYPE,
-        text: JSON.stringify(contracts[contract]),
+        text: JSON.stringify(withClientExamples(contract)),
       })),
       distributed('swagger-ui.css', 'text/css; charset=utf-8'),
       distributed('swagger-ui-bundle.js', JAVASCRIPT),

@@ -1,3 +1,4 @@
+export * from './client-example.ts';
 export * from './clients.ts';
 export * from './contracts.ts';
 export * from './examples.ts';
