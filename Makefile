@@ -11,7 +11,7 @@ nx := nx run-many --output-style=static
 formatted := prettier --log-level warn --check --cache .
 installed := node_modules/.caregate-installed
 
-.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz format affected clean
+.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz bench-events format affected clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ mail-preview: $(installed) ## Show all emails with sample data, as on a phone an
 
 fuzz: apps ## Try the whole contract as each kind of caller with Schemathesis, for long (FLAGS=--short as in the tests)
 	@$(stack) run --only mongod -- node tools/fuzz/src/main.ts $(FLAGS)
+
+bench-events: apps ## Measure how fast permission changes reach the gatekeeper and the worker works, next to bare connectors
+	@exec node tools/bench/src/main.ts events $(FLAGS)
 
 format: $(installed) ## Write all files in the one format
 	@prettier --log-level warn --write .
