@@ -133,6 +133,24 @@ test('a body is sent again as it was, under one Idempotency-Key', async () => {
   expect(keys[1]).toBe(keys[0]);
 });
 
+test('requests that are under way when the account moves all follow it, and its owner is told once', async () => {
+  const waiting: (() => void)[] = [];
+  const moved = movedTo('uk1');
+  // The old shard answers when it has been asked by all three.
+  const late: Answerer = (...given) => {
+    waiting.push(() => moved(...given));
+    if (waiting.length === 3) for (const answer of waiting) answer();
+  };
+  shards = await new Shards().start({ au1: late, uk1: patient });
+  const client = shards.client('secret-au1');
+  const told: MovedEvent[] = [];
+  client.onMoved((event) => told.push(event));
+  const answers = await Promise.all([1, 2, 3].map(() => client.fetch(PATIENT)));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(told.map(({ to }) => to)).toEqual(['uk1']);
+  expect(shards.asked.map(({ shard }) => shard)).toEqual(['au1', 'au1', 'au1', 'uk1', 'uk1', 'uk1']);
+});
+
 test('shards that send it to and fro are asked once each', async () => {
   shards = await new Shards().start({ au1: movedTo('uk1'), uk1: movedTo('au1') });
   expect((await shards.client('secret-au1').fetch(PATIENT)).status).toBe(401);

@@ -116,18 +116,25 @@ export class CaregateClient extends EventTarget {
     // However often it is sent: the server carries it out once.
     if (request.method === 'POST' && !headers.has('idempotency-key'))
       headers.set('idempotency-key', crypto.randomUUID());
-    const answer = await this.patiently(request, headers, body);
-    const to = await this.whereTo(answer);
+    const asked = this.shard;
+    const answer = await this.patiently(asked, request, headers, body);
+    const to = await this.whereTo(asked, answer);
     if (to === undefined) return answer;
+    await answer.body?.cancel();
     this.move(to);
-    return this.patiently(request, headers, body);
+    return this.patiently(to, request, headers, body);
   }
 
   /** Sends a request again as long as it is told to wait. */
-  private async patiently(request: Request, headers: Headers, body: ArrayBuffer | undefined): Promise<Response> {
+  private async patiently(
+    shardId: ShardId,
+    request: Request,
+    headers: Headers,
+    body: ArrayBuffer | undefined,
+  ): Promise<Response> {
     const { retries = RETRIES, longestWaitMs = LONGEST_WAIT_MS } = this.options;
     for (let sent = 0; ; sent++) {
-      const answer = await this.once(request, headers, body);
+      const answer = await this.once(shardId, request, headers, body);
       if (!RETRIED.includes(answer.status) || sent >= retries) return answer;
       const wait = retryAfterMs(answer.headers.get('retry-after')) ?? WAIT_UNLESS_TOLD_MS;
       if (wait > longestWaitMs) return answer;
@@ -136,14 +143,19 @@ export class CaregateClient extends EventTarget {
     }
   }
 
-  private once({ url, method, signal }: Request, given: Headers, body: ArrayBuffer | undefined): Promise<Response> {
+  private once(
+    shardId: ShardId,
+    { url, method, signal }: Request,
+    given: Headers,
+    body: ArrayBuffer | undefined,
+  ): Promise<Response> {
     const { pathname, search } = new URL(url);
     const headers = new Headers(given);
-    headers.set('authorization', basicAuthorization(this.key));
+    headers.set('authorization', basicAuthorization({ secret: this.secret, shardId }));
     headers.set('user-agent', this.userAgent);
     if (!headers.has('accept')) headers.set('accept', 'application/json');
     const send = this.options.fetch ?? fetch;
-    return send(this.urlOf(this.shard) + pathname + search, {
+    return send(this.urlOf(shardId) + pathname + search, {
       method,
       headers,
       signal,
@@ -157,8 +169,8 @@ export class CaregateClient extends EventTarget {
     return apiUrlOf ? apiUrlOf(shardId) : apiUrl(shardId, domain, address);
   }
 
-  /** The shard to which an answer sends whoever asks; undefined when it sends nobody, or back to where it came from. */
-  private async whereTo(answer: Response): Promise<ShardId | undefined> {
+  /** The shard to which an answer of the one that was asked sends on; undefined when it sends nobody on, or back to itself. */
+  private async whereTo(asked: ShardId, answer: Response): Promise<ShardId | undefined> {
     const redirected = MOVED.includes(answer.status);
     if (!redirected && answer.status !== 401) return undefined;
     const named = answer.headers.get('caregate-shard') ?? '';
@@ -167,7 +179,7 @@ export class CaregateClient extends EventTarget {
       : redirected
         ? this.shardIn(answer.headers.get('location'))
         : await this.shardNamedIn(answer);
-    return shard === this.shard ? undefined : shard;
+    return shard === asked ? undefined : shard;
   }
 
   private shardIn(location: string | null): ShardId | undefined {
