@@ -6,6 +6,7 @@ export * from './ids.ts';
 export * from './indexes.ts';
 export * from './models.ts';
 export * from './moves/belongings.ts';
+export * from './moves/served-door.ts';
 export * from './moves/standing.ts';
 export * from './moves/write-door.ts';
 export * from './patients.ts';

@@ -1,23 +1,12 @@
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { WriteDoor } from '@caregate/clinic-model';
+import { Inject, Injectable } from '@nestjs/common';
+import { ServedDoor } from '@caregate/clinic-model';
 import { HealthChecks, LOGGER, type Logger, MONGO } from '@caregate/service';
 import type { Connection } from 'mongoose';
 
 /** This copy's door to what accounts hold: it closes for an account that moves. */
 @Injectable()
-export class AccountDoor extends WriteDoor implements OnModuleInit, OnApplicationShutdown {
+export class AccountDoor extends ServedDoor {
   constructor(@Inject(MONGO) connection: Connection, @Inject(LOGGER) logger: Logger, health: HealthChecks) {
-    super({ connection, app: 'clinic-api', logger });
-    health.register('accounts', async () => {
-      if (!this.open) throw new Error('where accounts stand is not known yet');
-    });
-  }
-
-  onModuleInit(): void {
-    this.start();
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.stop();
+    super({ connection, app: 'clinic-api', logger }, health);
   }
 }

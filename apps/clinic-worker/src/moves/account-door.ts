@@ -1,16 +1,13 @@
-import { DoorClosed, type Whose, WriteDoor } from '@caregate/clinic-model';
+import { DoorClosed, type Whose, ServedDoor } from '@caregate/clinic-model';
 import { HealthChecks, LOGGER, type Logger, MONGO, ServiceUnavailable } from '@caregate/service';
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 
 /** This worker's door to what accounts hold: it closes for an account that moves to another shard. */
 @Injectable()
-export class AccountDoor extends WriteDoor implements OnModuleInit, OnApplicationShutdown {
+export class AccountDoor extends ServedDoor {
   constructor(@Inject(MONGO) connection: Connection, @Inject(LOGGER) logger: Logger, health: HealthChecks) {
-    super({ connection, app: 'clinic-worker', logger });
-    health.register('accounts', async () => {
-      if (!this.open) throw new Error('where accounts stand is not known yet');
-    });
+    super({ connection, app: 'clinic-worker', logger }, health);
   }
 
   /**
@@ -33,13 +30,5 @@ export class AccountDoor extends WriteDoor implements OnModuleInit, OnApplicatio
     } finally {
       leave();
     }
-  }
-
-  onModuleInit(): void {
-    this.start();
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.stop();
   }
 }
