@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { type Answer, basic, call, eventually, session } from '@caregate/demo';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { basic, call, eventually, session } from '@caregate/demo';
 import { type App, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import { CaregateClient, type CaregateClientOptions } from '@caregate/client';
 import * as shardLib from '@caregate/shard';
@@ -303,17 +308,20 @@ describe('API keys and API URLs', () => {
 
 describe('Older API keys', () => {
   const OLD = 'MS0xLWl4SzYYofTheTimeBeforeShards';
-  let imported: Answer;
+  let said: string;
   beforeAll(async () => {
-    imported = await importKey('au1', australian.subdomain, OLD);
-  });
+    said = await importByCommand(australian.subdomain, OLD);
+  }, MINUTE);
 
   test('Any API keys generated prior to the introduction of sharding may not include the shard suffix but they will all belong to the au1 shard.', async () => {
-    expect([imported.status, imported.body]).toEqual([200, { imported: 1, present: 0, refused: [] }]);
+    expect(said).toBe('keys: 1 imported, 0 there already, 0 refused\n');
     expect((await patientAt('api.au1', 'au1', australian, OLD)).status).toBe(200);
     expect((await patientAt('api.uk1', 'uk1', australian, OLD)).status).toBe(401);
     const elsewhere = await importKey('uk1', british.subdomain, OLD);
     expect([elsewhere.status, elsewhere.body]).toEqual([409, { message: expect.stringContaining('belong to au1') }]);
+    const logs = await Promise.all(platform.apps.map((app) => app.lastLines(10_000)));
+    expect(logs.flat().filter((line) => line.includes(OLD))).toEqual([]);
+    expect(await placesOf(OLD)).toEqual([]);
   });
 
   describe('The key can effectively be written as:', () => {
@@ -422,6 +430,29 @@ const importKey = (shard: string, subdomain: string, key: string) =>
     headers: { authorization: `Bearer ${platform.provisioningSecret}` },
     body: { subdomain, keys: [{ key, name: 'Of old' }] },
   });
+
+/** As an operator does it, with a file. */
+async function importByCommand(subdomain: string, key: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'caregate-keys-'));
+  const file = join(folder, 'keys.csv');
+  await writeFile(file, `key,name\n${key},Of old\n`);
+  const env = {
+    ...process.env,
+    SHARD_URL: platform.shard('au1').api.url,
+    PROVISIONING_SECRET: platform.provisioningSecret,
+  };
+  const command = join(import.meta.dirname, '../../caregate/src/main.ts');
+  try {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [command, 'keys', 'import', '--account', subdomain, '--file', file],
+      { env },
+    );
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
 
 const apiUrlOf = (shard: string) => `http://127.0.0.1:${platform.shard(shard).api.port}`;
 const clientOf = (options: Omit<CaregateClientOptions, 'contact'>) =>
