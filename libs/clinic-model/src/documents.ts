@@ -71,6 +71,8 @@ export interface ClinicDocument {
   readonly sites: readonly Site[];
   readonly suppressedNotifications?: { readonly patientClinicInvitation?: boolean };
   readonly mrnSettings?: MrnSettings;
+  /** While MRNs are about to be unique, see `guardsMrns`. */
+  readonly guardsMrns?: boolean;
   readonly ehrSettings?: Readonly<Record<string, unknown>>;
   readonly patientCountSettings?: PatientCountSettings;
   readonly membershipRestrictions?: readonly MembershipRestriction[];

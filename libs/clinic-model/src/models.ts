@@ -62,6 +62,7 @@ const clinic: SchemaDefinition = {
   sites: [new Schema({ _id: ObjectId, name: String })],
   suppressedNotifications: Mixed,
   mrnSettings: Mixed,
+  guardsMrns: Boolean,
   ehrSettings: Mixed,
   patientCountSettings: Mixed,
   membershipRestrictions: { type: Mixed },

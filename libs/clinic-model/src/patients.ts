@@ -1,7 +1,7 @@
 import { isDuplicateKey } from '@caregate/service/transaction';
 import type { ClientSession, Types } from 'mongoose';
 import { addToCounts, countsDelta } from './counts.ts';
-import type { PatientDocument } from './documents.ts';
+import type { ClinicDocument, PatientDocument } from './documents.ts';
 import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
 import { searchFields } from './search-text.ts';
@@ -114,3 +114,10 @@ export function brokenPatientRule(error: unknown): 'samePatient' | 'sameMrn' | u
   if (/ index: patient /.test(error.message)) return 'samePatient';
   return / index: unique_mrn /.test(error.message) ? 'sameMrn' : undefined;
 }
+
+/** The copy of an MRN that guards it, in a clinic that demands that MRNs are unique or is about to (index `unique_mrn`). */
+export const uniqueMrnIn = (
+  { mrnSettings, guardsMrns }: Pick<ClinicDocument, 'mrnSettings' | 'guardsMrns'>,
+  mrn: string | undefined,
+): { uniqueMrn?: string } =>
+  (mrnSettings?.unique || guardsMrns) && mrn !== undefined && mrn !== '' ? { uniqueMrn: mrn } : {};

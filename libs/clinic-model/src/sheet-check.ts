@@ -92,9 +92,7 @@ const inClinic = (clinicId: Types.ObjectId, ids: readonly string[]) => ({
 
 async function patientsBySheet({ patients }: Models, clinicId: Types.ObjectId): Promise<Types.ObjectId[][]> {
   const bySheet: Types.ObjectId[][] = Array.from({ length: SHEETS }, () => []);
-  const ids = patients.collection
-    .find({ clinicId }, { projection: { _id: 1 } })
-    .batchSize(10_000);
+  const ids = patients.collection.find({ clinicId }, { projection: { _id: 1 } }).batchSize(10_000);
   for await (const { _id } of ids) bySheet[sheetOf(_id)]?.push(_id);
   return bySheet;
 }

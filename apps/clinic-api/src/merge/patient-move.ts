@@ -4,6 +4,7 @@ import {
   countsDelta,
   type PatientDocument,
   type PatientSite,
+  uniqueMrnIn,
 } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
 import type { Rewritten } from './merge.repository.ts';
@@ -36,7 +37,9 @@ export function moveOf(
   for (const patient of patients) {
     const there = inTarget.get(patient.userId);
     const groups = translate(patient);
-    const after = there ? unite(there, groups) : { clinicId: target._id, ...groups, ...uniqueMrnOf(patient, target) };
+    const after = there
+      ? unite(there, groups)
+      : { clinicId: target._id, ...groups, ...uniqueMrnIn(target, patient.mrn) };
     rewritten.push({ before: there ?? patient, after });
     if (there) removed.push(patient);
     add(sourceDelta, countsDelta(patient, undefined, isNobody));
@@ -73,9 +76,6 @@ function unite(there: PatientDocument, { tags, sites }: Groups): Rewritten['afte
     ...(there.uniqueMrn !== undefined && { uniqueMrn: there.uniqueMrn }),
   };
 }
-
-const uniqueMrnOf = ({ mrn = '' }: PatientDocument, { mrnSettings }: ClinicDocument) =>
-  mrnSettings?.unique && mrn !== '' ? { uniqueMrn: mrn } : {};
 
 function add(sum: Record<string, number>, delta: Readonly<Record<string, number>>): void {
   for (const [path, by] of Object.entries(delta)) sum[path] = (sum[path] ?? 0) + by;

@@ -1,6 +1,6 @@
 import quickselect from 'quickselect';
 import type { Question, SortKey } from './list-questions.ts';
-import { visitColumn } from './sheet-entries.ts';
+import { patientAt, visitColumn } from './sheet-entries.ts';
 
 /** The patients of a page, by their ids in hex, and how many match. */
 export interface ListAnswer {
@@ -24,8 +24,8 @@ export function answerFrom(
   const begin = first?.ofNone === false ? first : { ...everybody, holds: () => true };
   const matching = new Matching();
   for (const sheet of sheets(begin.part)) {
-    visitColumn(sheet, begin.column, (patient, ...entry) => {
-      if (begin.holds(...entry)) matching.add(patient);
+    visitColumn(sheet, begin.column, (bytes, idAt, at, length) => {
+      if (begin.holds(bytes, at, length)) matching.add(patientAt(bytes, idAt));
     });
   }
   for (const question of first?.ofNone === true ? questions : others) matching.keep(sheets(question.part), question);
@@ -52,9 +52,9 @@ class Matching {
     const { patients, indexes } = this;
     const isKept = new Uint8Array(patients.length).fill(Number(ofNone));
     for (const sheet of sheets) {
-      visitColumn(sheet, column, (patient, ...entry) => {
-        const index = indexes.get(patient);
-        if (index !== undefined) isKept[index] = Number(holds(...entry));
+      visitColumn(sheet, column, (bytes, idAt, at, length) => {
+        const index = indexes.get(patientAt(bytes, idAt));
+        if (index !== undefined) isKept[index] = Number(holds(bytes, at, length));
       });
     }
     this.patients = [];
@@ -65,9 +65,9 @@ class Matching {
   readKeys(sheets: readonly Buffer[], { column, keyOf }: SortKey): void {
     this.keys = new Array<string | number | undefined>(this.count).fill(undefined);
     for (const sheet of sheets) {
-      visitColumn(sheet, column, (patient, ...entry) => {
-        const index = this.indexes.get(patient);
-        if (index !== undefined) this.keys[index] = keyOf(...entry);
+      visitColumn(sheet, column, (bytes, idAt, at, length) => {
+        const index = this.indexes.get(patientAt(bytes, idAt));
+        if (index !== undefined) this.keys[index] = keyOf(bytes, at, length);
       });
     }
   }

@@ -39,13 +39,19 @@ export function questionsOf({ search, tags, sites, figures, others }: PatientFil
 }
 
 function searched(search: string): Question {
-  const part = Buffer.from(search).toString('latin1');
-  return {
-    part: PEOPLE,
-    column: COLUMN.text,
-    holds: (bytes, at, length) => bytes.toString('latin1', at, at + length).includes(part),
-    ofNone: false,
+  const part = Buffer.from(search);
+  let [sheet, next]: [Buffer | undefined, number] = [undefined, -1];
+  // Entries are visited one after the other, so a place that was found stays good until it is passed.
+  const holds: Question['holds'] = (bytes, at, length) => {
+    if (bytes !== sheet || next < at) [sheet, next] = [bytes, placeFrom(bytes, part, at)];
+    return next + part.length <= at + length;
   };
+  return { part: PEOPLE, column: COLUMN.text, holds, ofNone: false };
+}
+
+function placeFrom(bytes: Buffer, part: Buffer, at: number): number {
+  const place = bytes.indexOf(part, at);
+  return place < 0 ? Infinity : place;
 }
 
 const ID = 12;

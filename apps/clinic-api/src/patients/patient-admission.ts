@@ -10,6 +10,7 @@ import {
   type PatientWrites,
   readCounts,
   searchFields,
+  uniqueMrnIn,
 } from '@caregate/clinic-model';
 import { BadRequest, CONFIG, Conflict } from '@caregate/service';
 import type { ClientSession, Types } from 'mongoose';
@@ -59,7 +60,7 @@ export class PatientAdmission {
     session?: ClientSession,
   ): Promise<void> {
     if (clinic.mrnSettings?.required && (mrn ?? '') === '') throw new BadRequest('bad request: mrn is required');
-    if (!clinic.mrnSettings?.unique || mrn === undefined) return;
+    if (mrn === undefined || uniqueMrnIn(clinic, mrn).uniqueMrn === undefined) return;
     if (await this.patients.hasMrn(clinic._id, mrn, userId, session)) throw mrnTaken();
   }
 
@@ -77,7 +78,7 @@ export class PatientAdmission {
     // The limit looks only at what the rules hold.
     if (isCustodial(patient)) await this.planLimit.claimPlace(clinic as ClinicDocument, writes.session);
     await this.assertMrn(clinic, patient.mrn, patient.userId, writes.session);
-    const admitted = this.draft(clinic._id, { ...patient, ...uniqueMrn(clinic, patient.mrn) });
+    const admitted = this.draft(clinic._id, { ...patient, ...uniqueMrnIn(clinic, patient.mrn) });
     await insertPatient(writes, admitted);
     return admitted;
   }
@@ -87,10 +88,6 @@ export class PatientAdmission {
     return { _id: newObjectId(), clinicId, ...patient, ...searchFields(patient), createdTime: now, updatedTime: now };
   }
 }
-
-/** What makes the database refuse a second patient with this MRN, where the clinic wants that. */
-export const uniqueMrn = ({ mrnSettings }: ClinicRules, mrn: string | undefined): { uniqueMrn?: string } =>
-  mrnSettings?.unique && mrn !== undefined ? { uniqueMrn: mrn } : {};
 
 /** Says in the words of the domain which rule a write broke. */
 export async function inWords<T>(write: Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import {
   type PatientDocument,
   type Permission,
   removePatient,
+  uniqueMrnIn,
   type UserId,
 } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
@@ -14,7 +15,7 @@ import { idOf } from '../clinics/clinics.repository.ts';
 import { CustodialAccounts } from './custodial-accounts.ts';
 import { type FilterInput, filterOf } from './list-filter.ts';
 import { orderOf, type SortInput } from './list-sort.ts';
-import { inWords, PatientAdmission, uniqueMrn } from './patient-admission.ts';
+import { inWords, PatientAdmission } from './patient-admission.ts';
 import {
   dataSourcesFrom,
   detailsOf,
@@ -61,7 +62,7 @@ export class PatientsService {
       return changePatient(writes, before, {
         ...details,
         uniqueMrn: undefined,
-        ...uniqueMrn(clinic, details.mrn),
+        ...uniqueMrnIn(clinic, details.mrn),
         ...(details.email !== before.email && { invitedBy: actingUser(caller) ?? before.invitedBy }),
         updatedTime: new Date(),
       });

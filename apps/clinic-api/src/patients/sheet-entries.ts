@@ -3,37 +3,36 @@
  * and shows ten. Texts are read byte by byte (latin1), in which order and parts of texts are what they are for MongoDB, byte by byte too.
  */
 
-/** An entry of a column: the patient's id in hex, and where in the bytes the entry is. */
-export type Visit = (patient: string, bytes: Buffer, at: number, length: number) => void;
+/** An entry of a column: where in the bytes the patient's id begins (`patientAt`), and where the entry is. */
+export type Visit = (bytes: Buffer, idAt: number, at: number, length: number) => void;
 
-/** Visits the entries of a column of one sheet. */
+/** The patient of an entry, as hex digits. */
+export const patientAt = (bytes: Buffer, idAt: number) => bytes.toString('latin1', idAt, idAt + ID_LENGTH);
+
+/** Visits the entries of a column of one sheet (bsonspec.org, of the types that sheets have). */
 export function visitColumn(sheet: Buffer, column: string, visit: Visit): void {
-  visitFields(sheet, 0, (type, bytes, nameAt, nameEnd, at) => {
-    if (type === OBJECT && bytes.toString('latin1', nameAt, nameEnd) === column) visitEntries(bytes, at, visit);
-  });
+  const end = sheet.readInt32LE(0) - 1;
+  for (let at = LENGTH; at < end;) {
+    const type = sheet[at] ?? 0;
+    const nameEnd = sheet.indexOf(0, at + 1);
+    if (type === OBJECT && sheet.toString('latin1', at + 1, nameEnd) === column)
+      visitEntries(sheet, nameEnd + 1, visit);
+    at = nameEnd + 1 + sizeOf(type, sheet, nameEnd + 1);
+  }
 }
 
-function visitEntries(column: Buffer, start: number, visit: Visit): void {
-  visitFields(column, start, (type, bytes, nameAt, nameEnd, at) => {
-    const patient = bytes.toString('latin1', nameAt, nameEnd);
-    if (type === TEXT) visit(patient, bytes, at + LENGTH, bytes.readInt32LE(at) - 1);
-    else if (type === BINARY) visit(patient, bytes, at + LENGTH + 1, bytes.readInt32LE(at));
-    else visit(patient, bytes, at, 1);
-  });
-}
-
-type VisitField = (type: number, bytes: Buffer, nameAt: number, nameEnd: number, at: number) => void;
-
-/** The fields of a BSON document (bsonspec.org) of the types that sheets have. */
-function visitFields(bytes: Buffer, start: number, visit: VisitField): void {
+function visitEntries(bytes: Buffer, start: number, visit: Visit): void {
   const end = start + bytes.readInt32LE(start) - 1;
-  for (let at = start + LENGTH; at < end;) {
-    const type = bytes[at] ?? 0;
-    const nameAt = at + 1;
-    const nameEnd = bytes.indexOf(0, nameAt);
-    at = nameEnd + 1;
-    visit(type, bytes, nameAt, nameEnd, at);
-    at += sizeOf(type, bytes, at);
+  for (let field = start + LENGTH; field < end;) {
+    const type = bytes[field] ?? 0;
+    const idAt = field + 1;
+    const at = idAt + ID_LENGTH + 1;
+    if (bytes[at - 1] !== 0) throw new Error('a sheet holds an entry of what is no patient');
+    const size = sizeOf(type, bytes, at);
+    if (type === TEXT) visit(bytes, idAt, at + LENGTH, size - LENGTH - 1);
+    else if (type === BINARY) visit(bytes, idAt, at + LENGTH + 1, size - LENGTH - 1);
+    else visit(bytes, idAt, at, size);
+    field = at + size;
   }
 }
 
@@ -47,3 +46,4 @@ function sizeOf(type: number, bytes: Buffer, at: number): number {
 
 const [TEXT, OBJECT, BINARY, BOOLEAN] = [2, 3, 5, 8];
 const LENGTH = 4;
+const ID_LENGTH = 24;

@@ -1,5 +1,7 @@
+import { newObjectId, objectId, type PatientDocument, repairCounts, searchFields } from '@caregate/clinic-model';
 import type { ClinicClient } from '@caregate/contracts';
 import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
+import { newUserId } from '../../test/identity-server.ts';
 
 let harness: Harness;
 let api: ClinicClient;
@@ -30,6 +32,23 @@ const setTier = (tier: 'tier0100' | 'tier0200') =>
 const plan = async () => answered(await api.GET('/v1/clinics/{clinicId}/patient_count', params())).plan;
 const statuses = (answers: { response: Response }[]) => answers.map(statusOf).sort();
 
+function patientOf(clinic: PatientDocument['clinicId'], mrn: string): PatientDocument {
+  const person = { fullName: `P ${mrn}`, birthDate: '1990-01-01', mrn };
+  const now = new Date();
+  return {
+    _id: newObjectId(),
+    clinicId: clinic,
+    userId: newUserId(),
+    ...person,
+    ...searchFields(person),
+    permissions: { custodian: {} },
+    tags: [],
+    sites: [],
+    createdTime: now,
+    updatedTime: now,
+  };
+}
+
 describe('unique MRNs', () => {
   test('hold for patients who were there before', async () => {
     answered(await add('M-1'));
@@ -48,6 +67,33 @@ describe('unique MRNs', () => {
     expect(statusOf(refused)).toBe(422);
     expect(JSON.stringify(refused.error)).not.toContain('SHARED');
     expect(statusOf(await api.GET('/v1/clinics/{clinicId}/settings/mrn', params()))).toBe(404);
+  });
+
+  test('are guarded step by step in a large clinic, also from where a crash left them', async () => {
+    const { id } = await newClinic(api, { country: 'AU' });
+    const clinicId = objectId(id) ?? newObjectId();
+    const { connection, models } = harness;
+    const patients = Array.from({ length: 450 }, (_, i) => patientOf(clinicId, `L-${i}`));
+    await models.patients.collection.insertMany(patients);
+    await models.clinics.updateOne({ _id: clinicId }, { $set: { guardsMrns: true } }); // a first attempt that was cut off
+    for (const { _id, mrn = '' } of patients.slice(0, 100))
+      await models.patients.updateOne({ _id }, { $set: { uniqueMrn: mrn } });
+    await repairCounts({ connection, models, isDemo: () => false }, clinicId);
+    const at = { params: { path: { clinicId: id } } };
+    const newOne = (mrn: string) =>
+      api.POST('/v1/clinics/{clinicId}/patients', {
+        ...at,
+        body: { fullName: 'P', birthDate: '1990-01-01', mrn } as never,
+      }); // read-only fields are not sent
+    const set = (unique: boolean) =>
+      service.PUT('/v1/clinics/{clinicId}/settings/mrn', { ...at, body: { required: false, unique } });
+    answered(await set(true));
+    expect(await models.patients.countDocuments({ clinicId, uniqueMrn: { $exists: true } })).toBe(450);
+    expect(statusOf(await newOne('L-449'))).toBe(400);
+    answered(await set(false));
+    expect(await models.patients.countDocuments({ clinicId, uniqueMrn: { $exists: true } })).toBe(0);
+    expect(statusOf(await newOne('L-449'))).toBe(200);
+    expect(statusOf(await set(true))).toBe(422);
   });
 
   test('hold for patients who are added at the moment that they are demanded', async () => {

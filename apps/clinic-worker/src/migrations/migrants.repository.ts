@@ -6,6 +6,7 @@ import {
   type ClinicModels,
   findPatient,
   insertPatient,
+  uniqueMrnIn,
   type MigrationDocument,
   type MigrationProgress,
   newObjectId,
@@ -74,7 +75,7 @@ function newPatient(clinic: ClinicDocument, migrant: Migrant, legacyClinicianId:
   const now = new Date();
   return {
     ...{ _id: newObjectId(), clinicId: clinic._id, ...migrant, ...searchFields(migrant) },
-    ...(clinic.mrnSettings?.unique && migrant.mrn !== undefined && { uniqueMrn: migrant.mrn }),
+    ...uniqueMrnIn(clinic, migrant.mrn),
     ...{
       isMigrated: true,
       legacyClinicianIds: [legacyClinicianId],
