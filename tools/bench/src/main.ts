@@ -1,9 +1,10 @@
 import { StackError } from '@caregate/stack';
 import { events } from './events.ts';
+import { lists } from './lists.ts';
 import { load } from './load.ts';
 
 /** Each bench by its name. */
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { events, load };
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { events, lists, load };
 
 const [name = '', ...args] = process.argv.slice(2);
 const bench = BENCHES[name];
