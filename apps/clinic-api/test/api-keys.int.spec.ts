@@ -1,6 +1,6 @@
-import { request } from 'node:http';
 import type { ClinicClient } from '@caregate/contracts';
 import { newAccount, type TestAccount } from './accounts.ts';
+import { basic, sendTo } from './at-host.ts';
 import { answered, type Harness, newClinic, startHarness, statusOf } from './harness.ts';
 
 const CLINIC = '/v1/clinics/{clinicId}';
@@ -115,17 +115,18 @@ describe('a clinic that is created by a key', () => {
 
   test('can be created at the account’s own host, and not at another account’s', async () => {
     const body = { name: 'At the host', preferredBgUnits: 'mg/dL' };
+    const headersAt = ({ subdomain }: TestAccount) => ({ host: `${subdomain}.au1.localhost`, ...basic(ours.key) });
     const post = (account: TestAccount) =>
-      sendTo(`${account.subdomain}.au1.localhost`, 'POST', '/v1/clinics', ours.key, body);
+      sendTo(`${harness.url}/v1/clinics`, headersAt(account), { method: 'POST', body });
     const created = await post(ours.account);
     expect(created.status).toBe(200);
     const { id: clinicId } = created.body as { id: string }; // the contract's Clinic
     expect(statusOf(await theirs.api.GET(CLINIC, { params: { path: { clinicId } } }))).toBe(403);
     answered(await ours.api.DELETE(CLINIC, { params: { path: { clinicId } } }));
     expect((await post(theirs.account)).status).toBe(403);
-    expect(
-      await sendTo(`${theirs.account.subdomain}.au1.localhost`, 'GET', `/v1/clinics/${ours.clinicId}`, ours.key),
-    ).toMatchObject({ status: 403 });
+    expect(await sendTo(`${harness.url}/v1/clinics/${ours.clinicId}`, headersAt(theirs.account))).toMatchObject({
+      status: 403,
+    });
   });
 });
 
@@ -230,30 +231,4 @@ async function namesIn({ api, clinicId }: Practice): Promise<string[]> {
 async function labelsOf({ api, clinicId }: Practice) {
   const { patientTags = [], sites = [] } = answered(await api.GET(CLINIC, { params: { path: { clinicId } } }));
   return [...patientTags, ...sites].map(({ name, numPatients = 0 }) => [name, numPatients]);
-}
-
-/** A request to a host by its name, which `fetch` would look up. */
-function sendTo(
-  host: string,
-  method: string,
-  path: string,
-  key: string,
-  body?: object,
-): Promise<{ status: number | undefined; body: unknown }> {
-  const headers = {
-    host,
-    authorization: `Basic ${btoa(`${key}:`)}`,
-    ...(body && { 'content-type': 'application/json' }),
-  };
-  return new Promise((resolve, reject) => {
-    const sent = request(harness.url + path, { method, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () =>
-        resolve({ status: response.statusCode, body: JSON.parse(Buffer.concat(chunks).toString()) }),
-      );
-    });
-    sent.on('error', reject);
-    sent.end(body && JSON.stringify(body));
-  });
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { basic, call, eventually, session } from '@caregate/demo';
-import { type App, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
+import { type App, freePort, type Platform, type Servers, startApp, startServers, startShards } from '@caregate/stack';
 import { CaregateClient, type CaregateClientOptions } from '@caregate/client';
 import * as shardLib from '@caregate/shard';
 import { MongoClient } from 'mongodb';
@@ -17,6 +17,8 @@ const OPERATOR_TOKEN = 'an operator token of tests, long enough';
 const prefix = `src${randomBytes(3).toString('hex')}_`;
 const PASSWORD = 'correct horse battery staple';
 const MINUTE = 60_000;
+/** Where the built apps are, if not in this workspace. */
+const dist = process.env.MOVE_DIST;
 
 let servers: Servers;
 let platform: Platform;
@@ -48,6 +50,7 @@ beforeAll(async () => {
     shards: ['au1', 'au3', 'uk1', 'ca1'],
     prefix,
     only: ['clinic-api', 'directory'],
+    ...(dist !== undefined && { dist }),
     env: (app): Record<string, string> => (app === 'directory' ? { OPERATOR_TOKEN, MOVE_GRACE_SECONDS: '1' } : {}),
   });
   mongo = await MongoClient.connect(servers.mongodbUri);
@@ -345,6 +348,41 @@ describe('Older API keys', () => {
     const written = await unsharded('POST', british);
     expect([written.status, String(written.headers['location'])]).toEqual([308, expect.stringContaining('//api.uk1.')]);
     expect(await placesOf('Written without a shard')).toEqual([]);
+  });
+
+  test('(until then, for a time of grace, that address can serve them, and says that it is deprecated)', async () => {
+    const { env } = platform.directory;
+    const grace = await startApp({
+      name: 'directory',
+      label: `${prefix}directory-grace`,
+      env: { ...env, PORT: String(await freePort()), UNSHARDED_MODE: 'proxy' },
+      logs: servers.run.logs,
+      ...(dist !== undefined && { dist }),
+    });
+    try {
+      const at = (key: string, method: string, path: string, body?: unknown) =>
+        call({
+          method,
+          url: `http://api.${platform.domain}:${grace.port}${path}`,
+          headers: basic(key),
+          ...(body !== undefined && { body }),
+        });
+      for (const [practice, key] of [
+        [australian, OLD],
+        [british, british.key],
+      ] as const) {
+        const read = await at(key, 'GET', pathOf(practice));
+        expect([read.status, read.body]).toEqual([200, expect.objectContaining({ fullName: practice.patientName })]);
+        expect(read.headers['deprecation']).toMatch(/^@\d+$/);
+        const changed = { fullName: practice.patientName, birthDate: '1985-04-12', mrn: 'BY-GRACE' };
+        expect((await at(key, 'PUT', pathOf(practice), changed)).status).toBe(200);
+        expect((await patientOf(practice)).body).toMatchObject({ mrn: 'BY-GRACE' });
+      }
+      const logs = await grace.lastLines(10_000);
+      expect(logs.filter((line) => line.includes(OLD) || line.includes(british.patientName))).toEqual([]);
+    } finally {
+      await grace.stop();
+    }
   });
 });
 
