@@ -107,7 +107,7 @@ export class ApiKeysService {
 }
 
 // base64url would contain hyphens, which separate the shard id.
-export const drawSecret = () =>
+const drawSecret = () =>
   BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`)
     .toString(36)
     .padStart(50, '0');
