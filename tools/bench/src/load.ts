@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { type App, freePort, type Servers, startApp, startServers } from '@caregate/stack';
 import { type LoadFigures, loadTable, type Measured, missedLoad } from './load-report.ts';
 
 const COMPAT = join(import.meta.dirname, '../../../../shared/compat');
-const HELP = `Usage: node tools/bench/src/main.ts load [--compat FOLDER] [--patients N] [--seconds N] [--rounds N] [--scenarios a,b] [--json FILE] [--check]
+const HELP = `Usage: node tools/bench/src/main.ts load [--compat FOLDER] [--patients N] [--seconds N] [--rounds N] [--scenarios a,b] [--json FILE] [--profile FOLDER] [--check]
 
 The load tool of the public clinic service against the built clinic API, as users get it, and against a bare reference (node:http and the
 MongoDB driver doing just that read or write), by turns, on one mongod. The tool and its identity stub are no part of the product.
@@ -20,6 +20,7 @@ MongoDB driver doing just that read or write), by turns, on one mongod. The tool
   --rounds N         how often each scenario has its turn; the middle one counts (3)
   --scenarios a,b    only these
   --json FILE        where the figures go (dist/bench/load.json)
+  --profile FOLDER   the API's processor time by function, as .cpuprofile files (open them in a browser's developer tools)
   --check            exit 1 when a target is missed
 `;
 
@@ -40,6 +41,7 @@ export async function load(args: readonly string[], say: (line: string) => void 
       rounds: { type: 'string', default: '3' },
       scenarios: { type: 'string', default: SCENARIOS.join(',') },
       json: { type: 'string', default: 'dist/bench/load.json' },
+      profile: { type: 'string' },
       check: { type: 'boolean' },
     },
   });
@@ -58,6 +60,7 @@ export async function load(args: readonly string[], say: (line: string) => void 
       seconds: Number(values.seconds),
       rounds: Number(values.rounds),
       scenarios: values.scenarios.split(','),
+      profile: values.profile,
     },
     say,
   );
@@ -73,6 +76,7 @@ interface Plan {
   readonly seconds: number;
   readonly rounds: number;
   readonly scenarios: readonly string[];
+  readonly profile: string | undefined;
 }
 
 async function measured(plan: Plan, say: (line: string) => void): Promise<LoadFigures> {
@@ -94,7 +98,11 @@ async function measured(plan: Plan, say: (line: string) => void): Promise<LoadFi
     );
     closing.push(() => stub.stop());
     const began = performance.now();
-    const api = await startApp({ name: 'clinic-api', label: 'bench-clinic-api', env: settings(servers, stub.url) });
+    const api = await startApp({
+      name: 'clinic-api',
+      label: 'bench-clinic-api',
+      env: settings(servers, stub.url, plan.profile),
+    });
     closing.push(() => api.stop());
     const startSeconds = (performance.now() - began) / 1_000;
     const bareProgram = join(import.meta.dirname, 'bare.ts');
@@ -145,13 +153,14 @@ const middle = (results: readonly Measured[]) =>
   [...results].sort((a, b) => a.rps - b.rps)[Math.floor((results.length - 1) / 2)];
 
 /** As users get it, but that a remote service knows the callers: the load tool's stub. */
-const settings = (servers: Servers, identityUrl: string) => ({
+const settings = (servers: Servers, identityUrl: string, profile: string | undefined) => ({
   SHARD_ID: 'au1',
   DOMAIN: 'localhost',
   MONGODB_URI: servers.mongodbUriFor('clinic_bench'),
   IDENTITY: 'http',
   IDENTITY_URL: identityUrl,
   DATA_SOURCES_URL: identityUrl,
+  ...(profile !== undefined && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(profile)}` }),
 });
 
 /** The public load tool, as it is. */
