@@ -1,0 +1,29 @@
+import type { FaultRun, Recovery, Victim } from './fault-run.ts';
+import { Reckoning } from './reckoning.ts';
+
+/** From the moment that a server answers again until replication goes on. */
+const WELL_WITHIN_MS = 20_000;
+
+/** Everything that must hold in the end; as `expect` says it. */
+export async function expectNothingAmiss(run: FaultRun): Promise<void> {
+  const reckoning = new Reckoning(run);
+  const emails = await reckoning.emails();
+  const windows = run.recoveries.flatMap(({ killed }) => killed).filter(hasWindow).length;
+  console.log(
+    `${emails.due} emails due, ${emails.doubled} accepted again after ${windows} kills of worker or SMTP server`,
+  );
+  expect(run.failures).toEqual([]);
+  expect(await reckoning.lost()).toEqual([]);
+  expect(await reckoning.differences()).toEqual([]);
+  expect(emails).toMatchObject({ missing: [], unexpected: [] });
+  expect(emails.doubled).toBeLessThanOrEqual(windows);
+  expect(await run.deadLetters()).toEqual([]);
+  expect(await run.connectorsNotRunning()).toEqual([]);
+}
+
+/** Recoveries that took too long. They hold on a machine that has nothing else to do. */
+export const tooSlow = (recoveries: readonly Recovery[]) =>
+  recoveries.filter(({ replicated }) => replicated > WELL_WITHIN_MS);
+
+/** Between the mail server's acceptance and the worker's note of it one message can be lost from sight. */
+const hasWindow = (victim: Victim) => victim === 'clinic-worker' || victim === 'smtp';
