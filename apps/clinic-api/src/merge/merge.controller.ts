@@ -8,6 +8,9 @@ import { By } from '../gate/caller.decorator.ts';
 import { asCsv } from './merge-report.ts';
 import { MergeService } from './merge.service.ts';
 
+/** RFC 4180; the table has a line of names. */
+const CSV = ['text/csv', 'text/csv;header=present'];
+
 @Controller()
 export class MergeController {
   constructor(private readonly merges: MergeService) {}
@@ -21,7 +24,8 @@ export class MergeController {
   ) {
     const report = await this.merges.report(targetId, sourceId);
     void reply.header('cache-control', 'no-store');
-    if (accepts(request.raw).type(['json', 'text/csv']) !== 'text/csv') return report;
+    const type = accepts(request.raw).type(['json', ...CSV]);
+    if (typeof type !== 'string' || !CSV.includes(type)) return report;
     void reply.header('content-type', 'text/csv; charset=utf-8');
     void reply.header('content-disposition', `attachment; filename="merge-report-${sourceId}.csv"`);
     return asCsv(report);
