@@ -8,8 +8,8 @@ import { By } from '../gate/caller.decorator.ts';
 import { asCsv } from './merge-report.ts';
 import { MergeService } from './merge.service.ts';
 
-/** RFC 4180; the table has a line of names. */
-const CSV = ['text/csv', 'text/csv;header=present'];
+/** What our table is, by the names that are in use (RFC 4180). */
+const CSV = ['text/csv', 'text/csv;charset=utf-8', 'text/csv;header=present'];
 
 @Controller()
 export class MergeController {
