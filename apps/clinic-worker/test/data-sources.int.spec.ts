@@ -1,3 +1,4 @@
+import { eventually } from '@caregate/eventually';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +8,7 @@ import type { IdentityService, UserDataSource } from '@caregate/identity';
 import { Types } from 'mongoose';
 import type { ClinicWorkerConfig } from '../src/config.ts';
 import { DataSources } from '../src/reactions/data-sources.handler.ts';
-import { newUserId, SERVERS_GIVEN, TestShard, until } from './shard.ts';
+import { newUserId, SERVERS_GIVEN, TestShard } from './shard.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 const dexcom = { dataSourceId: 'b'.repeat(24), providerName: 'dexcom', state: 'connected' };
@@ -51,7 +52,7 @@ describeWithServers('the data sources of a new patient', () => {
       known.set(userId, [{ ...dexcom, id: dexcom.dataSourceId, modifiedTime: '2026-01-02T03:04:05Z' }]);
     const custodial = await patient({ userId: looked, permissions: { custodian: {}, view: {} } });
     const { _id } = await patient({ userId: own });
-    const [source] = (await until(() => sourcesOf(_id))) as DataSource[];
+    const [source] = (await eventually(() => sourcesOf(_id))) as DataSource[];
     expect(source).toMatchObject({
       providerName: 'dexcom',
       state: 'connected',

@@ -1,8 +1,9 @@
+import { eventually } from '@caregate/eventually';
 import { randomUUID } from 'node:crypto';
 import { announced, type MigrationDocument, newNotice, readCounts, type UserId } from '@caregate/clinic-model';
 import { REACTIONS } from '@caregate/change-events';
 import { Types } from 'mongoose';
-import { mailsTo, newUserId, SERVERS_GIVEN, TestShard, until } from './shard.ts';
+import { mailsTo, newUserId, SERVERS_GIVEN, TestShard } from './shard.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -44,7 +45,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
   }
 
   const migrationOf = (_id: Types.ObjectId) => shard.models.migrations.findOne({ _id }).lean<MigrationDocument>();
-  const completed = (_id: Types.ObjectId) => until(async () => (await migrationOf(_id))?.status === 'COMPLETED');
+  const completed = (_id: Types.ObjectId) => eventually(async () => (await migrationOf(_id))?.status === 'COMPLETED');
 
   it('brings all patients, tells each of them and the owner, and says who could not be brought', async () => {
     const worker = await shard.worker();
@@ -70,7 +71,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
       skipped: [{ userId: nameless.userId, reason: 'the profile has no name or no birth date' }],
     });
     for (const { email } of patients) expect(await mailsTo(email)).toHaveLength(1);
-    await until(async () =>
+    await eventually(async () =>
       (await mailsTo(owner.email)).some(({ subject }) => subject === 'All patients of Harbour have moved'),
     );
     await worker.close();
@@ -81,7 +82,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     const slow = { MIGRATION_PER_SECOND: '4', MIGRATION_PARALLEL: '1', LEASE_SECONDS: '2' };
     const first = await shard.process(slow);
     const _id = await request(clinicId, owner.userId);
-    await until(async () => ((await migrationOf(_id))?.progress?.done ?? 0) >= 3);
+    await eventually(async () => ((await migrationOf(_id))?.progress?.done ?? 0) >= 3);
     await first.kill('SIGKILL');
     const before = (await migrationOf(_id))?.progress;
     expect(before?.done).toBeLessThan(12);
@@ -89,7 +90,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     await completed(_id);
     expect(await shard.models.patients.countDocuments({ clinicId })).toBe(12);
     expect((await migrationOf(_id))?.progress).toEqual({ total: 12, done: 12, skipped: [] });
-    await until(async () => (await mailsTo(owner.email)).length > 0);
+    await eventually(async () => (await mailsTo(owner.email)).length > 0);
     for (const { email } of [...patients, owner]) expect(await mailsTo(email)).toHaveLength(1);
   });
 
@@ -102,7 +103,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     await shard.models.clinics.collection.updateOne({ _id: clinicId }, { $set: { accountId: _id } });
     await shard.worker({ MIGRATION_PER_SECOND: '2', MIGRATION_PARALLEL: '1' });
     const migrationId = await request(clinicId, owner.userId);
-    await until(async () => ((await migrationOf(migrationId))?.progress?.done ?? 0) >= 1);
+    await eventually(async () => ((await migrationOf(migrationId))?.progress?.done ?? 0) >= 1);
 
     const fence = { id: 'f', moveId: 'm', until: new Date(Date.now() + 60_000) };
     const { id, update } = newNotice();
@@ -111,7 +112,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     expect(await announced(shard.connection, id, 10_000)).toBe(true);
     const admitted = await shard.models.patients.countDocuments({ clinicId });
     expect(admitted).toBeLessThan(patients.length);
-    await until(async () => (await migrationFailures(migrationId)) > 0);
+    await eventually(async () => (await migrationFailures(migrationId)) > 0);
     expect(await shard.models.patients.countDocuments({ clinicId })).toBe(admitted);
 
     const lifted = newNotice();

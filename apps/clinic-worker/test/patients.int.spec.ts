@@ -1,7 +1,8 @@
+import { eventually } from '@caregate/eventually';
 import { assignTag, type PatientDocument, readCounts, searchFields } from '@caregate/clinic-model';
 import { inTransaction } from '@caregate/service';
 import { Types } from 'mongoose';
-import { mailsTo, newUserId, randomAddress, SERVERS_GIVEN, TestShard, until } from './shard.ts';
+import { mailsTo, newUserId, randomAddress, SERVERS_GIVEN, TestShard } from './shard.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -37,7 +38,7 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
   const change = (_id: Types.ObjectId, fields: object) =>
     shard.models.patients.collection.updateOne({ _id }, { $set: fields });
   const arrived = (address: string, count = 1) =>
-    until(async () => ((await mailsTo(address)).length >= count ? mailsTo(address) : undefined));
+    eventually(async () => ((await mailsTo(address)).length >= count ? mailsTo(address) : undefined));
 
   it('invites a custodial patient to claim the account, again at a new address, and writes the profile back', async () => {
     const [first, second, quiet] = [randomAddress(), randomAddress(), randomAddress()];
@@ -50,10 +51,10 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
       fullName: 'Ines Okafor',
       patient: { birthday: '1990-02-03', mrn: 'M1', email: first, targetDevices: ['dexcom'] },
     };
-    await until(async () => (await shard.identity.profile(userId))?.patient?.mrn === 'M1');
+    await eventually(async () => (await shard.identity.profile(userId))?.patient?.mrn === 'M1');
     expect(await shard.identity.profile(userId)).toMatchObject(profile);
     await change(_id, { fullName: 'Ines Adeyemi' });
-    await until(async () => (await shard.identity.profile(userId))?.fullName === 'Ines Adeyemi');
+    await eventually(async () => (await shard.identity.profile(userId))?.fullName === 'Ines Adeyemi');
     await change(_id, { email: second });
     await arrived(second);
     expect(await mailsTo(first)).toHaveLength(1);
@@ -106,7 +107,7 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
       { _id: clinicId },
       { $set: { patientTags: patientTags.slice(0, 1) } },
     );
-    await until(async () => (await shard.models.patients.countDocuments({ clinicId, tags: deleted })) === 0);
+    await eventually(async () => (await shard.models.patients.countDocuments({ clinicId, tags: deleted })) === 0);
     expect((await shard.models.patients.findOne({ _id }).lean())?.tags.map(String)).toEqual([kept.toHexString()]);
     const { tags } = await readCounts(shard.models, clinicId);
     expect(tags[deleted.toHexString()] ?? 0).toBe(0);
@@ -129,7 +130,7 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
         createdTime: new Date(),
       });
     }
-    const mails = await until(
+    const mails = await eventually(
       async () => (await mailsTo(admin.email)).filter(({ subject }) => subject.startsWith('A patient'))[0],
     );
     expect(mails.text).toContain('Ines Okafor wants to share their data with Harbour.');

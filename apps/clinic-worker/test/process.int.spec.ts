@@ -1,7 +1,8 @@
+import { eventually } from '@caregate/eventually';
 import { REACTIONS } from '@caregate/change-events';
 import { MAIL_DELIVERIES } from '@caregate/mail';
 import { SMTPServer } from 'smtp-server';
-import { SERVERS_GIVEN, TestShard, until } from './shard.ts';
+import { SERVERS_GIVEN, TestShard } from './shard.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -49,16 +50,18 @@ describeWithServers('a worker’s process', () => {
   }
 
   const delivered = (clinicId: unknown) =>
-    until(() => shard.connection.collection(MAIL_DELIVERIES).findOne({ clinicId: String(clinicId), state: 'sent' }));
+    eventually(() =>
+      shard.connection.collection(MAIL_DELIVERIES).findOne({ clinicId: String(clinicId), state: 'sent' }),
+    );
 
   it('told to stop, finishes the email that is on its way, and exits with 0', async () => {
     const mail = await slowMailServer();
     const worker = await shard.process({ SMTP_URL: mail.url });
     const user = await shard.user('Mara Lindqvist');
     const clinicId = await shard.clinic('Harbour', [user.userId]);
-    await until(() => mail.begun() > 0);
+    await eventually(() => mail.begun() > 0);
     const ended = worker.kill('SIGTERM');
-    await until(() => worker.log().includes('shutting down'));
+    await eventually(() => worker.log().includes('shutting down'));
     mail.open();
     expect(await ended).toBe(0);
     expect(mail.accepted).toHaveLength(1);
@@ -75,7 +78,7 @@ describeWithServers('a worker’s process', () => {
     const first = await shard.process(settings);
     const user = await shard.user('Mara Lindqvist');
     const clinicId = await shard.clinic('Harbour', [user.userId]);
-    await until(() => mail.begun() > 0);
+    await eventually(() => mail.begun() > 0);
     await first.kill('SIGKILL');
     const [record] = await shard.connection
       .collection(MAIL_DELIVERIES)
@@ -86,7 +89,7 @@ describeWithServers('a worker’s process', () => {
     const next = await shard.process(settings);
     expect(await delivered(clinicId)).toMatchObject({ messageId: record?.['messageId'] });
     expect(new Set(mail.accepted)).toEqual(new Set([record?.['messageId']]));
-    await until(async () => (await shard.connection.collection(REACTIONS).countDocuments({ open: true })) === 0);
+    await eventually(async () => (await shard.connection.collection(REACTIONS).countDocuments({ open: true })) === 0);
     expect(await next.kill('SIGTERM')).toBe(0);
     await mail.close();
   });

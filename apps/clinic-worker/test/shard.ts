@@ -1,3 +1,4 @@
+import { eventually } from '@caregate/eventually';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -17,19 +18,6 @@ import { clinicWorker } from '../src/app.ts';
 
 const { MONGODB_URI, KAFKA_BROKERS, CONNECT_URL, SMTP_URL, MAIL_WEB_URL } = process.env;
 export const SERVERS_GIVEN = Boolean(MONGODB_URI && KAFKA_BROKERS && CONNECT_URL && SMTP_URL && MAIL_WEB_URL);
-
-const LONGEST_WAIT_MS = 50_000;
-
-/** Waits until `condition` gives something. It gives up, as a loop that goes on would keep the test runner from ending. */
-export async function until<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const giveUp = performance.now() + LONGEST_WAIT_MS;
-  for (;;) {
-    const result = await condition();
-    if (result) return result;
-    if (performance.now() > giveUp) throw new Error(`never seen: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 export const randomAddress = () => `${randomBytes(5).toString('hex')}@example.test`;
 export const newUserId = () => randomBytes(5).toString('hex') as UserId; // 10 hex digits are a user id
@@ -73,7 +61,7 @@ export class TestShard {
     const { t, i } = (await this.connection.getClient().db().command({ hello: 1 }))['operationTime'];
     const place = { prefix: this.prefix, clinicUri: this.uri, gatekeeperUri: this.uri, sinkTasks: 1 };
     for (const definition of workerConnectors(place, { t, i })) {
-      await until(() =>
+      await eventually(() =>
         this.connect.put(definition).then(
           () => true,
           () => false,
@@ -86,7 +74,7 @@ export class TestShard {
   async stop(): Promise<void> {
     for (const worker of this.workers) await worker.close();
     for (const name of this.connectors)
-      await until(() =>
+      await eventually(() =>
         this.connect.remove(name).then(
           () => true,
           () => false,
@@ -130,7 +118,7 @@ export class TestShard {
       ready: async () => (await fetch(`${url}/ready`)).status === 200,
     };
     this.workers.add(worker);
-    await until(() => worker.ready());
+    await eventually(() => worker.ready());
     return worker;
   }
 
@@ -156,7 +144,7 @@ export class TestShard {
       },
     };
     this.workers.add(worker);
-    await until(() => log.includes('"listening"'));
+    await eventually(() => log.includes('"listening"'));
     return worker;
   }
 

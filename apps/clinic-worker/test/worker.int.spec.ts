@@ -1,9 +1,10 @@
+import { eventually } from '@caregate/eventually';
 import { CloudEvent, Kafka as CloudEvents, type KafkaEvent } from 'cloudevents';
 import { addToCounts, countsDelta, readCounts } from '@caregate/clinic-model';
 import { DeadLetters, REACTIONS } from '@caregate/change-events';
 import { Types } from 'mongoose';
 import { SMTPServer } from 'smtp-server';
-import { mailsTo, newUserId, SERVERS_GIVEN, TestShard, until } from './shard.ts';
+import { mailsTo, newUserId, SERVERS_GIVEN, TestShard } from './shard.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -32,7 +33,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
   it('welcomes the first admin of a new clinic, once', async () => {
     const [first, second] = [await shard.user('Mara <b>Lindqvist</b>'), await shard.user('Jon Ferreira')];
     const clinicId = await shard.clinic('Harbour & Sons', [first.userId, second.userId]);
-    const [mail] = await until(async () =>
+    const [mail] = await eventually(async () =>
       (await mailsTo(first.email)).length > 0 ? mailsTo(first.email) : undefined,
     );
     expect(mail).toMatchObject({ subject: 'Harbour & Sons is ready on Caregate' });
@@ -41,7 +42,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     await shard.models.clinics.updateOne({ _id: clinicId }, { $set: { name: 'Renamed' } });
     const later = await shard.user('Later');
     await shard.clinic('Later', [later.userId]);
-    await until(async () => (await mailsTo(later.email)).length > 0);
+    await eventually(async () => (await mailsTo(later.email)).length > 0);
     expect(await mailsTo(first.email)).toHaveLength(1);
     expect(await mailsTo(second.email)).toHaveLength(0);
   });
@@ -58,7 +59,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     await change('CLINIC_ADMIN', admin.userId);
     await change('CLINIC_MEMBER', 'some-service');
     await shard.models.clinicians.updateOne({ _id }, { $set: { name: 'Other' } });
-    const mails = await until(async () =>
+    const mails = await eventually(async () =>
       (await mailsTo(clinician.email)).length === 2 ? mailsTo(clinician.email) : undefined,
     );
     expect(mails[0]?.subject).toBe('Your permissions at Harbour have changed');
@@ -81,7 +82,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
       { ...fields, email: foreign.email, inviteId: 'foreign' },
       { ...fields, email: invited.email, inviteId, invitedBy: admin.userId, inviteSentTime: now },
     ]);
-    const [mail] = await until(async () =>
+    const [mail] = await eventually(async () =>
       (await mailsTo(invited.email)).length === 1 ? mailsTo(invited.email) : undefined,
     );
     expect(mail?.subject).toBe('You are invited to Harbour');
@@ -89,7 +90,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     expect(mail?.text).toContain(`/invites/${inviteId}`);
     await shard.models.clinicians.updateOne({ clinicId, inviteId }, { $set: { updatedTime: new Date() } });
     await shard.models.clinicians.updateOne({ clinicId, inviteId }, { $set: { inviteSentTime: new Date() } });
-    await until(async () => (await mailsTo(invited.email)).length === 2);
+    await eventually(async () => (await mailsTo(invited.email)).length === 2);
     expect(await mailsTo(foreign.email)).toHaveLength(0);
   });
 
@@ -115,7 +116,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
         mode,
       );
       await shard.producer.send({ topic: shard.userEventsTopic, messages: [message] }); // delivered twice
-      await until(
+      await eventually(
         async () =>
           (await reactionsTo(user.userId)).length === 3 &&
           (await reactionsTo(user.userId)).every(({ state }) => state === 'done'),
@@ -153,7 +154,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
       { userid: user.userId, username: email, emails: [email] },
     ];
     await publishUserEvent('users:update', user.userId, { original, updated }, 'structured');
-    await until(() => shard.models.clinicians.exists({ clinicId, email }));
+    await eventually(() => shard.models.clinicians.exists({ clinicId, email }));
   });
 
   it('puts what is no CloudEvent into the dead letters, and ignores events that are none of ours', async () => {
@@ -162,12 +163,14 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     await publishUserEvent('users:delete', 'not-a-user-id', {}, 'structured');
     await publishUserEvent('something:else', user.userId, {}, 'structured');
     await publishUserEvent('users:delete', user.userId, {}, 'structured');
-    await until(async () => (await reactionsTo(user.userId)).length === 3);
+    await eventually(async () => (await reactionsTo(user.userId)).length === 3);
     const deadLetters = new DeadLetters({
       brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
       topicPrefix: shard.prefix,
     });
-    const reasons = await until(async () => ((await deadLetters.list()).length === 2 ? deadLetters.list() : undefined));
+    const reasons = await eventually(async () =>
+      (await deadLetters.list()).length === 2 ? deadLetters.list() : undefined,
+    );
     expect(reasons.map(({ reason }) => reason).sort()).toEqual([
       'Error: not a CloudEvent 1.0',
       'Error: the user event is not as expected at data.userid',
@@ -180,7 +183,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     const port = await freePort();
     worker = await shard.worker({ SMTP_URL: `smtp://127.0.0.1:${port}` });
     await shard.clinic('Harbour', [user.userId]);
-    await until(() =>
+    await eventually(() =>
       shard.connection
         .collection(REACTIONS)
         .findOne({ reaction: 'clinic_created', state: 'waiting', awayAttempts: { $gte: 1 } }),
@@ -193,8 +196,8 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
       onData: (stream, _session, answer) => void stream.resume().on('end', () => (accepted++, answer())),
     });
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    await until(() => accepted > 0);
-    await until(async () => (await shard.connection.collection(REACTIONS).countDocuments({ open: true })) === 0);
+    await eventually(() => accepted > 0);
+    await eventually(async () => (await shard.connection.collection(REACTIONS).countDocuments({ open: true })) === 0);
     expect(accepted).toBe(1);
     await worker.close();
     await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,3 +1,4 @@
+import { eventually } from '@caregate/eventually';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -88,15 +89,6 @@ export class DirectoryProcess {
       stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.child = child;
     return child;
-  }
-}
-
-/** Waits for a condition that will come to hold. */
-export async function eventually(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
-  const end = Date.now() + withinMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`it did not come to hold in ${withinMs} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -1,6 +1,6 @@
 import { isPasswordHash } from '@caregate/identity';
 import { contracts, operations, responseValidator } from '@caregate/contracts';
-import { eventually } from './directory-process.ts';
+import { eventually } from '@caregate/eventually';
 import { newSignUp, OPERATOR_TOKEN, PROVISIONING_SECRET, startWorld, type World } from './world.ts';
 
 let world: World;

@@ -1,4 +1,5 @@
-import { DirectoryProcess, eventually } from './directory-process.ts';
+import { eventually } from '@caregate/eventually';
+import { DirectoryProcess } from './directory-process.ts';
 import { newSignUp, startWorld, type World } from './world.ts';
 
 let world: World;

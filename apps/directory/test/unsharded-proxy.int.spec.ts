@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request as send, type RequestOptions, type ServerResponse } from 'node:http';
-import { eventually } from './directory-process.ts';
+import { eventually } from '@caregate/eventually';
 import { type ShardStandIn } from './shard-stand-in.ts';
 import { newSignUp, startWorld, type World } from './world.ts';
 

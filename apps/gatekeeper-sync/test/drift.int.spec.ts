@@ -1,9 +1,10 @@
+import { eventually } from '@caregate/eventually';
 import { permissionReplicas } from '@caregate/change-events';
 import { type Connection, mongo } from 'mongoose';
 import { ConnectorsService } from '../src/connectors/connectors.service.ts';
 import { DriftService } from '../src/drift/drift.service.ts';
 import { CanaryService } from '../src/replication/canary.service.ts';
-import { eventually, runningApp, type RunningApp } from './running-app.ts';
+import { runningApp, type RunningApp } from './running-app.ts';
 
 /** Three ranges; `DRIFT_TEST_PATIENTS=100000` for as many as issue 7 has. */
 const PATIENTS = Number(process.env['DRIFT_TEST_PATIENTS'] ?? 11_000);
@@ -37,17 +38,18 @@ const drift = () => running.app.get(DriftService);
 const [patients] = permissionReplicas;
 if (!patients) throw new Error('no replica of patients');
 
+/** Both sides as texts, one a row, so that many can be compared. */
 async function sides() {
   const fields = Object.fromEntries(patients?.fields.map((field) => [field, 1]) ?? []);
-  return {
-    source: await clinic
-      .collection('patients')
-      .find({}, { projection: fields, sort: { _id: 1 } })
-      .toArray(),
-    replica: await rows()
-      .find({}, { sort: { _id: 1 } })
-      .toArray(),
-  };
+  const text = (row: object) => JSON.stringify(Object.entries(row).sort(([one], [other]) => (one < other ? -1 : 1)));
+  const source = await clinic
+    .collection('patients')
+    .find({}, { projection: fields, sort: { _id: 1 } })
+    .toArray();
+  const replica = await rows()
+    .find({}, { sort: { _id: 1 } })
+    .toArray();
+  return { source: source.map(text), replica: replica.map(text) };
 }
 
 test('equal sides have no drift', async () => {

@@ -1,6 +1,7 @@
+import { eventually } from '@caregate/eventually';
 import { hashPassword, IdentityService, type UserId } from '@caregate/identity';
 import { type Connection, mongo } from 'mongoose';
-import { eventually, runningApp, type RunningApp } from './running-app.ts';
+import { runningApp, type RunningApp } from './running-app.ts';
 
 let running: RunningApp;
 let clinic: Connection;
@@ -20,26 +21,22 @@ describe('replication', () => {
   test('a patient and a clinician of one clinic: access appears, follows the permissions and ends with either of them', async () => {
     const [patientId, clinicianId] = ['0000000001', 'a000000001'];
     const [_id, clinicId] = [new mongo.ObjectId(), new mongo.ObjectId()];
-    await clinic
-      .collection('patients')
-      .insertOne({
-        _id,
-        clinicId,
-        userId: patientId,
-        fullName: 'Planted Name',
-        birthDate: '1971-02-03',
-        permissions: { view: {}, note: {} },
-      });
-    await clinic
-      .collection('clinicians')
-      .insertOne({
-        clinicId,
-        userId: clinicianId,
-        email: 'planted@example.test',
-        name: 'Planted Name',
-        roles: ['CLINIC_MEMBER'],
-        rolesUpdates: [],
-      });
+    await clinic.collection('patients').insertOne({
+      _id,
+      clinicId,
+      userId: patientId,
+      fullName: 'Planted Name',
+      birthDate: '1971-02-03',
+      permissions: { view: {}, note: {} },
+    });
+    await clinic.collection('clinicians').insertOne({
+      clinicId,
+      userId: clinicianId,
+      email: 'planted@example.test',
+      name: 'Planted Name',
+      roles: ['CLINIC_MEMBER'],
+      rolesUpdates: [],
+    });
     const answer = () => ask('GET', `/access/${patientId}/${clinicianId}`, service);
     await eventually(async () => (await answer()).statusCode === 200, 'access');
     expect((await answer()).json()).toEqual({ view: {}, note: {} });

@@ -1,5 +1,6 @@
 import { ConnectClient } from '@caregate/change-events';
-import { eventually, runningApp, type RunningApp } from './running-app.ts';
+import { eventually } from '@caregate/eventually';
+import { runningApp, type RunningApp } from './running-app.ts';
 
 // Connectors are looked at once an hour, so that a sink that the test stops stays so.
 const SETTINGS = {

@@ -1,4 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { eventually } from '@caregate/eventually';
 import { ConnectClient } from '@caregate/change-events';
 import { IdentityService, prepareLocalIdentity } from '@caregate/identity';
 import { startApp } from '@caregate/service';
@@ -91,12 +92,4 @@ function database(name: string): string {
   const url = new URL(setting('MONGODB_URI'));
   url.pathname = `/${name}`;
   return url.href;
-}
-
-export async function eventually(look: () => Promise<boolean>, what: string, withinMs = 40_000): Promise<void> {
-  const end = Date.now() + withinMs;
-  while (!(await look())) {
-    if (Date.now() > end) throw new Error(`not seen within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }

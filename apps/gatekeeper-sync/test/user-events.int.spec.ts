@@ -1,7 +1,8 @@
 import { IdentityService } from '@caregate/identity';
 import { Kafka as CloudEvents, type Message } from 'cloudevents';
 import kafkajs from 'kafkajs';
-import { eventually, runningApp, type RunningApp } from './running-app.ts';
+import { eventually } from '@caregate/eventually';
+import { runningApp, type RunningApp } from './running-app.ts';
 
 const HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 

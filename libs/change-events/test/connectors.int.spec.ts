@@ -12,7 +12,8 @@ import {
   touched,
   workerConnectors,
 } from '../src/index.ts';
-import { eventually, listen, raw, realServers, type RealServers } from './real-servers.ts';
+import { eventually } from '@caregate/eventually';
+import { listen, raw, realServers, type RealServers } from './real-servers.ts';
 
 const PARTITIONS = 4;
 const PLANTED = ['Planted Name', '1971-02-03', 'planted@example.test', 'MRN-PLANTED'] as const;

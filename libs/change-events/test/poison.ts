@@ -1,10 +1,11 @@
+import { eventually } from '@caregate/eventually';
 import { Controller } from '@nestjs/common';
 import type { Message } from 'kafkajs';
 import { randomBytes } from 'node:crypto';
 import { type ChangeEvent, MalformedEvent, parseChangeEvent } from '../src/envelope.ts';
 import { type DeadLetter, DeadLetters } from '../src/runtime/dead-letters.ts';
 import { type EventStream, GiveUp, Reaction } from '../src/runtime/index.ts';
-import { until, type WorkerHarness } from './worker-harness.ts';
+import { type WorkerHarness } from './worker-harness.ts';
 
 /** How many messages of each kind. */
 export interface Dose {
@@ -131,7 +132,7 @@ export class PoisonRun {
 
   /** Each good event once, in the order of its document; nothing else. */
   async untilGoodIsEaten(withinMs: number): Promise<void> {
-    await until(() => this.eaten.length >= this.dose.good, withinMs);
+    await eventually(() => this.eaten.length >= this.dose.good, 'all good events', withinMs);
     expect(this.eaten.filter(({ kind }) => kind !== 'good')).toEqual([]);
     for (let patient = 0; patient < PATIENTS; patient++) {
       const numbers = this.eaten.map(({ n }) => n).filter((n) => n % PATIENTS === patient);
@@ -142,7 +143,7 @@ export class PoisonRun {
 
   /** Each bad message is a dead letter, once, with its reason and stack. */
   async untilBadIsBuried(withinMs: number): Promise<DeadLetter[]> {
-    await until(async () => (await this.buried()) >= this.bad, withinMs);
+    await eventually(async () => (await this.buried()) >= this.bad, 'all dead letters', withinMs);
     const letters = await this.deadLetters.list();
     const kinds = Map.groupBy(letters, ({ message: { key } }) => kindOf(key).kind);
     for (const [kind, reason] of Object.entries(REASONS)) {
@@ -164,7 +165,7 @@ export class PoisonRun {
   }
 
   async untilMended(withinMs: number): Promise<void> {
-    await until(() => this.eaten.length >= this.bad, withinMs);
+    await eventually(() => this.eaten.length >= this.bad, 'all that was mended', withinMs);
     expect(new Set(this.eaten.map(({ kind, n }) => `${kind} ${n}`)).size).toBe(this.bad);
     expect(this.eaten).toHaveLength(this.bad);
     expect(await this.deadLetters.list()).toEqual([]);

@@ -1,3 +1,4 @@
+import { eventually } from '@caregate/eventually';
 import kafkajs, { type Kafka } from 'kafkajs';
 import { type Connection, createConnection } from 'mongoose';
 import { randomBytes } from 'node:crypto';
@@ -70,21 +71,6 @@ function database(name: string): string {
   const url = new URL(setting('MONGODB_URI'));
   url.pathname = `/${name}`;
   return url.href;
-}
-
-/** Waits until `look` gives something true, and returns it. */
-export async function eventually<T>(
-  look: () => Promise<T | false | undefined | null>,
-  what: string,
-  withinMs = 30_000,
-): Promise<T> {
-  const end = Date.now() + withinMs;
-  for (;;) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > end) throw new Error(`not seen within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }
 
 export interface Received {

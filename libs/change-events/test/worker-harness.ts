@@ -106,19 +106,3 @@ export class WorkerHarness {
     return this.connection.collection(REACTIONS).find().toArray();
   }
 }
-
-const LONGEST_WAIT_MS = 50_000;
-
-/** Waits until `condition` holds. It gives up, as a loop that goes on would keep the test runner from ending. */
-export async function until<T>(
-  condition: () => T | Promise<T>,
-  withinMs = LONGEST_WAIT_MS,
-): Promise<Exclude<T, false>> {
-  const giveUp = performance.now() + withinMs;
-  for (;;) {
-    const result = await condition();
-    if (result) return result as Exclude<T, false>; // as it is truthy
-    if (performance.now() > giveUp) throw new Error(`never seen: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -1,16 +1,5 @@
-const BETWEEN_LOOKS_MS = 5;
+import { eventually as found } from '@caregate/eventually';
 
-/** Looks until `look` finds something, and fails with what was awaited when that takes too long. */
-export async function eventually<T>(
-  awaited: string,
-  look: () => Promise<T | undefined | null | false>,
-  withinMs = 30_000,
-): Promise<T> {
-  const giveUp = Date.now() + withinMs;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > giveUp) throw new Error(`not seen within ${withinMs / 1000} s: ${awaited}`);
-    await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
-  }
-}
+/** As `eventually` of its own, with what is awaited first: a story tells it. */
+export const eventually = <T>(awaited: string, look: () => T | Promise<T>, withinMs = 30_000) =>
+  found(look, awaited, withinMs);

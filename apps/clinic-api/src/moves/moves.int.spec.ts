@@ -1,3 +1,4 @@
+import { eventually } from '@caregate/eventually';
 import { randomUUID } from 'node:crypto';
 import { ANY_ACCOUNT } from '@caregate/clinic-model';
 import { createAccountClient, type AccountClient } from '@caregate/contracts';
@@ -146,7 +147,7 @@ describe('a fence', () => {
 });
 
 describe('an account on its way', () => {
-  test('is seen by nobody where it goes, until it is active; then it is served there and its batches are refused', async () => {
+  test('is seen by nobody where it goes it is active; then it is served there and its batches are refused', async () => {
     const practice = await newPractice();
     const moveId = randomUUID();
     answered(await addPatient(practice));
@@ -302,10 +303,3 @@ test('the same documents have the same fingerprints on both sides, and a changed
   await au1.connection.collection('clinics').updateOne({ accountId }, { $set: { name: 'Another' } });
   expect(await of(au1, 'clinics')).not.toEqual(before);
 });
-
-async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 500; !(await condition()); tries--) {
-    if (tries === 0) throw new Error('it did not come to hold');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -1,6 +1,7 @@
+import { eventually } from '@caregate/eventually';
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { type Happening, SERVERS_GIVEN, until, WorkerHarness } from '../../test/worker-harness.ts';
+import { type Happening, SERVERS_GIVEN, WorkerHarness } from '../../test/worker-harness.ts';
 import { createConnection } from 'mongoose';
 import { TcpProxy } from '../../test/tcp-proxy.ts';
 import { DeadLetters, EventLog, GiveUp, NoSuchDeadLetter, Reaction, ReactionContext } from './index.ts';
@@ -38,10 +39,10 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     await harness.publish(...events);
     const { controller, seen } = noting();
     await harness.worker([controller]);
-    await until(() => seen.length >= 300);
+    await eventually(() => seen.length >= 300);
     for (let d = 0; d < 20; d++)
       expect(seen.filter(({ document }) => document === `d${d}`).map(({ n }) => n)).toEqual([...Array(15).keys()]);
-    await until(async () => (await harness.records()).every(({ state }) => state === 'done'));
+    await eventually(async () => (await harness.records()).every(({ state }) => state === 'done'));
     expect(await harness.records()).toHaveLength(300);
   });
 
@@ -49,9 +50,9 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     const { controller, seen } = noting();
     await harness.worker([controller]);
     await harness.publish(happening('a', 1), happening('a', 1), happening('a', 2), happening('a', 1));
-    await until(() => seen.some(({ n }) => n === 2));
+    await eventually(() => seen.some(({ n }) => n === 2));
     await harness.publish(happening('a', 3));
-    await until(() => seen.some(({ n }) => n === 3));
+    await eventually(() => seen.some(({ n }) => n === 3));
     expect(seen.map(({ n }) => n)).toEqual([1, 2, 3]);
   });
 
@@ -65,7 +66,7 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     });
     await harness.worker([controller], { retries: QUICK, grace: 1 }).then(async ({ close }) => {
       await harness.publish(happening('a', 1));
-      await until(() => told.length === 2);
+      await eventually(() => told.length === 2);
       await close();
     });
     const [{ _id: reactionId } = { _id: undefined }] = await harness.records();
@@ -88,13 +89,13 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
       happening('well', 2),
       happening('sick', 3),
     );
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen.map(({ document }) => document)).toEqual(['well', 'well']);
     broken = false;
-    await until(() => seen.length === 5);
+    await eventually(() => seen.length === 5);
     expect(seen.slice(2).map(({ document, n }) => `${document}${n}`)).toEqual(['sick1', 'sick2', 'sick3']);
     await harness.publish(happening('sick', 4));
-    await until(() => seen.length === 6);
+    await eventually(() => seen.length === 6);
   });
 
   it('puts into the dead letters what is malformed, what gives up and what fails too often, and goes on with the rest', async () => {
@@ -112,9 +113,9 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
       happening('hopeless', 2),
     );
     const deadLetters = new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix });
-    await until(async () => (await deadLetters.list()).length === 6);
+    await eventually(async () => (await deadLetters.list()).length === 6);
     expect(seen.map(({ document }) => document)).toEqual(['good']);
-    await until(async () => (await harness.records()).every(({ open }) => !open));
+    await eventually(async () => (await harness.records()).every(({ open }) => !open));
     const records = await harness.records();
     expect(records.find(({ _id }) => String(_id).startsWith('note:hopeless'))).toMatchObject({
       state: 'dead',
@@ -140,12 +141,12 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     });
     const first = await harness.worker([stopped.controller], { lease: 1_000, grace: 1 });
     await harness.publish(happening('a', 1), happening('a', 2));
-    await until(() => began);
+    await eventually(() => began);
     await first.close(); // its grace is over at once: the record stays claimed, as after a SIGKILL
     const [record] = await harness.records();
     expect(record).toMatchObject({ state: 'running', open: true });
     await harness.worker([controller], { lease: 1_000 });
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen.map(({ n }) => n)).toEqual([1, 2]);
     expect(Date.now()).toBeGreaterThan(record?.['leaseUntil'].getTime());
   });
@@ -155,14 +156,14 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     const { controller, seen } = noting(() => new Promise<void>((resolve) => (release = resolve)));
     const first = await harness.worker([controller]);
     await harness.publish(happening('a', 1), happening('a', 2));
-    await until(() => release);
+    await eventually(() => release);
     const closed = first.close();
     release?.();
     await closed;
     expect(seen.map(({ n }) => n)).toEqual([1]);
     const next = noting();
     await harness.worker([next.controller]);
-    await until(() => next.seen.length === 1);
+    await eventually(() => next.seen.length === 1);
     expect(next.seen.map(({ n }) => n)).toEqual([2]);
   });
 
@@ -172,7 +173,7 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     await harness.publish(...Array.from({ length: 100 }, (_, i) => happening(`d${i % 10}`, i)));
     await harness.worker([two.controller]);
     for (let i = 100; i < 400; i++) await harness.publish(happening(`d${i % 10}`, i));
-    await until(() => one.seen.length + two.seen.length >= 400 && two.seen.length > 0);
+    await eventually(() => one.seen.length + two.seen.length >= 400 && two.seen.length > 0);
     const all = [...one.seen, ...two.seen].map(({ id }) => id);
     expect(new Set(all).size).toBe(all.length);
   });
@@ -187,7 +188,9 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     expect(await deadLetters.list()).toEqual([]);
     await harness.publish(happening('sick', 1), happening('sick', 2), happening('hopeless', 1));
     await harness.publishRaw({ key: 'x', value: 'no json' });
-    const letters = await until(async () => ((await deadLetters.list()).length === 4 ? deadLetters.list() : undefined));
+    const letters = await eventually(async () =>
+      (await deadLetters.list()).length === 4 ? deadLetters.list() : undefined,
+    );
     expect(new Set(letters?.map(({ reason }) => reason))).toEqual(
       new Set(['GiveUp: not like this', expect.stringContaining('SyntaxError')]),
     );
@@ -201,9 +204,11 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     broken = false;
     await expect(deadLetters.replay(['unknown'])).rejects.toThrow(NoSuchDeadLetter);
     await deadLetters.replay(letters?.map(({ id }) => id) ?? []);
-    await until(() => seen.length === 2);
+    await eventually(() => seen.length === 2);
     expect(seen.map(({ n }) => n)).toEqual([1, 2]);
-    const left = await until(async () => ((await deadLetters.list()).length === 2 ? deadLetters.list() : undefined));
+    const left = await eventually(async () =>
+      (await deadLetters.list()).length === 2 ? deadLetters.list() : undefined,
+    );
     expect(left?.map(({ id }) => id).sort()).toEqual([
       expect.stringMatching(/^malformed:/),
       expect.stringMatching(/^note:hopeless:/),
@@ -223,18 +228,18 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
       const { close } = await harness.worker([controller], { connection, retries: QUICK });
       const events = (from: number) => Array.from({ length: 50 }, (_, i) => happening(`d${i % 5}`, from + i));
       await harness.publish(...events(0));
-      await until(() => seen.length >= 10);
+      await eventually(() => seen.length >= 10);
       proxy.cut();
       await harness.publish(...events(50));
       const before = seen.length;
-      await until(
+      await eventually(
         async () =>
           (await harness.admin.fetchTopicOffsets(harness.topic)).reduce((sum, { high }) => sum + Number(high), 0) ===
           100,
       );
       proxy.restore();
-      await until(() => new Set(seen.map(({ id }) => id)).size === 100);
-      await until(async () => (await harness.records()).every(({ state }) => state === 'done'));
+      await eventually(() => new Set(seen.map(({ id }) => id)).size === 100);
+      await eventually(async () => (await harness.records()).every(({ state }) => state === 'done'));
       expect(before).toBeLessThan(100);
       expect(seen).toHaveLength(100);
       await close();
@@ -255,8 +260,8 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
       );
       await harness.publish(happening('good', i));
     }
-    await until(() => seen.length === 4);
-    await until(async () => /malformed_messages_total\{[^}]*\} 2001\b/.test(await metrics.registry.metrics()));
+    await eventually(() => seen.length === 4);
+    await eventually(async () => /malformed_messages_total\{[^}]*\} 2001\b/.test(await metrics.registry.metrics()));
     const letters = await new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix }).list();
     expect(letters).toHaveLength(2001);
     expect(letters.find(({ message }) => message.key?.toString() === 'large')?.message.value?.toString()).toBe(largest);
@@ -267,8 +272,8 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     const early = noting();
     const { close } = await harness.worker([early.controller]);
     await harness.publish(happening('a', 1));
-    await until(() => early.seen.length === 1);
-    const time = await until(async () => (await harness.records())[0]?.['endedTime'] as Date | undefined);
+    await eventually(() => early.seen.length === 1);
+    const time = await eventually(async () => (await harness.records())[0]?.['endedTime'] as Date | undefined);
     await close();
     const late: Happening[] = [];
     @Controller()
@@ -280,14 +285,14 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     }
     await harness.worker([early.controller, Late]);
     await harness.publish(happening('a', 2), happening('b', 1));
-    await until(() => late.length >= 2); // the first event may come again: its offset need not have been committed
+    await eventually(() => late.length >= 2); // the first event may come again: its offset need not have been committed
     const read: string[] = [];
     await log.read([harness.topic], { from: new Date(0) }, ({ key, offset }) => read.push(`${key}@${offset}`));
     expect(read).toHaveLength(3);
     expect(new Set(read).size).toBe(3);
     expect(await log.replay([harness.topic], new Date((time?.getTime() ?? 0) + 60_000))).toBe(0);
     expect(await log.replay([harness.topic], new Date(0))).toBe(3);
-    await until(() => late.length === 3);
+    await eventually(() => late.length === 3);
     expect(late.map(({ id }) => id)).toContain('a-1');
     expect(early.seen).toHaveLength(3);
   });
