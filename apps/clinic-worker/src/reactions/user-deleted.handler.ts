@@ -1,8 +1,9 @@
-import { Reaction } from '@caregate/change-events';
+import { Reaction, ReactionContext } from '@caregate/change-events';
 import { CLINIC_MODELS, type ClinicModels, removeUserFromClinics } from '@caregate/clinic-model';
-import { IdentityService, SharingRepository } from '@caregate/identity';
+import { IdentityService, SharingRepository, type UserId } from '@caregate/identity';
 import { CONFIG, type Counter, LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
 import type { Connection, Types } from 'mongoose';
 import type { ClinicWorkerConfig } from '../config.ts';
 import type { UserEvent } from '../streams/user-events.ts';
@@ -30,13 +31,10 @@ export class UserDeleted {
   }
 
   @Reaction<UserEvent>({ name: 'forget_user_records', stream: 'users', when: deleted, deadline: 30 * 60_000 })
-  async removeFromClinics(event: UserEvent): Promise<string | undefined> {
+  async removeFromClinics(@Payload() event: UserEvent, @Ctx() context: ReactionContext): Promise<string | undefined> {
     if (event.type !== 'deleted') return undefined;
     const { connection, models } = this;
-    const administered = await models.clinicians.distinct('clinicId', {
-      userId: event.userId,
-      roles: { $in: ['CLINIC_ADMIN'] },
-    });
+    const administered = await this.administeredBy(event.userId, context.attempt.attempt > 1);
     const removed = await removeUserFromClinics(
       { connection, models, isDemo: (userId) => userId === this.config.DEMO_PATIENT_USER_ID },
       event.userId,
@@ -56,6 +54,16 @@ export class UserDeleted {
   @Reaction<UserEvent>({ name: 'forget_user_account', stream: 'users', when: deleted })
   async forgetAccount(event: UserEvent): Promise<void> {
     if (event.type === 'deleted') await this.identity.forgetUser(event.userId);
+  }
+
+  /** Where an attempt before this one was cut short, also those that the user has been removed from since. */
+  private async administeredBy(userId: UserId, again: boolean): Promise<Types.ObjectId[]> {
+    const admin = (path: string) => ({ [`${path}userId`]: userId, [`${path}roles`]: 'CLINIC_ADMIN' });
+    const [now, before] = await Promise.all([
+      this.models.clinicians.distinct('clinicId', admin('')),
+      again ? this.models.clinicianTombstones.distinct('document.clinicId', admin('document.')) : [],
+    ]);
+    return [...now, ...before];
   }
 
   private async reportIfOrphaned(clinicId: Types.ObjectId): Promise<void> {
