@@ -147,7 +147,7 @@ describe('a fence', () => {
 });
 
 describe('an account on its way', () => {
-  test('is seen by nobody where it goes it is active; then it is served there and its batches are refused', async () => {
+  test('is seen by nobody where it goes, until it is active; then it is served there and its batches are refused', async () => {
     const practice = await newPractice();
     const moveId = randomUUID();
     answered(await addPatient(practice));
