@@ -1,3 +1,4 @@
+import { transactionName } from '@caregate/service';
 import { mongo } from 'mongoose';
 import { type ChangeEvent, MalformedEvent, parseChangeEvent, touched } from './envelope.ts';
 
@@ -22,6 +23,14 @@ const message = (fields: object) =>
     },
     { relaxed: false },
   );
+
+test('an event names the transaction that it was made in, as the one who made it does', () => {
+  const session = new mongo.UUID();
+  const inTransaction = message({ lsid: { id: session }, txnNumber: mongo.Long.fromNumber(41) });
+  expect(parseChangeEvent(inTransaction).transaction).toBe(transactionName(session.buffer, 41));
+  expect(parseChangeEvent(message({}))).not.toHaveProperty('transaction');
+  expect(parseChangeEvent(message({ lsid: { id: session } }))).not.toHaveProperty('transaction');
+});
 
 test('an event is read with the types that the database has', () => {
   expect(parseChangeEvent(Buffer.from(message({})))).toEqual({
