@@ -26,7 +26,7 @@ beforeAll(async () => {
   ({ api } = harness.newUser());
   clinicId = (await newClinic(api)).id;
   const { connection, models } = harness;
-  const _id = objectId(clinicId) ?? newObjectId();
+  const _id = objectId(clinicId);
   await models.patients.collection.insertMany(Array.from({ length: PATIENTS }, (_, i) => patient(_id, i)));
   await repairCounts({ connection, models, isDemo: () => false }, _id);
   await connection.db?.setProfilingLevel('all');

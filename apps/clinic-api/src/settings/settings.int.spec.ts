@@ -71,7 +71,7 @@ describe('unique MRNs', () => {
 
   test('are guarded step by step in a large clinic, also from where a crash left them', async () => {
     const { id } = await newClinic(api, { country: 'AU' });
-    const clinicId = objectId(id) ?? newObjectId();
+    const clinicId = objectId(id);
     const { connection, models } = harness;
     const patients = Array.from({ length: 450 }, (_, i) => patientOf(clinicId, `L-${i}`));
     await models.patients.collection.insertMany(patients);
