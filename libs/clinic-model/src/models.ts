@@ -228,8 +228,13 @@ export async function prepareClinicDatabase(connection: Connection): Promise<voi
     await connection.createCollection(collection).catch(ignoreExisting);
     if (indexes.length > 0) await connection.collection(collection).createIndexes([...indexes]);
   }
-  for (const [collection, names] of Object.entries(RETIRED_INDEXES))
-    for (const name of names) await connection.collection(collection).dropIndex(name).catch(ignoreMissing);
+  for (const [name, retired] of Object.entries(RETIRED_INDEXES)) {
+    const collection = connection.collection(name);
+    const there = (await collection.indexes()).flatMap(({ name: index }) => index ?? []);
+    // Another copy that starts at the same time may be the one that drops it.
+    for (const index of there.filter((each) => retired.includes(each)))
+      await collection.dropIndex(index).catch(ignoreMissing);
+  }
 }
 
 function ignoreMissing(error: unknown): void {
