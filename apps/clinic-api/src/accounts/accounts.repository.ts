@@ -16,14 +16,21 @@ export class AccountsRepository {
 
   /** The account that a user owns; the oldest, should there be several. */
   ownedBy(ownerUserId: UserId): Promise<AccountDocument | null> {
-    return this.models.accounts.findOne({ ownerUserId, 'moved.moveId': { $exists: false } }).sort({ createdTime: 1 }).lean<AccountDocument>();
+    return this.models.accounts
+      .findOne({ ownerUserId, 'moved.moveId': { $exists: false } })
+      .sort({ createdTime: 1 })
+      .lean<AccountDocument>();
   }
 
   async put(account: Pick<AccountDocument, '_id' | 'subdomain' | 'name' | 'ownerUserId'>): Promise<AccountDocument> {
     const { _id, ...fields } = account;
     const now = new Date();
     return this.models.accounts
-      .findOneAndUpdate({ _id }, { $set: { ...fields, updatedTime: now }, $setOnInsert: { createdTime: now } }, { upsert: true, new: true })
+      .findOneAndUpdate(
+        { _id },
+        { $set: { ...fields, updatedTime: now }, $setOnInsert: { createdTime: now } },
+        { upsert: true, new: true },
+      )
       .lean<AccountDocument>()
       .orFail();
   }
