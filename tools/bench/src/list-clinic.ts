@@ -1,7 +1,7 @@
 /** A clinic of many patients, each as the API stores them: one is made through it, with all figures that a summary can have, the others are its copies. */
 import { randomBytes } from 'node:crypto';
 import { clinicModels, objectId, repairCounts, searchFields } from '@caregate/clinic-model/recount';
-import { type ClinicClient, contracts, type OpenApiDocument, resolveSchema } from '@caregate/contracts';
+import { type ClinicClient, contracts, type OpenApiDocument, resolveSchema, type Schema } from '@caregate/contracts';
 import type { World } from '@caregate/fuzz/world';
 import { createConnection, Types } from 'mongoose';
 
@@ -113,13 +113,13 @@ function valuesOf(schema: string): Values {
   }; // a schema of an object
   return Object.fromEntries(
     Object.entries(properties).flatMap(([name, property]) => {
-      const value = valueOf(document, property as object, name);
+      const value = valueOf(document, property as Schema, name);
       return value === undefined ? [] : [[name, value]];
     }),
   );
 }
 
-function valueOf(document: OpenApiDocument, property: object, name: string): unknown {
+function valueOf(document: OpenApiDocument, property: Schema, name: string): unknown {
   const { type, format, properties } = resolveSchema(document, property) as Values;
   if (type === 'boolean') return true;
   if (type === 'number' || type === 'integer') return name === 'schemaVersion' ? 5 : type === 'integer' ? 100 : 0.5;
@@ -127,7 +127,7 @@ function valueOf(document: OpenApiDocument, property: object, name: string): unk
   if (type !== 'object' || properties === undefined) return undefined;
   return Object.fromEntries(
     Object.entries(properties as Values).flatMap(([inner, each]) => {
-      const value = valueOf(document, each as object, inner);
+      const value = valueOf(document, each as Schema, inner);
       return value === undefined ? [] : [[inner, value]];
     }),
   );
