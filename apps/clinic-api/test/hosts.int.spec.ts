@@ -1,3 +1,4 @@
+import { eventually } from '@caregate/eventually';
 import { newAccount, type TestAccount } from './accounts.ts';
 import { basic, sendTo } from './at-host.ts';
 import { answered, type Harness, newClinic, startHarness } from './harness.ts';
@@ -95,11 +96,10 @@ describe('behind a proxy', () => {
       answered(await harness.account({ apiKey: key }).GET('/caregate/v1/clinics/{clinicId}/audit', { params }))
         .entries.filter(({ operationId }) => operationId === 'ListPatients')
         .map(({ address }) => address);
-    let noted = await addresses();
-    for (let tries = 500; noted.length < 3 && tries > 0; tries--) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      noted = await addresses();
-    }
+    const noted = await eventually(async () => {
+      const found = await addresses();
+      return found.length === 3 && found;
+    }, 'all three are recorded');
     expect(noted).toEqual(['127.0.0.1', '127.0.0.1', '203.0.113.7']);
   });
 });
