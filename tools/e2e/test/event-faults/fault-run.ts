@@ -59,6 +59,15 @@ export class FaultRun {
 
   static async begin(settings: FaultSettings): Promise<FaultRun> {
     const servers = await startServers({ only: ['mongod', 'kafka', 'connect'], env: {} });
+    try {
+      return await FaultRun.on(servers, settings);
+    } catch (error) {
+      await servers.stop();
+      throw error;
+    }
+  }
+
+  private static async on(servers: Servers, settings: FaultSettings): Promise<FaultRun> {
     const mail = await MailServer.inFolder(servers.run.data);
     const prefix = `f${randomBytes(3).toString('hex')}_`;
     const platform = await startShards(servers, {
