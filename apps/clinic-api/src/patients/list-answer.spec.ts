@@ -1,6 +1,6 @@
 import { COLUMN, entriesOf, newObjectId, PEOPLE, searchFields, type SheetPatient } from '@caregate/clinic-model';
 import { mongo, Types } from 'mongoose';
-import { answerFrom } from './list-answer.ts';
+import { answerFrom, pageOfThoseWith } from './list-answer.ts';
 import { type FilterInput, filterOf } from './list-filter.ts';
 import { questionsOf, sortKeyOf } from './list-questions.ts';
 import { orderOf, type SortInput } from './list-sort.ts';
@@ -86,6 +86,15 @@ test('patients without the figure come last by age, or as the least where the fi
   expect(numbers({ sort: '+max', sortType: 'cgm' })).toEqual([2, 5, 3, 4, 1]);
   expect(numbers({ sort: '-max', sortType: 'cgm' })).toEqual([1, 4, 3, 2, 5]);
   expect(numbers({ sort: '-lastReviewed', sortType: 'cgm' })).toEqual([4, 1, 2, 3, 5]);
+});
+
+test('a page of those with a figure is known from its column alone, and only when they fill it', () => {
+  const order = sortKeyOf(orderOf({ sort: '-timeInTargetPercent', sortType: 'cgm' }));
+  const page = (limit: number, offset: number) =>
+    pageOfThoseWith(sheets, order, { limit, offset })?.map((id) => parseInt(id, 16));
+  expect(page(2, 0)).toEqual([3, 1]);
+  expect(page(1, 2)).toEqual([4]);
+  expect(page(2, 2)).toBeUndefined();
 });
 
 test('pages together are the whole list', () => {

@@ -1,6 +1,7 @@
 import quickselect from 'quickselect';
 import type { Question, SortKey } from './list-questions.ts';
-import { patientAt, visitColumn } from './sheet-entries.ts';
+import { PatientIndex } from './patient-index.ts';
+import { visitColumn } from './sheet-entries.ts';
 
 /** The patients of a page, by their ids in hex, and how many match. */
 export interface ListAnswer {
@@ -11,13 +12,21 @@ export interface ListAnswer {
 /** The sheets of a part as bytes; each has the columns that questions or the order need. */
 export type Sheets = (part: string) => readonly Buffer[];
 
+/** A column in which each patient has an entry. */
+type Everybody = Pick<SortKey, 'part' | 'column'>;
+
+interface Page {
+  readonly limit: number;
+  readonly offset: number;
+}
+
 /** Of all who stand on the sheets, those of whom every question holds: how many, and a page of them in order. */
 export function answerFrom(
   sheets: Sheets,
-  everybody: { readonly part: string; readonly column: string },
+  everybody: Everybody,
   questions: readonly Question[],
   sortKey: SortKey,
-  { limit, offset }: { readonly limit: number; readonly offset: number },
+  page: Page,
 ): ListAnswer {
   // Only those of whom the first holds need be kept at all.
   const [first, ...others] = [...questions].sort((a, b) => Number(a.ofNone) - Number(b.ofNone));
@@ -25,57 +34,73 @@ export function answerFrom(
   const matching = new Matching();
   for (const sheet of sheets(begin.part)) {
     visitColumn(sheet, begin.column, (bytes, idAt, at, length) => {
-      if (begin.holds(bytes, at, length)) matching.add(patientAt(bytes, idAt));
+      if (begin.holds(bytes, at, length)) matching.add(bytes, idAt);
     });
   }
   for (const question of first?.ofNone === true ? questions : others) matching.keep(sheets(question.part), question);
   matching.readKeys(sheets(sortKey.part), sortKey);
-  return { ids: matching.page(sortKey, limit, offset), count: matching.count };
+  return { ids: matching.page(sortKey, page), count: matching.count };
 }
+
+/**
+ * A page of all patients by a figure that those without come last in, as far as it is filled by those who have the figure: then nothing
+ * need be known of the others. Undefined when it is not.
+ */
+export function pageOfThoseWith(sheets: Sheets, sortKey: SortKey, page: Page): readonly string[] | undefined {
+  const matching = new Matching();
+  for (const sheet of sheets(sortKey.part)) {
+    visitColumn(sheet, sortKey.column, (bytes, idAt, at, length) => {
+      const key = sortKey.keyOf(bytes, at, length);
+      if (key !== undefined) matching.add(bytes, idAt, key);
+    });
+  }
+  return matching.count < page.offset + page.limit ? undefined : matching.page(sortKey, page);
+}
+
+type Key = string | number | undefined;
 
 /** Those who match so far. */
 class Matching {
-  private patients: string[] = [];
-  private indexes = new Map<string, number>();
-  private keys: (string | number | undefined)[] = [];
+  private patients = new PatientIndex();
+  private keys: Key[] = [];
 
   get count(): number {
-    return this.patients.length;
+    return this.patients.size;
   }
 
-  add(patient: string): void {
-    this.indexes.set(patient, this.patients.length);
-    this.patients.push(patient);
+  add(bytes: Buffer, idAt: number, key?: Key): void {
+    this.patients.add(bytes, idAt);
+    this.keys.push(key);
   }
 
   keep(sheets: readonly Buffer[], { column, holds, ofNone }: Question): void {
-    const { patients, indexes } = this;
-    const isKept = new Uint8Array(patients.length).fill(Number(ofNone));
+    const { patients } = this;
+    const isKept = new Uint8Array(patients.size).fill(Number(ofNone));
     for (const sheet of sheets) {
       visitColumn(sheet, column, (bytes, idAt, at, length) => {
-        const index = indexes.get(patientAt(bytes, idAt));
-        if (index !== undefined) isKept[index] = Number(holds(bytes, at, length));
+        const place = patients.placeOf(bytes, idAt);
+        if (place >= 0) isKept[place] = Number(holds(bytes, at, length));
       });
     }
-    this.patients = [];
-    this.indexes = new Map();
-    patients.forEach((patient, i) => isKept[i] === 1 && this.add(patient));
+    this.patients = patients.only(isKept);
   }
 
   readKeys(sheets: readonly Buffer[], { column, keyOf }: SortKey): void {
-    this.keys = new Array<string | number | undefined>(this.count).fill(undefined);
+    const { patients } = this;
+    const keys = new Array<Key>(patients.size).fill(undefined);
     for (const sheet of sheets) {
       visitColumn(sheet, column, (bytes, idAt, at, length) => {
-        const index = this.indexes.get(patientAt(bytes, idAt));
-        if (index !== undefined) this.keys[index] = keyOf(bytes, at, length);
+        const place = patients.placeOf(bytes, idAt);
+        if (place >= 0) keys[place] = keyOf(bytes, at, length);
       });
     }
+    this.keys = keys;
   }
 
-  page(sortKey: SortKey, limit: number, offset: number): string[] {
+  page(sortKey: SortKey, { limit, offset }: Page): string[] {
     const [start, end] = [Math.min(offset, this.count), Math.min(offset + limit, this.count)];
     if (start === end) return [];
-    const order = Array.from(this.patients.keys());
+    const order = Array.from({ length: this.count }, (_, place) => place);
     const compare = (a: number, b: number) => this.compare(sortKey, a, b);
     // Those before the page and those after it need not be sorted among themselves.
     if (start > 0) quickselect(order, start, 0, order.length - 1, compare);
@@ -83,20 +108,15 @@ class Matching {
     return order
       .slice(start, end)
       .sort(compare)
-      .flatMap((index) => this.patients[index] ?? []);
+      .map((place) => this.patients.idAt(place));
   }
 
   private compare({ direction, youngestFirst, noneLast }: SortKey, a: number, b: number): number {
     const [keyA, keyB] = [this.keys[a], this.keys[b]];
-    if (keyA === keyB) return this.byAge(a, b) * (youngestFirst && !(noneLast && keyA === undefined) ? -1 : 1);
+    if (keyA === keyB)
+      return this.patients.compare(a, b) * (youngestFirst && !(noneLast && keyA === undefined) ? -1 : 1); // ids tell who is older
     if (keyA === undefined) return noneLast ? 1 : -direction;
     if (keyB === undefined) return noneLast ? -1 : direction;
     return keyA < keyB ? -direction : direction;
-  }
-
-  /** Their ids say it. */
-  private byAge(a: number, b: number): number {
-    const [idA = '', idB = ''] = [this.patients[a], this.patients[b]];
-    return idA < idB ? -1 : Number(idA > idB);
   }
 }

@@ -16,7 +16,7 @@ import { Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
 import { BY_NAME, type Order, sortOf } from './list-sort.ts';
-import { answerFrom, type Sheets } from './list-answer.ts';
+import { answerFrom, pageOfThoseWith, type Sheets } from './list-answer.ts';
 import { type Question, questionsOf, type SortKey, sortKeyOf } from './list-questions.ts';
 import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf, type Way } from './list-ways.ts';
 
@@ -99,8 +99,22 @@ export class PatientListsRepository {
     ]);
     // Not all are in every index; those who are not come last.
     const isWhole = patients && (!order.noneLast || patients.length === (page.limit ?? DEFAULT_LIMIT));
-    const found = isWhole ? { patients } : await this.fromSheets(clinicId, [], order, page);
-    return { ...found, count: totalCount, totalCount };
+    const found =
+      (isWhole ? patients : await this.thoseWithFigure(clinicId, order, page)) ??
+      (await this.fromSheets(clinicId, [], order, page)).patients;
+    return { patients: found, count: totalCount, totalCount };
+  }
+
+  /** Most pages by a figure are filled by those who have it, and one column is enough for them. */
+  private async thoseWithFigure(
+    clinicId: ObjectId,
+    order: Order,
+    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+  ): Promise<readonly PatientDocument[] | undefined> {
+    if (!order.noneLast) return undefined;
+    const sortKey = sortKeyOf(order);
+    const ids = pageOfThoseWith(await this.sheets(clinicId, [sortKey]), sortKey, { limit, offset });
+    return ids && this.withIds({ clinicId }, idsIn(ids));
   }
 
   private async amongFew(conditions: Condition, order: Order, page: Page, hint: string): Promise<Found> {
@@ -125,8 +139,7 @@ export class PatientListsRepository {
     const everybody = questions.every(({ ofNone }) => ofNone) ? [EVERYBODY] : [];
     const sheets = await this.sheets(clinicId, [...everybody, sortKey, ...questions]);
     const { ids, count } = answerFrom(sheets, EVERYBODY, questions, sortKey, { limit, offset });
-    const found = ids.map((id) => new Types.ObjectId(id));
-    return { patients: await this.withIds({ clinicId }, found), count };
+    return { patients: await this.withIds({ clinicId }, idsIn(ids)), count };
   }
 
   /** The columns that are asked for, of each part at once. */
@@ -220,6 +233,8 @@ export class PatientListsRepository {
     return this.models.patients.collection;
   }
 }
+
+const idsIn = (texts: readonly string[]) => texts.map((text) => new Types.ObjectId(text));
 
 type Found = Pick<PatientPage, 'patients' | 'count'>;
 type Column = Pick<SortKey, 'part' | 'column'>;

@@ -3,11 +3,8 @@
  * and shows ten. Texts are read byte by byte (latin1), in which order and parts of texts are what they are for MongoDB, byte by byte too.
  */
 
-/** An entry of a column: where in the bytes the patient's id begins (`patientAt`), and where the entry is. */
+/** An entry of a column: where in the bytes the patient's id in hex begins, and where the entry is. */
 export type Visit = (bytes: Buffer, idAt: number, at: number, length: number) => void;
-
-/** The patient of an entry, as hex digits. */
-export const patientAt = (bytes: Buffer, idAt: number) => bytes.toString('latin1', idAt, idAt + ID_LENGTH);
 
 /** Visits the entries of a column of one sheet (bsonspec.org, of the types that sheets have). */
 export function visitColumn(sheet: Buffer, column: string, visit: Visit): void {
