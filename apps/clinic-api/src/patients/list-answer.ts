@@ -59,13 +59,14 @@ export function pageOfThoseWith(sheets: Sheets, sortKey: SortKey, page: Page): r
 
 type Key = string | number | undefined;
 
-/** Those who match so far. */
+/** Those who matched the first question, and who of them is still in. */
 class Matching {
-  private patients = new PatientIndex();
+  private readonly patients = new PatientIndex();
   private keys: Key[] = [];
+  private isOut: Uint8Array | undefined;
 
   get count(): number {
-    return this.patients.size;
+    return this.places().length;
   }
 
   add(bytes: Buffer, idAt: number, key?: Key): void {
@@ -74,33 +75,34 @@ class Matching {
   }
 
   keep(sheets: readonly Buffer[], { column, holds, ofNone }: Question): void {
-    const { patients } = this;
-    const isKept = new Uint8Array(patients.size).fill(Number(ofNone));
+    const { patients, isOut: wasOut } = this;
+    const isOut = new Uint8Array(patients.size).fill(Number(!ofNone));
     for (const sheet of sheets) {
       visitColumn(sheet, column, (bytes, idAt, at, length) => {
         const place = patients.placeOf(bytes, idAt);
-        if (place >= 0) isKept[place] = Number(holds(bytes, at, length));
+        if (place >= 0) isOut[place] = Number(!holds(bytes, at, length));
       });
     }
-    this.patients = patients.only(isKept);
+    if (wasOut) for (let place = 0; place < isOut.length; place++) if (wasOut[place] === 1) isOut[place] = 1;
+    this.isOut = isOut;
   }
 
   readKeys(sheets: readonly Buffer[], { column, keyOf }: SortKey): void {
-    const { patients } = this;
+    const { patients, isOut } = this;
     const keys = new Array<Key>(patients.size).fill(undefined);
     for (const sheet of sheets) {
       visitColumn(sheet, column, (bytes, idAt, at, length) => {
         const place = patients.placeOf(bytes, idAt);
-        if (place >= 0) keys[place] = keyOf(bytes, at, length);
+        if (place >= 0 && isOut?.[place] !== 1) keys[place] = keyOf(bytes, at, length);
       });
     }
     this.keys = keys;
   }
 
   page(sortKey: SortKey, { limit, offset }: Page): string[] {
-    const [start, end] = [Math.min(offset, this.count), Math.min(offset + limit, this.count)];
+    const order = this.places();
+    const [start, end] = [Math.min(offset, order.length), Math.min(offset + limit, order.length)];
     if (start === end) return [];
-    const order = Array.from({ length: this.count }, (_, place) => place);
     const compare = (a: number, b: number) => this.compare(sortKey, a, b);
     // Those before the page and those after it need not be sorted among themselves.
     if (start > 0) quickselect(order, start, 0, order.length - 1, compare);
@@ -109,6 +111,12 @@ class Matching {
       .slice(start, end)
       .sort(compare)
       .map((place) => this.patients.idAt(place));
+  }
+
+  private places(): number[] {
+    const places: number[] = [];
+    for (let place = 0; place < this.patients.size; place++) if (this.isOut?.[place] !== 1) places.push(place);
+    return places;
   }
 
   private compare({ direction, youngestFirst, noneLast }: SortKey, a: number, b: number): number {
