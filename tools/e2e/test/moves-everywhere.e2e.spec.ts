@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { call, eventually, mailsTo, mailTo, session } from '@caregate/demo';
 import { type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import { MongoClient } from 'mongodb';
+import { leaveNothing } from './leave-nothing.ts';
 
 const OPERATOR_TOKEN = 'an operator token of tests, long enough';
 const prefix = `me${randomBytes(3).toString('hex')}_`;
@@ -30,20 +31,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await platform?.stop();
-  await leaveNothing();
+  await leaveNothing(servers, prefix);
   await mongo?.close();
   await servers?.stop();
 });
-
-/** Servers that were given go on without this test's connectors and databases. */
-async function leaveNothing(): Promise<void> {
-  const { body } = await call({ url: `${servers.connectUrl}/connectors` });
-  for (const name of (body as string[]).filter((each) => each.startsWith(prefix))) {
-    await call({ method: 'DELETE', url: `${servers.connectUrl}/connectors/${name}` });
-  }
-  const { databases } = await mongo.db().admin().listDatabases();
-  for (const { name } of databases.filter((each) => each.name.startsWith(prefix))) await mongo.db(name).dropDatabase();
-}
 
 const apiOf = (shard: string) => `http://${SUBDOMAIN}.${shard}.${platform.domain}:${platform.shard(shard).api.port}`;
 

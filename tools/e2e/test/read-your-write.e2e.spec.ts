@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Answer, call, session } from '@caregate/demo';
 import { type App, type Platform, type Servers, startApp, startServers, startShards } from '@caregate/stack';
-import { MongoClient } from 'mongodb';
+import { leaveNothing } from './leave-nothing.ts';
 
 const prefix = `rw${randomBytes(3).toString('hex')}_`;
 const OWNER = { email: `wren.${prefix}@brook.example`, fullName: 'Wren Brook', password: 'quiet brook under pines' };
@@ -35,21 +35,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await platform?.stop();
-  await leaveNothing();
+  await leaveNothing(servers, prefix);
   await servers?.stop();
 });
-
-/** Servers that were given go on without this test's connectors and databases. */
-async function leaveNothing(): Promise<void> {
-  const { body } = await call({ url: `${servers.connectUrl}/connectors` });
-  for (const name of (body as string[]).filter((each) => each.startsWith(prefix))) {
-    await call({ method: 'DELETE', url: `${servers.connectUrl}/connectors/${name}` });
-  }
-  const mongo = await MongoClient.connect(servers.mongodbUri);
-  const { databases } = await mongo.db().admin().listDatabases();
-  for (const { name } of databases.filter((each) => each.name.startsWith(prefix))) await mongo.db(name).dropDatabase();
-  await mongo.close();
-}
 
 const api = () => `http://${SUBDOMAIN}.au1.${platform.domain}:${platform.shard('au1').api.port}`;
 

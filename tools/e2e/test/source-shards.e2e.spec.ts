@@ -9,6 +9,7 @@ import { type App, freePort, type Platform, type Servers, startApp, startServers
 import { CaregateClient, type CaregateClientOptions } from '@caregate/client';
 import * as shardLib from '@caregate/shard';
 import { MongoClient } from 'mongodb';
+import { leaveNoDatabases } from './leave-nothing.ts';
 import { readmeExample } from './readme-example.ts';
 
 // Every sentence of the source "Sharding" is the name of a test here; what it calls Cliniko is Caregate.
@@ -62,8 +63,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await platform?.stop();
-  const { databases } = await mongo.db().admin().listDatabases();
-  for (const { name } of databases.filter((each) => each.name.startsWith(prefix))) await mongo.db(name).dropDatabase();
+  await leaveNoDatabases(servers, prefix);
   await mongo?.close();
   await servers?.stop();
 }, MINUTE);

@@ -5,6 +5,7 @@ import { call, eventually } from '@caregate/demo';
 import { type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import { parser } from '@prometheus-io/lezer-promql';
 import { MongoClient } from 'mongodb';
+import { leaveNothing } from './leave-nothing.ts';
 import { parse } from 'yaml';
 
 const root = join(import.meta.dirname, '../../..');
@@ -175,13 +176,7 @@ describe('on running apps', () => {
 
   afterAll(async () => {
     await platform?.stop();
-    const { body } = await call({ url: `${servers.connectUrl}/connectors` });
-    for (const name of (body as string[]).filter((each) => each.startsWith(prefix))) {
-      await call({ method: 'DELETE', url: `${servers.connectUrl}/connectors/${name}` });
-    }
-    const { databases } = await mongo.db().admin().listDatabases();
-    for (const { name } of databases.filter((each) => each.name.startsWith(prefix)))
-      await mongo.db(name).dropDatabase();
+    await leaveNothing(servers, prefix);
     await mongo.close();
     await servers?.stop();
   });
