@@ -16,3 +16,4 @@ export * from './share-code.ts';
 export * from './sheets.ts';
 export * from './users.ts';
 export * from './settings.ts';
+export { valueAt } from './value-at.ts';

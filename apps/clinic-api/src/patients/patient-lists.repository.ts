@@ -10,6 +10,7 @@ import {
   PEOPLE,
   readCounts,
   sheetsOf,
+  valueAt,
 } from '@caregate/clinic-model';
 import { LRUCache } from 'lru-cache';
 import { Types } from 'mongoose';
@@ -244,9 +245,3 @@ const EVERYBODY: Column = { part: PEOPLE, column: COLUMN.name };
 
 const FREQUENCY_MS = 30_000;
 const MOST_PIECES = 6;
-
-function valueAt(document: object, path: string): unknown {
-  let value: unknown = document;
-  for (const field of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[field]; // documents within documents
-  return value;
-}

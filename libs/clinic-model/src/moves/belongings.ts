@@ -1,4 +1,5 @@
 import type { Types } from 'mongoose';
+import { valueAt } from '../value-at.ts';
 
 /** An account and its clinics, deleted ones too. */
 export interface AccountScope {
@@ -95,14 +96,7 @@ export function belongingTo(belonging: Belonging, scope: AccountScope): Record<s
 
 /** Whether a document of that collection is the account's. */
 export function belongs(belonging: Belonging, scope: AccountScope, document: object): boolean {
-  const owner = String(valueAt(document, belonging.owner.field));
-  return ownersIn(belonging, scope).some((each) => String(each) === owner);
-}
-
-/** What is at a path such as `document.clinicId`. */
-export function valueAt(document: object, path: string): unknown {
-  return path.split('.').reduce<unknown>(
-    (at, name) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined), // any object may have it
-    document,
-  );
+  const { field, holds } = belonging.owner;
+  const owner = String(valueAt(document, field));
+  return holds === 'account' ? owner === scope.accountId : scope.clinicIds.some((id) => id.toHexString() === owner);
 }
