@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { loadSettings } from './load/shed-load.ts';
 import { proxySettings } from './proxies.ts';
 
 /** Injection token of the app's parsed settings. */
@@ -38,6 +39,7 @@ export const commonSettings = {
     .default('info')
     .describe('how much is logged'),
   ...proxySettings,
+  ...loadSettings,
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({
       protocol: /^https?$/,

@@ -4,6 +4,7 @@ export * from './docs.ts';
 export * from './error-filter.ts';
 export * from './errors.ts';
 export * from './health.ts';
+export * from './load/shed-load.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './mongo.module.ts';

@@ -12,6 +12,7 @@ import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { measureReadiness, measureRequests } from './metrics-of-app.ts';
+import { type LoadSettings, shedLoad } from './load/shed-load.ts';
 import { acceptJson } from './json-body.ts';
 import { startTracing, traceRequests } from './tracing/index.ts';
 import { heedProxies, type ProxyHeaders, trustOf } from './proxies.ts';
@@ -50,7 +51,7 @@ export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings
   }
 }
 
-interface Common {
+interface Common extends LoadSettings {
   readonly HOST: string;
   readonly PORT: number;
   readonly LOG_LEVEL: string;
@@ -77,6 +78,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
     { logger: new NestLog(logger), bodyParser: false, abortOnError: false },
   );
   const fastify = app.getHttpAdapter().getInstance();
+  shedLoad(fastify, common, app.get(Metrics));
   heedProxies(fastify, trust, common.PROXY_HEADERS);
   acceptJson(fastify);
   closeConnectionsWhenLeaving(fastify);

@@ -1,6 +1,11 @@
+import { objectId } from '@caregate/clinic-model';
 import type { ClinicClient } from '@caregate/contracts';
+import { ClientGone } from '@caregate/service';
 import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
 import { cgmSummary, type NewPatient, newPatient, setSummary } from '../../test/patients.ts';
+import { filterOf } from './list-filter.ts';
+import { orderOf } from './list-sort.ts';
+import { type Page, PatientListsRepository } from './patient-lists.repository.ts';
 
 let harness: Harness;
 let api: ClinicClient;
@@ -163,4 +168,15 @@ test('what is no order, figure or page is refused with its place', async () => {
     expect(statusOf(await ask(query))).toBe(400);
   }
   expect(await names({ offset: 2_000_000_000 })).toEqual([]);
+});
+
+test.each([
+  ['in the order of an index', {}],
+  ['among few', { search: 'fox' }],
+  ['from the sheets', { omitNonStandardRanges: true }],
+])('a list that nobody waits for any more is not read on: %s', async (_way, query) => {
+  const lists = harness.app.get(PatientListsRepository, { strict: false });
+  const list = (page: Page) => lists.list(objectId(clinicId), filterOf(query), orderOf({}), page);
+  expect((await list({})).totalCount).toBe(6);
+  await expect(list({ wanted: AbortSignal.abort(new ClientGone()) })).rejects.toThrow(ClientGone);
 });

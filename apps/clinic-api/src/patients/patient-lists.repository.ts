@@ -26,6 +26,8 @@ type ObjectId = Types.ObjectId;
 export interface Page {
   readonly limit?: number;
   readonly offset?: number;
+  /** Aborts when nobody waits for the page any more. */
+  readonly wanted?: AbortSignal;
 }
 
 export interface PatientPage {
@@ -110,49 +112,51 @@ export class PatientListsRepository {
   private async thoseWithFigure(
     clinicId: ObjectId,
     order: Order,
-    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+    { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
   ): Promise<readonly PatientDocument[] | undefined> {
     if (!order.noneLast) return undefined;
     const sortKey = sortKeyOf(order);
-    const ids = pageOfThoseWith(await this.sheets(clinicId, [sortKey]), sortKey, { limit, offset });
-    return ids && this.withIds({ clinicId }, idsIn(ids));
+    const ids = pageOfThoseWith(await this.sheets(clinicId, [sortKey], wanted), sortKey, { limit, offset });
+    return ids && this.withIds({ clinicId }, idsIn(ids), wanted);
   }
 
   private async amongFew(conditions: Condition, order: Order, page: Page, hint: string): Promise<Found> {
     const projection = { [order.path]: 1, _id: 1 } as const;
-    const few = await this.patients.find(conditions, { projection, hint }).sort(sortOf(order)).toArray();
+    const options = { projection, hint, signal: page.wanted };
+    const few = await this.patients.find(conditions, options).sort(sortOf(order)).toArray();
     const lacks = (patient: object) => order.noneLast === true && valueAt(patient, order.path) === undefined;
     const last = few.filter(lacks).sort((a, b) => (a._id.toHexString() < b._id.toHexString() ? -1 : 1));
     const inOrder = [...few.filter((patient) => !lacks(patient)), ...last];
     const { limit = DEFAULT_LIMIT, offset = 0 } = page;
     const ids = inOrder.slice(offset, offset + limit).map(({ _id }) => _id);
-    return { patients: await this.withIds(conditions, ids), count: few.length };
+    return { patients: await this.withIds(conditions, ids, page.wanted), count: few.length };
   }
 
   private async fromSheets(
     clinicId: ObjectId,
     questions: readonly Question[],
     order: Order,
-    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+    { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
   ): Promise<Found> {
     const sortKey = sortKeyOf(order);
     // Where an entry is asked for, those without one need not be known.
     const everybody = questions.every(({ ofNone }) => ofNone) ? [EVERYBODY] : [];
-    const sheets = await this.sheets(clinicId, [...everybody, sortKey, ...questions]);
+    const sheets = await this.sheets(clinicId, [...everybody, sortKey, ...questions], wanted);
     const { ids, count } = answerFrom(sheets, EVERYBODY, questions, sortKey, { limit, offset });
-    return { patients: await this.withIds({ clinicId }, idsIn(ids)), count };
+    return { patients: await this.withIds({ clinicId }, idsIn(ids), wanted), count };
   }
 
   /** The columns that are asked for, of each part at once. */
-  private async sheets(clinicId: ObjectId, wanted: readonly Column[]): Promise<Sheets> {
-    const parts = [...new Set(wanted.map(({ part }) => part))];
+  private async sheets(clinicId: ObjectId, columns: readonly Column[], signal?: AbortSignal): Promise<Sheets> {
+    const parts = [...new Set(columns.map(({ part }) => part))];
     const read = parts.map(async (part): Promise<[string, Buffer[]]> => {
-      const columns = wanted.filter((each) => each.part === part).map(({ column }) => [column, 1] as const);
+      const ofPart = columns.filter((each) => each.part === part).map(({ column }) => [column, 1] as const);
       const sheets = await this.models.sheets.collection
         .find(sheetsOf(clinicId, part) as object, {
-          projection: { _id: 0, ...Object.fromEntries(columns) },
+          projection: { _id: 0, ...Object.fromEntries(ofPart) },
           raw: true,
           batchSize: 10_000,
+          signal,
         })
         .toArray();
       return [part, sheets as unknown as Buffer[]]; // `raw` gives bytes
@@ -162,10 +166,14 @@ export class PatientListsRepository {
   }
 
   /** In the order of the ids; without those who went meanwhile. */
-  private async withIds(conditions: Condition, ids: readonly ObjectId[]): Promise<PatientDocument[]> {
+  private async withIds(
+    conditions: Condition,
+    ids: readonly ObjectId[],
+    signal?: AbortSignal,
+  ): Promise<PatientDocument[]> {
     if (ids.length === 0) return [];
     const found = await this.patients
-      .find({ _id: { $in: [...ids] }, clinicId: conditions['clinicId'] }, { projection: WITHOUT_SEARCH_FIELDS })
+      .find({ _id: { $in: [...ids] }, clinicId: conditions['clinicId'] }, { projection: WITHOUT_SEARCH_FIELDS, signal })
       .toArray();
     const byId = new Map(found.map((patient) => [patient._id.toHexString(), patient]));
     // The projection leaves out what its reader does not use.
@@ -175,12 +183,12 @@ export class PatientListsRepository {
   private async read(
     conditions: Condition,
     order: Order,
-    { limit = DEFAULT_LIMIT, offset = 0 }: Page,
+    { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
     hint?: string,
   ): Promise<PatientDocument[]> {
     // Not through mongoose: nothing is cast, and a page is read as fast as the driver can.
     const cursor = this.patients
-      .find(conditions, { projection: WITHOUT_SEARCH_FIELDS, ...(hint !== undefined && { hint }) })
+      .find(conditions, { projection: WITHOUT_SEARCH_FIELDS, signal: wanted, ...(hint !== undefined && { hint }) })
       .sort(sortOf(order))
       .skip(offset)
       .limit(limit);

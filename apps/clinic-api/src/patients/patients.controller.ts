@@ -2,6 +2,7 @@ import { Body, Controller, Param, Query, Res } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
 import type { Permission } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
+import { Wanted } from '@caregate/service';
 import type { FastifyReply } from 'fastify';
 import { ClinicOperation } from '../contract.ts';
 import { By } from '../gate/caller.decorator.ts';
@@ -26,8 +27,12 @@ export class PatientsController {
   ) {}
 
   @ClinicOperation('ListPatients')
-  list(@Param('clinicId') clinicId: string, @Query() query: FilterInput & SortInput & Page) {
-    return this.patients.list(clinicId, query);
+  list(
+    @Param('clinicId') clinicId: string,
+    @Query() query: FilterInput & SortInput & Page,
+    @Wanted() wanted: AbortSignal,
+  ) {
+    return this.patients.list(clinicId, { ...query, wanted });
   }
 
   @ClinicOperation('CreatePatientAccount')
