@@ -164,7 +164,7 @@ const nextStripe = () => (turn = (turn + 1) % STRIPES);
 const stripeId = (clinicId: Types.ObjectId, stripe: number) => `${clinicId.toHexString()}:${stripe}`;
 
 /** Sums a clinic's stripes. */
-export function sumCounts(stripes: readonly ClinicCountsDocument[]): ClinicCounts {
+export function sumCounts(stripes: readonly Omit<ClinicCountsDocument, '_id' | 'clinicId'>[]): ClinicCounts {
   const tags: Record<string, number> = {};
   const sites: Record<string, number> = {};
   const providers: Record<string, { total: number; states: Record<string, number> }> = {};

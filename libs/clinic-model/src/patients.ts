@@ -67,14 +67,70 @@ export async function changePatient(
   return after;
 }
 
-function updateOf(before: PatientDocument, change: PatientChange) {
+/** Which patient, and what of it must be as the writer takes it to be. Tags and sites may stand in any order. */
+export interface PatientAsKnown {
+  readonly clinicId: Types.ObjectId;
+  readonly userId: string;
+  readonly email: string | undefined;
+  readonly mrn: string | undefined;
+  readonly tags?: readonly Types.ObjectId[];
+  readonly siteIds?: readonly Types.ObjectId[];
+}
+
+/** Fields that are neither counted nor subject to the clinic's rules. */
+export type PlainChange = Pick<PatientDocument, 'fullName' | 'birthDate' | 'updatedTime'> &
+  Pick<PatientChange, 'targetDevices' | 'glycemicRanges' | 'diagnosisType'>;
+
+/**
+ * Changes plain fields of a patient who is as known, without reading it first: most changes are such, and this is half the work.
+ * Gives the patient as it is then, without its search fields; undefined, and nothing done, when there is none like that.
+ */
+export async function changeAsKnown(
+  { models, session }: Pick<PatientWrites, 'models' | 'session'>,
+  { clinicId, userId, email, mrn, tags, siteIds }: PatientAsKnown,
+  change: PlainChange,
+): Promise<PatientDocument | undefined> {
+  const { $set, $unset } = updateOf(
+    { ...(email !== undefined && { email }), ...(mrn !== undefined && { mrn }) },
+    change,
+  );
+  const found = await models.patients.collection.findOneAndUpdate(
+    // `null` stands for what is not there.
+    {
+      ...{ clinicId, userId, email: email ?? null, mrn: mrn ?? null },
+      ...(tags && sameMembers('tags', 'tags', tags)),
+      ...(siteIds && sameMembers('sites', 'sites._id', siteIds)),
+    },
+    { $set, ...(Object.keys($unset).length > 0 && { $unset }) },
+    { session, returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS },
+  );
+  if (!found) return undefined;
+  const after = found as unknown as PatientDocument; // what the collection holds, but for what is put back here
+  await writeOnSheets(models, session, [{ ...after, ...$set }], 'people');
+  return after;
+}
+
+/** What is only for searching and sorting, and is not shown. */
+export const WITHOUT_SEARCH_FIELDS = { searchText: 0, searchGrams: 0, sortName: 0 } as const;
+
+function sameMembers(array: string, path: string, members: readonly Types.ObjectId[]) {
+  const distinct = [...new Map(members.map((member) => [member.toHexString(), member])).values()];
+  if (distinct.length === 0) return { [array]: [] };
+  const [size, all] = [{ $size: distinct.length }, { $all: distinct }];
+  return array === path ? { [array]: { ...size, ...all } } : { [array]: size, [path]: all };
+}
+
+/** `before` is at least what search fields are made of, where the change does not say it. */
+function updateOf(before: Partial<PatientDocument>, change: PatientChange) {
   const $set: Record<string, unknown> = {};
   const $unset: Record<string, ''> = {};
   for (const [field, value] of Object.entries(change)) {
     if (value === undefined) $unset[field] = '';
     else $set[field] = value;
   }
-  if (SEARCHED.some((field) => field in change)) Object.assign($set, searchFields({ ...before, ...change }));
+  const { fullName, birthDate, ...rest } = { ...before, ...change };
+  if (SEARCHED.some((field) => field in change) && fullName !== undefined && birthDate !== undefined)
+    Object.assign($set, searchFields({ ...rest, fullName, birthDate }));
   return { $set, $unset };
 }
 

@@ -4,6 +4,10 @@ import type { AuditEntry, AuditSubject } from './audit-entry.ts';
 import { AuditRepository, type Outcome } from './audit.repository.ts';
 import { GroupCommit } from './group-commit.ts';
 
+const MOST_AT_ONCE = 500;
+/** Nobody waits for outcomes: many together cost the database little more than one. */
+const GATHER_MS = 50;
+
 /**
  * Records who did what. A write is recorded before it is carried out, so that none can succeed and be missing here, and its
  * outcome afterwards. A read is recorded while it runs, and is not answered before it is recorded.
@@ -20,7 +24,7 @@ export class AuditTrail implements BeforeApplicationShutdown, OnApplicationShutd
   ) {
     this.writes = new GroupCommit<AuditEntry>((entries) => repository.insert(entries));
     this.reads = new GroupCommit<AuditEntry>((entries) => repository.insertQuickly(entries));
-    this.outcomes = new GroupCommit<Outcome>((outcomes) => repository.setOutcomes(outcomes));
+    this.outcomes = new GroupCommit<Outcome>((outcomes) => repository.setOutcomes(outcomes), MOST_AT_ONCE, GATHER_MS);
   }
 
   /** Resolves when the write may begin. */

@@ -47,3 +47,18 @@ test('a group is no larger than it may be', async () => {
   await Promise.all([1, 2, 3, 4, 5].map((item) => written.add(item)));
   expect(sizes).toEqual([2, 2, 1]);
 });
+
+test('items may gather before they are written, and go at once when all is to be written', async () => {
+  const { groups, commit } = recorded();
+  const written = new GroupCommit(commit, 500, 3_600_000);
+  const adding = [written.add(1)];
+  await turn();
+  adding.push(written.add(2));
+  await turn();
+  expect(groups).toEqual([]);
+  const idle = written.idle();
+  await turn();
+  expect(groups.map(({ items }) => items)).toEqual([[1, 2]]);
+  groups[0]?.end();
+  await Promise.all([...adding, idle]);
+});

@@ -6,15 +6,17 @@ interface Waiting<T> {
 
 /**
  * Writes items in groups: the first at once, and all that come while a group is being written together as the next.
- * So a single one waits for nobody, and many cost little more than one.
+ * So a single one waits for nobody, and many cost little more than one. Items that nobody waits for may `gather` a while before.
  */
 export class GroupCommit<T> {
   private waiting: Waiting<T>[] = [];
   private running: Promise<void> | undefined;
+  private endGathering = () => {};
 
   constructor(
     private readonly commit: (items: readonly T[]) => Promise<void>,
     private readonly mostAtOnce = 500,
+    private readonly gatherMs = 0,
   ) {}
 
   /** Resolves when the item is written; throws what the write of its group threw. */
@@ -27,12 +29,16 @@ export class GroupCommit<T> {
 
   /** Resolves when nothing is left to write. */
   async idle(): Promise<void> {
-    while (this.running) await this.running;
+    while (this.running) {
+      this.endGathering();
+      await this.running;
+    }
   }
 
   private async run(): Promise<void> {
     await Promise.resolve(); // what comes in the same turn of the event loop goes along
     while (this.waiting.length > 0) {
+      if (this.gatherMs > 0) await this.gather();
       const group = this.waiting.splice(0, this.mostAtOnce);
       try {
         await this.commit(group.map(({ item }) => item));
@@ -42,5 +48,15 @@ export class GroupCommit<T> {
       }
     }
     this.running = undefined;
+  }
+
+  private gather(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.gatherMs);
+      this.endGathering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }

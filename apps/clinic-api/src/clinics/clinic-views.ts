@@ -6,16 +6,25 @@ import {
   type ClinicModels,
   sumCounts,
 } from '@caregate/clinic-model';
+import type { Types } from 'mongoose';
+import { SharedReads } from '../shared-reads.ts';
 import { clinicView, NO_COUNTS } from './clinic.view.ts';
+
+type Stripe = Pick<ClinicCountsDocument, 'clinicId' | 'tags' | 'sites'>;
+const STRIPE = { _id: 0, clinicId: 1, tags: 1, sites: 1 } as const;
 
 /** Clinics as clients see them, with how many patients each tag and site has. */
 @Injectable()
 export class ClinicViews {
+  private readonly counts = new SharedReads<readonly Stripe[]>();
+
   constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
 
+  /** Many look at a large clinic at once: they share the reading of its counts. */
   async one(clinic: ClinicDocument) {
-    const counts = await this.countsOf([clinic]);
-    return clinicView(clinic, counts(clinic));
+    if (!hasGroups(clinic)) return clinicView(clinic, NO_COUNTS);
+    const stripes = await this.counts.read(clinic._id.toHexString(), () => this.stripesOf(clinic._id));
+    return clinicView(clinic, sumCounts(stripes));
   }
 
   /** In the order given. The counts of all are read at once, and only of those that have something to count. */
@@ -25,11 +34,18 @@ export class ClinicViews {
   }
 
   private async countsOf(clinics: readonly ClinicDocument[]) {
-    const ids = clinics.filter(({ patientTags, sites }) => patientTags.length + sites.length > 0).map(({ _id }) => _id);
+    const ids = clinics.filter(hasGroups).map(({ _id }) => _id);
     if (ids.length === 0) return () => NO_COUNTS;
-    const stripes = await this.models.clinicCounts.find({ clinicId: { $in: ids } }).lean<ClinicCountsDocument[]>();
-    const byClinic = new Map(ids.map((id): [string, ClinicCountsDocument[]] => [id.toHexString(), []]));
-    for (const stripe of stripes) byClinic.get(stripe.clinicId.toHexString())?.push(stripe);
+    const byClinic = new Map(ids.map((id): [string, Stripe[]] => [id.toHexString(), []]));
+    for (const stripe of await this.stripesOf({ $in: ids })) byClinic.get(stripe.clinicId.toHexString())?.push(stripe);
     return ({ _id }: ClinicDocument) => sumCounts(byClinic.get(_id.toHexString()) ?? []);
   }
+
+  private async stripesOf(clinicId: Types.ObjectId | { $in: Types.ObjectId[] }): Promise<Stripe[]> {
+    // Not through mongoose, which would take longer than the reading. The projection takes what a stripe is here.
+    const found = this.models.clinicCounts.collection.find({ clinicId }, { projection: STRIPE });
+    return (await found.toArray()) as unknown as Stripe[];
+  }
 }
+
+const hasGroups = ({ patientTags, sites }: ClinicDocument) => patientTags.length + sites.length > 0;

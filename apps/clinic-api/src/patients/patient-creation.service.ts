@@ -73,7 +73,9 @@ export class PatientCreation {
   /** What the clinic says of a user goes before their profile. */
   private async prepare(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView) {
     const { userId } = newcomer;
-    const [clinic, person] = await Promise.all([this.patients.rulesOf(clinicId), this.personOf(userId, input)]);
+    // One after the other: of two things that are wrong the same one is told each time.
+    const clinic = await this.patients.rulesOf(clinicId);
+    const person = await this.personOf(userId, input);
     const patientOf = ({ sites }: ClinicRules) => ({
       tags: [],
       sites: [],

@@ -1,11 +1,14 @@
 import {
   type DataSource,
+  isObjectIdText,
   normalEmail,
   objectId,
+  type PatientAsKnown,
   type PatientChange,
   type PatientPermissions,
   type PatientSite,
   type Permission,
+  type PlainChange,
   type Site,
 } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
@@ -45,7 +48,7 @@ export function detailsOf(input: PatientInput, sites: readonly Site[]): PatientC
   return {
     fullName: input.fullName,
     birthDate: input.birthDate,
-    email: input.email === undefined ? undefined : normalEmail(input.email),
+    email: emailFrom(input.email),
     mrn: input.mrn,
     targetDevices: input.targetDevices,
     ...(input.dataSources && {
@@ -54,6 +57,32 @@ export function detailsOf(input: PatientInput, sites: readonly Site[]): PatientC
     ...labelsOf(input, sites),
   };
 }
+
+/**
+ * How the patient must be for an update to be one of plain fields only. Undefined when that is not so for anybody: what a clinic demands
+ * of an MRN that is not there, and what data sources become, needs a look.
+ */
+export function asKnown(clinicId: Types.ObjectId, userId: string, input: PatientInput): PatientAsKnown | undefined {
+  const { mrn, email, tags, sites, dataSources } = input;
+  if (mrn === undefined || mrn === '' || dataSources) return undefined;
+  if (sites?.some(({ id }) => !isObjectIdText(id))) return undefined;
+  return {
+    ...{ clinicId, userId, mrn, email: emailFrom(email) },
+    ...(tags && { tags: idsFrom(tags) }),
+    ...(sites && { siteIds: idsFrom(sites.map(({ id }) => id)) }),
+  };
+}
+
+/** The plain fields of an update, as `detailsOf` has them. */
+export function plainChange(input: PatientInput): PlainChange {
+  const { fullName, birthDate, targetDevices, glycemicRanges, diagnosisType } = input;
+  return {
+    ...{ fullName, birthDate, targetDevices, updatedTime: new Date() },
+    ...labelsOf({ glycemicRanges, diagnosisType }, []),
+  };
+}
+
+const emailFrom = (email: string | undefined) => (email === undefined ? undefined : normalEmail(email));
 
 type Labels = Pick<PatientInput, 'tags' | 'sites' | 'glycemicRanges' | 'diagnosisType'>;
 

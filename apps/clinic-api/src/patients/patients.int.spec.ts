@@ -105,6 +105,50 @@ describe('a custodial patient', () => {
     expect(answered(await search('other')).meta?.count).toBe(1);
     expect(answered(await search('patient')).meta?.count).toBe(0);
   });
+
+  test.each<[string, { otherWayRound?: true; fewerTags?: true }]>([
+    ['everything, of which only the name is new', {}],
+    ['its tags and sites the other way round', { otherWayRound: true }],
+    ['another set of tags', { fewerTags: true }],
+  ])('is found by its new name, and counted as before, when a client sends %s', async (_, how) => {
+    const { api, clinicId } = await clinicOfAdmin();
+    const inClinic = { params: { path: { clinicId } } };
+    const made = async (route: '/v1/clinics/{clinicId}/patient_tags' | '/v1/clinics/{clinicId}/sites', name: string) =>
+      answered(await api.POST(route, { ...inClinic, body: { name } as never })); // an id is the server's to give
+    const tags = [
+      await made('/v1/clinics/{clinicId}/patient_tags', 'A'),
+      await made('/v1/clinics/{clinicId}/patient_tags', 'B'),
+    ].map(({ id }) => id);
+    const sites = [await made('/v1/clinics/{clinicId}/sites', 'X'), await made('/v1/clinics/{clinicId}/sites', 'Y')];
+    const sent = { mrn: 'S1', targetDevices: ['dexcom'], tags, sites: sites.map(({ id, name }) => ({ id, name })) };
+    const { id, ...patient } = await newPatient(api, clinicId, sent);
+    const body = {
+      ...patient,
+      fullName: 'Renamed',
+      birthDate: '1999-09-09',
+      targetDevices: ['omnipod'],
+      ...(how.otherWayRound && { tags: tags.toReversed(), sites: sent.sites.toReversed() }),
+      ...(how.fewerTags && { tags: tags.slice(1) }),
+    } as never;
+    const updated = answered(await api.PUT(PATIENT, { ...path(clinicId, id), body }));
+    expect(updated).toMatchObject({ fullName: 'Renamed', birthDate: '1999-09-09', targetDevices: ['omnipod'] });
+    expect(await get(clinicId, id)).toEqual(updated);
+    for (const [search, count] of [
+      ['renamed', 1],
+      ['1999-09-09', 1],
+      ['s1', 1],
+      [patient.fullName, 0],
+    ] as const) {
+      const list = await api.GET('/v1/clinics/{clinicId}/patients', {
+        params: { path: { clinicId }, query: { search } },
+      });
+      expect([search, answered(list).meta?.count]).toEqual([search, count]);
+    }
+    const clinic = answered(await api.GET('/v1/clinics/{clinicId}', inClinic));
+    const withFirstTag = clinic.patientTags?.find((tag) => tag.id === tags[0])?.numPatients ?? 0;
+    expect(withFirstTag).toBe(how.fewerTags ? 0 : 1);
+    expect(clinic.sites?.map(({ numPatients }) => numPatients)).toEqual([1, 1]);
+  });
 });
 
 describe('a patient from an existing user', () => {

@@ -1,20 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  changeAsKnown,
   CLINIC_MODELS,
   type ClinicDocument,
   type ClinicModels,
   findPatient,
+  type PatientAsKnown,
   type PatientDocument,
   type PatientReview,
   type PatientWrites,
+  type PlainChange,
   refreshSheets,
   type UserId,
+  WITHOUT_SEARCH_FIELDS,
 } from '@caregate/clinic-model';
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
 import type { ClientSession, Connection, Types } from 'mongoose';
 import { DemoPatient } from '../clinics/demo-patient.ts';
 import { SharedReads } from '../shared-reads.ts';
-import { WITHOUT_SEARCH_FIELDS } from './patient-lists.repository.ts';
 import type { StoredStats } from './summaries.ts';
 
 type ObjectId = Types.ObjectId;
@@ -67,6 +70,11 @@ export class PatientsRepository {
     return inTransaction(this.connection, (session) =>
       work({ models: this.models, session, isDemo: this.demoPatient.isDemo }),
     );
+  }
+
+  /** Changes plain fields of a patient who is as known; undefined when there is none like that. */
+  changeAsKnown(known: PatientAsKnown, change: PlainChange): Promise<PatientDocument | undefined> {
+    return this.change((writes) => changeAsKnown(writes, known, change));
   }
 
   /** As `change`, for one patient as it is now; undefined when there is none. */

@@ -17,13 +17,16 @@ import { type FilterInput, filterOf } from './list-filter.ts';
 import { orderOf, type SortInput } from './list-sort.ts';
 import { inWords, PatientAdmission } from './patient-admission.ts';
 import {
+  asKnown,
   dataSourcesFrom,
   detailsOf,
   isCustodial,
   type PatientInput,
   permissionsFromPatient,
+  plainChange,
 } from './patient-details.ts';
 import { type Page, PatientListsRepository } from './patient-lists.repository.ts';
+import { patientPage } from './patient-page.ts';
 import { patientView, permissionsView, type Provider, reviewsView } from './patient.view.ts';
 import { PatientsRepository } from './patients.repository.ts';
 import { type SummaryInput, summaryChanges } from './summaries.ts';
@@ -41,19 +44,27 @@ export class PatientsService {
     private readonly accounts: CustodialAccounts,
   ) {}
 
-  async list(clinicId: string, query: FilterInput & SortInput & Page) {
+  /** In JSON already. */
+  async list(clinicId: string, query: FilterInput & SortInput & Page): Promise<Buffer> {
     const order = orderOf(query);
-    const { patients, count, totalCount } = await this.lists.list(idOf(clinicId), filterOf(query), order, query);
-    return { data: patients.map(patientView), meta: { count, totalCount } };
+    const { patients, ...counts } = await this.lists.list(idOf(clinicId), filterOf(query), order, query);
+    return patientPage(patients, counts);
   }
 
   async get(clinicId: string, userId: string) {
     return patientView((await this.patients.get(idOf(clinicId), userId)) ?? noPatient());
   }
 
-  /** A custodial patient's account gets the same email, or loses it, before the patient does: only the account tells whether it can. */
+  /** Most updates leave alone what is counted, or ruled by the clinic, or known elsewhere; these go a short way. */
   async update(clinicIdText: string, userId: string, input: PatientInput, caller: Caller) {
     const clinicId = idOf(clinicIdText);
+    const known = asKnown(clinicId, userId, input);
+    const changed = known && (await this.patients.changeAsKnown(known, plainChange(input)));
+    return patientView(changed ?? (await this.updateWhole(clinicId, userId, input, caller)));
+  }
+
+  /** A custodial patient's account gets the same email, or loses it, before the patient does: only the account tells whether it can. */
+  private async updateWhole(clinicId: Types.ObjectId, userId: string, input: PatientInput, caller: Caller) {
     await this.updateAccount((await this.patients.get(clinicId, userId)) ?? noPatient(), input);
     const write = this.patients.changeOne(clinicId, userId, async (before, writes) => {
       const clinic = await this.patients.rulesOf(clinicId, writes.session);
@@ -67,7 +78,7 @@ export class PatientsService {
         updatedTime: new Date(),
       });
     });
-    return patientView((await inWords(write)) ?? noPatient());
+    return (await inWords(write)) ?? noPatient();
   }
 
   private async updateAccount(patient: PatientDocument, input: PatientInput): Promise<void> {
