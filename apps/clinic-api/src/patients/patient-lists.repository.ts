@@ -13,7 +13,7 @@ import {
   valueAt,
 } from '@caregate/clinic-model';
 import { LRUCache } from 'lru-cache';
-import { Types } from 'mongoose';
+import { mongo, Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
 import { BY_NAME, type Order, sortOf } from './list-sort.ts';
@@ -31,15 +31,13 @@ export interface Page {
 }
 
 export interface PatientPage {
-  readonly patients: readonly PatientDocument[];
+  /** As MongoDB sends them. */
+  readonly patients: readonly Buffer[];
   /** How many match. */
   readonly count: number;
   /** How many the clinic has. */
   readonly totalCount: number;
 }
-
-/** What is only for searching and sorting, and is not shown. */
-export const WITHOUT_SEARCH_FIELDS = { searchText: 0, searchGrams: 0, sortName: 0 } as const;
 
 const DEFAULT_LIMIT = 10;
 const NO_PATIENTS = { patients: [], count: 0 } as const;
@@ -76,7 +74,7 @@ export class PatientListsRepository {
   }
 
   /** Patients of several clinics that have this MRN or birth date, by name. */
-  find(
+  async find(
     clinicIds: readonly ObjectId[],
     { mrn, birthDate }: { mrn?: string; birthDate?: string },
     page: Page,
@@ -86,12 +84,12 @@ export class PatientListsRepository {
       ...(mrn !== undefined && { mrn }),
       ...(birthDate !== undefined && { birthDate }),
     };
-    return this.read(conditions, BY_NAME, page);
+    return (await this.read(conditions, BY_NAME, page)).map(asDocument);
   }
 
   /** The records of a user in the clinics of the shard. */
-  ofUser(userId: string, page: Page): Promise<PatientDocument[]> {
-    return this.read({ userId }, BY_NAME, page, 'by_user');
+  async ofUser(userId: string, page: Page): Promise<PatientDocument[]> {
+    return (await this.read({ userId }, BY_NAME, page, 'by_user')).map(asDocument);
   }
 
   private async everybody(clinicId: ObjectId, order: Order, page: Page): Promise<PatientPage> {
@@ -113,7 +111,7 @@ export class PatientListsRepository {
     clinicId: ObjectId,
     order: Order,
     { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
-  ): Promise<readonly PatientDocument[] | undefined> {
+  ): Promise<readonly Buffer[] | undefined> {
     if (!order.noneLast) return undefined;
     const sortKey = sortKeyOf(order);
     const ids = pageOfThoseWith(await this.sheets(clinicId, [sortKey], wanted), sortKey, { limit, offset });
@@ -149,17 +147,15 @@ export class PatientListsRepository {
   /** The columns that are asked for, of each part at once. */
   private async sheets(clinicId: ObjectId, columns: readonly Column[], signal?: AbortSignal): Promise<Sheets> {
     const parts = [...new Set(columns.map(({ part }) => part))];
-    const read = parts.map(async (part): Promise<[string, Buffer[]]> => {
+    const read = parts.map(async (part): Promise<[string, readonly Buffer[]]> => {
       const ofPart = columns.filter((each) => each.part === part).map(({ column }) => [column, 1] as const);
-      const sheets = await this.models.sheets.collection
-        .find(sheetsOf(clinicId, part) as object, {
-          projection: { _id: 0, ...Object.fromEntries(ofPart) },
-          raw: true,
-          batchSize: 10_000,
-          signal,
-        })
-        .toArray();
-      return [part, sheets as unknown as Buffer[]]; // `raw` gives bytes
+      const sheets = this.models.sheets.collection.find(sheetsOf(clinicId, part) as object, {
+        projection: { _id: 0, ...Object.fromEntries(ofPart) },
+        raw: true,
+        batchSize: 10_000,
+        signal,
+      });
+      return [part, await asSent(sheets)];
     });
     const byPart = new Map(await Promise.all(read));
     return (part) => byPart.get(part) ?? [];
@@ -167,32 +163,24 @@ export class PatientListsRepository {
 
   /** In the order of the ids; without those who went meanwhile. */
   private async withIds(
-    conditions: Condition,
+    { clinicId }: Condition,
     ids: readonly ObjectId[],
     signal?: AbortSignal,
-  ): Promise<PatientDocument[]> {
+  ): Promise<readonly Buffer[]> {
     if (ids.length === 0) return [];
-    const found = await this.patients
-      .find({ _id: { $in: [...ids] }, clinicId: conditions['clinicId'] }, { projection: WITHOUT_SEARCH_FIELDS, signal })
-      .toArray();
-    const byId = new Map(found.map((patient) => [patient._id.toHexString(), patient]));
-    // The projection leaves out what its reader does not use.
-    return ids.flatMap((id) => byId.get(id.toHexString()) ?? []) as unknown as PatientDocument[];
+    const found = await asSent(this.patients.find({ _id: { $in: [...ids] }, clinicId }, { raw: true, signal }));
+    const byId = new Map(found.map((patient) => [idIn(patient), patient]));
+    return ids.flatMap((id) => byId.get(id.toHexString()) ?? []);
   }
 
-  private async read(
+  private read(
     conditions: Condition,
     order: Order,
     { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
     hint?: string,
-  ): Promise<PatientDocument[]> {
-    // Not through mongoose: nothing is cast, and a page is read as fast as the driver can.
-    const cursor = this.patients
-      .find(conditions, { projection: WITHOUT_SEARCH_FIELDS, signal: wanted, ...(hint !== undefined && { hint }) })
-      .sort(sortOf(order))
-      .skip(offset)
-      .limit(limit);
-    return (await cursor.toArray()) as unknown as PatientDocument[]; // the projection leaves out what its reader does not use
+  ): Promise<readonly Buffer[]> {
+    const options = { raw: true, signal: wanted, ...(hint !== undefined && { hint }) };
+    return asSent(this.patients.find(conditions, options).sort(sortOf(order)).skip(offset).limit(limit));
   }
 
   private total(clinicId: ObjectId): Promise<number> {
@@ -242,6 +230,14 @@ export class PatientListsRepository {
     return this.models.patients.collection;
   }
 }
+
+/** Not through mongoose, and not even decoded: a page is read as fast as the driver can. */
+const asSent = (cursor: { toArray(): Promise<unknown[]> }) => cursor.toArray() as Promise<Buffer[]>; // `raw` gives bytes
+const asDocument = (patient: Buffer) => mongo.BSON.deserialize(patient) as PatientDocument; // what the collection holds
+
+/** MongoDB has `_id` first in every document: after the length, its type, and its name. */
+const ID_AT = 4 + 1 + '_id'.length + 1;
+const idIn = (patient: Buffer) => patient.toString('hex', ID_AT, ID_AT + 12);
 
 const idsIn = (texts: readonly string[]) => texts.map((text) => new Types.ObjectId(text));
 

@@ -1,4 +1,4 @@
-import { Body, Controller, Param, Query, Res } from '@nestjs/common';
+import { Body, Controller, Header, Param, Query, Res } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
 import type { Permission } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
@@ -27,6 +27,7 @@ export class PatientsController {
   ) {}
 
   @ClinicOperation('ListPatients')
+  @Header('content-type', 'application/json; charset=utf-8')
   list(
     @Param('clinicId') clinicId: string,
     @Query() query: FilterInput & SortInput & Page,
