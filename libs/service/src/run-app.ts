@@ -14,6 +14,7 @@ import { Metrics, MetricsController } from './metrics.ts';
 import { measureReadiness, measureRequests } from './metrics-of-app.ts';
 import { type LoadSettings, shedLoad } from './load/shed-load.ts';
 import { acceptJson } from './json-body.ts';
+import { keepHeapSmall } from './memory.ts';
 import { startTracing, traceRequests } from './tracing/index.ts';
 import { heedProxies, type ProxyHeaders, trustOf } from './proxies.ts';
 
@@ -37,6 +38,7 @@ export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings
     process.stdout.write(settingsHelp(definition.name, definition.schema));
     return;
   }
+  keepHeapSmall();
   try {
     const { app, logger, url } = await startApp(definition, process.env);
     logger.info({ url }, 'listening');

@@ -1,4 +1,4 @@
-export { startApp, type App, type StartAppOptions } from './apps/app.ts';
+export { smallMemory, startApp, type App, type StartAppOptions } from './apps/app.ts';
 export { startShards, type AppName, type Platform, type Shard, type StartShardsOptions } from './apps/platform.ts';
 export { type Region, type ShardEntry, type ShardsFile } from './apps/shards-file.ts';
 export { StackError } from './errors.ts';

@@ -47,6 +47,16 @@ export interface App {
   lastLines(count?: number): Promise<string[]>;
 }
 
+/**
+ * As in the Dockerfile: a young generation of 8 MB in place of 16 for each half, and one arena of malloc, whose free pages go back, in
+ * place of one for each thread. Half of what an app would take otherwise, for some 5 % more processor time.
+ */
+export const smallMemory = {
+  NODE_OPTIONS: '--max-semi-space-size=8',
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+} as const;
+
 /** Runs dist/apps/<name>/main.js and waits until it is ready. */
 export async function startApp(options: StartAppOptions): Promise<App> {
   const { name, label = name, env, log = silent, withinMs = 180_000 } = options;
@@ -62,7 +72,7 @@ export async function startApp(options: StartAppOptions): Promise<App> {
         command: process.execPath,
         args: [program],
         cwd: workspace,
-        env: { ...baseEnvironment(), ...settings },
+        env: { ...baseEnvironment(), ...smallMemory, ...settings },
         logFile,
       },
       isReady: () => answersOk(`${urlOf(settings)}/ready`),
