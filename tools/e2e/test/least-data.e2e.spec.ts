@@ -70,7 +70,7 @@ const clinic: Whole<ClinicDocument> = {
     softLimit: { plan: 7, startDate: now, endDate: now },
   },
   membershipRestrictions: [{ emailDomain: planted('domain'), requiredIdp: planted('idp') }],
-  ...{ guardsMrns: true, turn: 1, createdTime: now, updatedTime: now },
+  ...{ guardsMrns: true, turn: 1, patientsHeld: new ObjectId(), createdTime: now, updatedTime: now },
 };
 
 const clinician: Whole<ClinicianDocument> = {
@@ -144,7 +144,8 @@ const invite: Whole<PatientInviteDocument> = {
 };
 
 const counts: Whole<ClinicCountsDocument> = {
-  ...{ _id: `${clinicId.toHexString()}:0`, clinicId, turn: 1, waitUntil: now, total: 1, demo: 0, plan: 1 },
+  ...{ _id: `${clinicId.toHexString()}:0`, clinicId, turn: 1, held: new ObjectId(), waitUntil: now },
+  ...{ total: 1, demo: 0, plan: 1 },
   ...{ tags: { [planted('tag')]: 1 }, sites: { [planted('site')]: 1 } },
   providers: { [planted('provider')]: { total: 1, states: { [planted('state')]: 1 } } },
 };

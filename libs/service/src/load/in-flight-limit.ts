@@ -1,5 +1,5 @@
 /** Below this nothing is refused: a few slow requests at once are no overload. */
-const LEAST = 32;
+const LEAST = 16;
 /** How long answers are watched before the limit is thought over, in milliseconds. */
 const WINDOW_MS = 100;
 /** Of the answers in a window, how many may be late before fewer are let in. */

@@ -50,44 +50,108 @@ interface Work {
 const WORK = Symbol('WORK');
 type Held = IncomingMessage & { [WORK]?: Work };
 
+/** A request that waits for a place, and until when. */
+interface Waiting {
+  readonly request: Held;
+  readonly response: ServerResponse;
+  readonly until: number;
+}
+
 /**
  * Answers 503 to what is more than the app can serve, before anything of it is looked at: neither routed, nor its body read, nor its caller
- * asked for. /live, /ready and /metrics are always served: an overloaded app is not to be restarted, and it is to be seen.
+ * asked for. What comes in a burst waits a moment for a place. /live, /ready and /metrics are always served: an overloaded app is not to be
+ * restarted, and it is to be seen.
  */
 export function shedLoad(fastify: FastifyInstance, settings: LoadSettings, metrics: Metrics): void {
-  const limit = new InFlightLimit(settings.MAX_REQUESTS_IN_FLIGHT || Infinity, settings.LATE_AFTER_MS);
-  const shed = measureLoad(limit, metrics);
   const { server } = fastify;
   const [handle] = server.listeners('request');
   if (!handle) throw new Error('the server has nothing that handles requests');
+  const entrance = new Entrance(settings, metrics, (request, response) => handle.call(server, request, response));
   server.removeAllListeners('request');
-  server.on('request', (request: Held, response: ServerResponse) => {
-    if (!ALWAYS_SERVED.has(request.url ?? '')) {
-      if (!limit.enter()) {
-        shed.inc();
-        return refuse(response);
-      }
-      hold(request, response, limit);
-    }
-    handle.call(server, request, response);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (ALWAYS_SERVED.has(request.url ?? '')) handle.call(server, request, response);
+    else entrance.take(request, response);
   });
   fastify.addHook('preHandler', beginHandling);
   fastify.addHook('onSend', endHandling);
 }
 
-function hold(request: Held, response: ServerResponse, limit: InFlightLimit): void {
-  const began = performance.now();
-  const end = () => {
+class Entrance {
+  private readonly limit: InFlightLimit;
+  private readonly most: number;
+  private readonly shed;
+  private waiting: Waiting[] = [];
+  /** When nobody waited last. */
+  private calmAt = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    settings: LoadSettings,
+    metrics: Metrics,
+    private readonly handle: (request: IncomingMessage, response: ServerResponse) => void,
+  ) {
+    this.most = settings.MAX_REQUESTS_IN_FLIGHT || Infinity;
+    this.limit = new InFlightLimit(this.most, settings.LATE_AFTER_MS);
+    this.shed = measureLoad(this.limit, metrics);
+  }
+
+  take(request: Held, response: ServerResponse): void {
+    if (this.limit.enter()) return this.begin(request, response);
+    if (this.waiting.length >= this.most) return this.refuse(response);
     const now = performance.now();
-    limit.leave(now - began, now);
-  };
-  const work: Work = { isHandled: false, isClosed: false, end };
-  request[WORK] = work;
-  response.once('close', () => {
-    work.isClosed = true;
-    if (!work.isHandled) work.end();
-  });
+    if (this.waiting.length === 0) this.calmAt = now;
+    const patience = now - this.calmAt < BURST_MS ? BURST_MS : UNDER_PRESSURE_MS;
+    this.waiting.push({ request, response, until: now + patience });
+    this.timer ??= setTimeout(() => this.losePatience(), patience);
+  }
+
+  private begin(request: Held, response: ServerResponse): void {
+    const began = performance.now();
+    const end = () => {
+      const now = performance.now();
+      this.limit.leave(now - began, now);
+      this.letIn(now);
+    };
+    const work: Work = { isHandled: false, isClosed: false, end };
+    request[WORK] = work;
+    response.once('close', () => {
+      work.isClosed = true;
+      if (!work.isHandled) work.end();
+    });
+    this.handle(request, response);
+  }
+
+  /** Those who have waited, in their order, but nobody who has gone and nobody who has waited too long. */
+  private letIn(now: number): void {
+    while (this.waiting.length > 0) {
+      const [{ request, response, until }] = this.waiting as [Waiting]; // it is not empty
+      const isDue = !response.destroyed && until > now;
+      if (isDue && !this.limit.enter()) return;
+      this.waiting.shift();
+      if (isDue) this.begin(request, response);
+      else if (!response.destroyed) this.refuse(response);
+    }
+  }
+
+  private losePatience(): void {
+    const now = performance.now();
+    const late = this.waiting.filter(({ until }) => until <= now);
+    this.waiting = this.waiting.filter(({ until }) => until > now);
+    for (const { response } of late) if (!response.destroyed) this.refuse(response);
+    this.timer = this.waiting.length > 0 ? setTimeout(() => this.losePatience(), UNDER_PRESSURE_MS) : undefined;
+  }
+
+  /** The connection stays open: to make a new one would cost more than this answer. */
+  private refuse(response: ServerResponse): void {
+    this.shed.inc();
+    response.writeHead(503, REFUSAL_HEADERS).end(REFUSAL);
+  }
 }
+
+/** How long a request of a burst may wait for a place, in milliseconds. With the time that it then takes it stays well under a second. */
+const BURST_MS = 400;
+/** And when the burst turns out to last: a queue that does not end would only make everybody later. */
+const UNDER_PRESSURE_MS = 50;
 
 /** Whoever went away while it was asked who they are, is not served; what has begun keeps its place until it has ended. */
 function beginHandling({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
@@ -114,11 +178,6 @@ const REFUSAL_HEADERS = {
   'content-length': String(REFUSAL.length),
   'retry-after': '1',
 };
-
-/** The connection stays open: to make a new one would cost more than this answer. */
-function refuse(response: ServerResponse): void {
-  response.writeHead(503, REFUSAL_HEADERS).end(REFUSAL);
-}
 
 function measureLoad(limit: InFlightLimit, metrics: Metrics) {
   const inFlight = metrics.gauge('caregate_requests_in_flight', 'Requests that are being worked on');
