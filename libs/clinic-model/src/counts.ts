@@ -1,7 +1,8 @@
 import { type ClientSession, mongo, type Types } from 'mongoose';
 import { randomInt } from 'node:crypto';
 import { isDuplicateKey } from '@caregate/service/transaction';
-import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
+import type { ClinicCountsDocument, ClinicDocument, PatientDocument } from './documents.ts';
+import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
 
 /** A clinic's figures (behaviour, "Clinics", Patient count). */
@@ -66,20 +67,26 @@ const pathSegment = (name: string) =>
   encodeURIComponent(name.toWellFormed()).replaceAll('.', '%2E').replaceAll('$', '%24');
 const fromPathSegment = (segment: string) => decodeURIComponent(segment);
 
+/** A stripe that is to wait does not fit, so that it is not touched: even a write that is taken back would be in the way. */
+const fits = (clinicId: Types.ObjectId, stripe: number) => ({
+  // The driver's type for native collections knows ObjectIds only; ours has a text as its key.
+  _id: stripeId(clinicId, stripe) as never,
+  waitUntil: { $not: { $gt: new Date() } },
+});
+
 /** Adds to a clinic's counts in the transaction that changes its patients. An empty delta costs nothing. */
 export async function addToCounts(
   models: Pick<ClinicModels, 'clinicCounts'>,
   session: ClientSession,
   clinicId: Types.ObjectId,
   delta: Record<string, number>,
+  { stripe = nextStripe(), held }: { readonly stripe?: number; readonly held?: Types.ObjectId | undefined } = {},
 ): Promise<void> {
   if (Object.keys(delta).length === 0) return;
   try {
     await models.clinicCounts.collection.updateOne(
-      // A stripe that is to wait does not fit, so that it is not touched: even a write that is taken back would be in the way.
-      // The driver's type for native collections knows ObjectIds only; ours has a text as its key.
-      { _id: stripeId(clinicId, nextStripe()) as never, waitUntil: { $not: { $gt: new Date() } } },
-      { $inc: delta, $setOnInsert: { clinicId } },
+      fits(clinicId, stripe),
+      { $inc: delta, $setOnInsert: { clinicId }, ...(held && { $set: { held } }) },
       { upsert: true, session },
     );
   } catch (error) {
@@ -89,25 +96,47 @@ export async function addToCounts(
   }
 }
 
+/** What tells whether a clinic is still as it was read, see `holdPatientWrites`. */
+export type KnownClinic = Pick<ClinicDocument, '_id' | 'patientsHeld'>;
+
+/**
+ * As `addToCounts`, for a writer who read the clinic before the transaction. False, and nothing touched, when that is not sure to be still
+ * true: then the clinic is to be read in the transaction.
+ */
+export async function addToCountsAsKnown(
+  models: Pick<ClinicModels, 'clinicCounts'>,
+  session: ClientSession,
+  { _id, patientsHeld }: KnownClinic,
+  delta: Record<string, number>,
+  stripe: number,
+): Promise<boolean> {
+  const known = { ...fits(_id, stripe), held: patientsHeld ?? null }; // `null` stands for what is not there
+  const { matchedCount } = await models.clinicCounts.collection.updateOne(known, { $inc: delta }, { session });
+  return matchedCount === 1;
+}
+
 /**
  * Keeps out every other transaction that adds, removes or regroups patients of the clinic, until this one ends: one of two that meet
  * is repeated and then sees what the other did. For what must reach all patients of a clinic, such as the deletion of a site:
  * without it a patient could be added in the meantime with the site that is just going.
+ * A writer who read the clinic before sees by `held` that it may have changed since.
  * When it does not get through, ask the others to wait before trying again (`askPatientWritesToWait`).
  */
 export async function holdPatientWrites(
-  models: Pick<ClinicModels, 'clinicCounts'>,
+  models: Pick<ClinicModels, 'clinicCounts' | 'clinics'>,
   session: ClientSession,
   clinicId: Types.ObjectId,
 ): Promise<void> {
+  const held = newObjectId();
   const stripes = Array.from({ length: STRIPES }, (_, stripe) => ({
     updateOne: {
       filter: { _id: stripeId(clinicId, stripe) as never }, // as in `addToCounts`
-      update: { $inc: { turn: 1 }, $setOnInsert: { clinicId }, $unset: { waitUntil: 1 } },
+      update: { $inc: { turn: 1 }, $set: { held }, $setOnInsert: { clinicId }, $unset: { waitUntil: 1 } },
       upsert: true,
     },
   }));
   await models.clinicCounts.collection.bulkWrite(stripes, { session });
+  await models.clinics.collection.updateOne({ _id: clinicId }, { $set: { patientsHeld: held } }, { session });
 }
 
 const LONGEST_WAIT_MS = 2_000;
@@ -159,7 +188,7 @@ export function giveWay(): Error {
 
 // In turn rather than by lot: of transactions that run at once in this process no two then take the same stripe and repeat each other.
 let turn = randomInt(STRIPES);
-const nextStripe = () => (turn = (turn + 1) % STRIPES);
+export const nextStripe = () => (turn = (turn + 1) % STRIPES);
 
 const stripeId = (clinicId: Types.ObjectId, stripe: number) => `${clinicId.toHexString()}:${stripe}`;
 

@@ -78,6 +78,8 @@ export interface ClinicDocument {
   readonly membershipRestrictions?: readonly MembershipRestriction[];
   /** Raised by whatever must not happen twice at once in this clinic (last admin, limits), so that such transactions conflict. */
   readonly turn?: number;
+  /** New whenever all writers of patients were held back (`holdPatientWrites`), as what they must know of the clinic may have changed. */
+  readonly patientsHeld?: ObjectId;
   readonly createdTime: Date;
   readonly updatedTime: Date;
 }
@@ -237,6 +239,8 @@ export interface ClinicCountsDocument {
   readonly clinicId: ObjectId;
   /** Raised to meet other transactions that write patients of the clinic. */
   readonly turn?: number;
+  /** As `patientsHeld` of the clinic: by it a writer sees that the clinic is still as it was read. */
+  readonly held?: ObjectId;
   /** Transactions that write patients of the clinic give way until then. */
   readonly waitUntil?: Date;
   readonly total?: number;

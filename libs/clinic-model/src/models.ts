@@ -67,6 +67,7 @@ const clinic: SchemaDefinition = {
   patientCountSettings: Mixed,
   membershipRestrictions: { type: Mixed },
   turn: Number,
+  patientsHeld: ObjectId,
   createdTime: Date,
   updatedTime: Date,
 };
@@ -140,6 +141,7 @@ const counts: SchemaDefinition = {
   _id: String,
   clinicId: ObjectId,
   turn: Number,
+  held: ObjectId,
   waitUntil: Date,
   total: Number,
   demo: Number,

@@ -1,6 +1,6 @@
 import { isDuplicateKey } from '@caregate/service/transaction';
 import type { ClientSession, Types } from 'mongoose';
-import { addToCounts, countsDelta } from './counts.ts';
+import { addToCounts, addToCountsAsKnown, countsDelta, type KnownClinic } from './counts.ts';
 import type { ClinicDocument, PatientDocument } from './documents.ts';
 import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
@@ -25,8 +25,29 @@ type DerivedField = 'sortName' | 'searchText' | 'searchGrams';
 export async function insertPatient(
   { models, session, isDemo }: PatientWrites,
   patient: PatientDocument,
+  where: Parameters<typeof addToCounts>[4] = {},
 ): Promise<void> {
-  await addToCounts(models, session, patient.clinicId, countsDelta(undefined, patient, isDemo));
+  await addToCounts(models, session, patient.clinicId, countsDelta(undefined, patient, isDemo), where);
+  await writeNew(models, session, patient);
+}
+
+/**
+ * As `insertPatient`, by what was read of the clinic before the transaction: saves reading it again.
+ * False, and nothing done, when that is not sure to be still true.
+ */
+export async function insertPatientAsKnown(
+  { models, session, isDemo }: PatientWrites,
+  clinic: KnownClinic,
+  patient: PatientDocument,
+  stripe: number,
+): Promise<boolean> {
+  const delta = countsDelta(undefined, patient, isDemo);
+  if (!(await addToCountsAsKnown(models, session, clinic, delta, stripe))) return false;
+  await writeNew(models, session, patient);
+  return true;
+}
+
+async function writeNew(models: ClinicModels, session: ClientSession, patient: PatientDocument): Promise<void> {
   await addToSheets(models, session, patient);
   await models.patients.collection.insertOne(patient, { session });
 }
@@ -102,7 +123,7 @@ export async function changeAsKnown(
       ...(siteIds && sameMembers('sites', 'sites._id', siteIds)),
     },
     { $set, ...(Object.keys($unset).length > 0 && { $unset }) },
-    { session, returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS },
+    { session, hint: 'patient', returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS },
   );
   if (!found) return undefined;
   const after = found as unknown as PatientDocument; // what the collection holds, but for what is put back here
@@ -160,7 +181,7 @@ export async function findPatient(
   session: ClientSession,
 ): Promise<PatientDocument | undefined> {
   // Not through mongoose: a patient can be large, and nothing of it needs casting.
-  const found = await models.patients.collection.findOne({ clinicId, userId }, { session });
+  const found = await models.patients.collection.findOne({ clinicId, userId }, { session, hint: 'patient' });
   return (found as PatientDocument | null) ?? undefined; // what the collection holds
 }
 

@@ -17,6 +17,11 @@ export class PlanLimit {
     return limitsOf(clinic, this.config.FREE_TIER_PATIENT_LIMIT);
   }
 
+  /** Whether a place must be claimed, by what is known of the clinic. */
+  isLimited(clinic: Parameters<typeof hardLimitAt>[1]): boolean {
+    return hardLimitAt(new Date(), clinic, this.config.FREE_TIER_PATIENT_LIMIT) !== undefined;
+  }
+
   /**
    * Call it in the transaction that adds a custodial patient, with the clinic as that transaction sees it. In a clinic with a limit
    * it takes the clinic's turn, so that of two that race for the last place one gets it; others go on side by side.

@@ -5,7 +5,9 @@ import {
   type ClinicDocument,
   type ClinicModels,
   insertPatient,
+  insertPatientAsKnown,
   newObjectId,
+  nextStripe,
   type PatientDocument,
   type PatientWrites,
   readCounts,
@@ -13,7 +15,7 @@ import {
   uniqueMrnIn,
 } from '@caregate/clinic-model';
 import { BadRequest, CONFIG, Conflict } from '@caregate/service';
-import type { ClientSession, Types } from 'mongoose';
+import type { ClientSession } from 'mongoose';
 import type { ClinicApiConfig } from '../config.ts';
 import { assertRoom, hardLimitAt } from '../counts/hard-limit.ts';
 import { PlanLimit } from '../counts/plan-limit.ts';
@@ -66,26 +68,39 @@ export class PatientAdmission {
 
   /**
    * In the transaction that counts: of two that race for a place or an MRN, one gets it. Gives the patient as written.
-   * What a patient is may depend on the clinic, such as the names of its sites.
+   * What a patient is may depend on the clinic, such as the names of its sites. `known` are the clinic's rules as read before.
    */
   async admit(
     writes: PatientWrites,
-    clinicId: Types.ObjectId,
+    known: ClinicRules,
     patientOf: (clinic: ClinicRules) => NewPatient,
   ): Promise<PatientDocument> {
-    const clinic = await this.patients.rulesOf(clinicId, writes.session);
-    const patient = patientOf(clinic);
+    const stripe = nextStripe();
+    const expected = this.draft(known, patientOf(known));
+    // Who shares an MRN is told by the index then.
+    if (!this.mustClaim(known, expected) && (await insertPatientAsKnown(writes, known, expected, stripe)))
+      return expected;
+    const clinic = await this.patients.rulesOf(known._id, writes.session);
+    const patient = this.draft(clinic, patientOf(clinic));
     // The limit looks only at what the rules hold.
-    if (isCustodial(patient)) await this.planLimit.claimPlace(clinic as ClinicDocument, writes.session);
+    if (this.mustClaim(clinic, patient)) await this.planLimit.claimPlace(clinic as ClinicDocument, writes.session);
     await this.assertMrn(clinic, patient.mrn, patient.userId, writes.session);
-    const admitted = this.draft(clinic._id, { ...patient, ...uniqueMrnIn(clinic, patient.mrn) });
-    await insertPatient(writes, admitted);
-    return admitted;
+    await insertPatient(writes, patient, { stripe, held: clinic.patientsHeld });
+    return patient;
   }
 
-  private draft(clinicId: Types.ObjectId, patient: NewPatient & { uniqueMrn?: string }): PatientDocument {
+  private mustClaim(clinic: ClinicRules, patient: NewPatient): boolean {
+    return isCustodial(patient) && this.planLimit.isLimited(clinic);
+  }
+
+  private draft(clinic: ClinicRules, patient: NewPatient): PatientDocument {
     const now = new Date();
-    return { _id: newObjectId(), clinicId, ...patient, ...searchFields(patient), createdTime: now, updatedTime: now };
+    return {
+      ...{ _id: newObjectId(), clinicId: clinic._id, ...patient },
+      ...uniqueMrnIn(clinic, patient.mrn),
+      ...searchFields(patient),
+      ...{ createdTime: now, updatedTime: now },
+    };
   }
 }
 

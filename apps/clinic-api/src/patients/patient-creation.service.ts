@@ -45,7 +45,7 @@ export class PatientCreation {
     const userId = await this.accounts.create(clinicId, { email, fullName });
     const write = this.patients.change(async (writes) => {
       if (email !== undefined) await this.accounts.use(writes, userId);
-      return this.admission.admit(writes, clinicId, (rules) => ({ ...details(rules), userId }));
+      return this.admission.admit(writes, clinic, (rules) => ({ ...details(rules), userId }));
     });
     return patientView(await inWords(write));
   }
@@ -60,18 +60,18 @@ export class PatientCreation {
     const userId = userIdText as UserId; // the contract says that it is one, and the legacy clinician's too
     const legacyClinicianId = input.legacyClinicianId as UserId | undefined;
     const newcomer = { userId, permissions: permissionsFrom(input.permissions), ...originOf(input) };
-    const patientOf = await this.prepare(clinicId, newcomer, input);
-    if (legacyClinicianId === undefined) return patientView(await this.admit(clinicId, patientOf));
-    return patientView(await this.admitMigrated(clinicId, userId, legacyClinicianId, patientOf));
+    const prepared = await this.prepare(clinicId, newcomer, input);
+    if (legacyClinicianId === undefined) return patientView(await this.admit(prepared));
+    return patientView(await this.admitMigrated(userId, legacyClinicianId, prepared));
   }
 
   /** A user who has offered to share with the clinic. `along` is done in the same transaction. */
   async admitUser(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView, along: Along): Promise<void> {
-    await this.admit(clinicId, await this.prepare(clinicId, newcomer, input), along);
+    await this.admit(await this.prepare(clinicId, newcomer, input), along);
   }
 
   /** What the clinic says of a user goes before their profile. */
-  private async prepare(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView) {
+  private async prepare(clinicId: Types.ObjectId, newcomer: Newcomer, input: ClinicsView): Promise<Prepared> {
     const { userId } = newcomer;
     // One after the other: of two things that are wrong the same one is told each time.
     const clinic = await this.patients.rulesOf(clinicId);
@@ -84,34 +84,30 @@ export class PatientCreation {
       ...newcomer,
     });
     await this.admission.assertPossible(clinic, patientOf(clinic), userId);
-    return patientOf;
+    return { clinic, patientOf };
   }
 
-  private admit(
-    clinicId: Types.ObjectId,
-    patientOf: (rules: ClinicRules) => NewPatient,
-    along?: Along,
-  ): Promise<PatientDocument> {
+  private admit({ clinic, patientOf }: Prepared, along?: Along): Promise<PatientDocument> {
     return inWords(
       this.patients.change(async (writes) => {
         await along?.(writes);
-        return this.admission.admit(writes, clinicId, patientOf);
+        return this.admission.admit(writes, clinic, patientOf);
       }),
     );
   }
 
   /** A user who comes from one more legacy clinician is a patient already, and that is no conflict (behaviour, "Patients"). */
   private async admitMigrated(
-    clinicId: Types.ObjectId,
     userId: UserId,
     legacyClinicianId: UserId,
-    patientOf: (rules: ClinicRules) => NewPatient,
+    { clinic, patientOf }: Prepared,
   ): Promise<PatientDocument> {
-    const noteClinician = () => this.noteLegacyClinician(clinicId, userId, legacyClinicianId);
+    const noteClinician = () => this.noteLegacyClinician(clinic._id, userId, legacyClinicianId);
     const existing = await noteClinician();
     if (existing) return existing;
     try {
-      return await this.admit(clinicId, (rules) => ({ ...patientOf(rules), legacyClinicianIds: [legacyClinicianId] }));
+      const migrated = (rules: ClinicRules) => ({ ...patientOf(rules), legacyClinicianIds: [legacyClinicianId] });
+      return await this.admit({ clinic, patientOf: migrated });
     } catch (error) {
       const winner = error instanceof Conflict ? await noteClinician() : undefined; // another migration was quicker
       if (winner) return winner;
@@ -192,6 +188,11 @@ function custodialDetails(input: PatientInput, clinic: ClinicRules, caller: Call
   });
 }
 
+/** The clinic as it was found, and who the patient will be there. */
+interface Prepared {
+  readonly clinic: ClinicRules;
+  readonly patientOf: (rules: ClinicRules) => NewPatient;
+}
 type Along = (writes: PatientWrites) => Promise<void>;
 /** What comes with a user: who they are here, and what they allow. */
 type Newcomer = Pick<NewPatient, 'userId' | 'permissions' | 'isMigrated' | 'attestationSubmitted'>;

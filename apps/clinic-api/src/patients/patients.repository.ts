@@ -25,9 +25,11 @@ type ObjectId = Types.ObjectId;
 /** What a clinic decides about its patients. */
 export type ClinicRules = Pick<
   ClinicDocument,
-  '_id' | 'country' | 'tier' | 'mrnSettings' | 'guardsMrns' | 'patientCountSettings' | 'sites'
+  '_id' | 'country' | 'tier' | 'mrnSettings' | 'guardsMrns' | 'patientCountSettings' | 'sites' | 'patientsHeld'
 >;
-const RULES = { country: 1, tier: 1, mrnSettings: 1, guardsMrns: 1, patientCountSettings: 1, sites: 1 } as const;
+const RULES = {
+  ...{ country: 1, tier: 1, mrnSettings: 1, guardsMrns: 1, patientCountSettings: 1, sites: 1, patientsHeld: 1 },
+} as const;
 
 const KEPT_REVIEWS = 2;
 
