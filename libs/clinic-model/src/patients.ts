@@ -123,7 +123,7 @@ export async function changeAsKnown(
       ...(siteIds && sameMembers('sites', 'sites._id', siteIds)),
     },
     { $set, ...(Object.keys($unset).length > 0 && { $unset }) },
-    { session, hint: 'patient', returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS },
+    { session, hint: { clinicId: 1, userId: 1 }, returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS },
   );
   if (!found) return undefined;
   const after = found as unknown as PatientDocument; // what the collection holds, but for what is put back here

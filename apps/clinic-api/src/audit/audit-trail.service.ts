@@ -11,42 +11,44 @@ const GATHER_MS = 50;
 /**
  * Records who did what. A write is recorded before it is carried out, so that none can succeed and be missing here, and its
  * outcome afterwards. A read is recorded while it runs, and is not answered before it is recorded.
+ *
+ * Nobody waits until an entry is on the disks of a majority: the write that follows does so, and whatever keeps a write keeps all that
+ * was written before it. Only when another server of MongoDB takes over just between the two could the entry be missing there;
+ * the outcome brings it again.
  */
 @Injectable()
 export class AuditTrail implements BeforeApplicationShutdown, OnApplicationShutdown {
-  private readonly writes;
-  private readonly reads;
+  private readonly entries;
   private readonly outcomes;
 
   constructor(
     repository: AuditRepository,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.writes = new GroupCommit<AuditEntry>((entries) => repository.insert(entries));
-    this.reads = new GroupCommit<AuditEntry>((entries) => repository.insertQuickly(entries));
+    this.entries = new GroupCommit<AuditEntry>((entries) => repository.insert(entries));
     this.outcomes = new GroupCommit<Outcome>((outcomes) => repository.setOutcomes(outcomes), MOST_AT_ONCE, GATHER_MS);
   }
 
   /** Resolves when the write may begin. */
   beforeWrite(entry: AuditEntry): Promise<void> {
-    return this.writes.add(entry);
+    return this.entries.add(entry);
   }
 
   /** Resolves when the read may be answered. */
   noteRead(entry: AuditEntry): Promise<void> {
-    return this.reads.add(entry);
+    return this.entries.add(entry);
   }
 
   /** Nobody waits for it: without it an entry says that the outcome is not known. */
-  noteOutcome({ _id }: AuditEntry, status: number, subject: AuditSubject = {}): void {
+  noteOutcome(entry: AuditEntry, status: number, subject: AuditSubject = {}): void {
     this.outcomes
-      .add({ _id, status, ...subject })
+      .add({ entry, status, subject })
       .catch((error) => this.logger.warn({ err: error }, 'outcomes could not be added to the audit'));
   }
 
   /** An attempt that was refused; nothing happened, so nobody waits for it. */
   noteRefusal(entry: AuditEntry): void {
-    this.reads
+    this.entries
       .add(entry)
       .catch((error) => this.logger.warn({ err: error }, 'refusals could not be added to the audit'));
   }
@@ -60,6 +62,6 @@ export class AuditTrail implements BeforeApplicationShutdown, OnApplicationShutd
   }
 
   private async idle(): Promise<void> {
-    await Promise.all([this.writes.idle(), this.reads.idle(), this.outcomes.idle()]);
+    await Promise.all([this.entries.idle(), this.outcomes.idle()]);
   }
 }

@@ -207,8 +207,8 @@ test('a write that cannot be recorded does not happen, and a read that cannot be
   const away = async () => {
     throw new Error('the disk is full');
   };
-  const [insert, insertQuickly] = [repository.insert, repository.insertQuickly];
-  Object.assign(repository, { insert: away, insertQuickly: away });
+  const { insert } = repository;
+  Object.assign(repository, { insert: away });
   try {
     const update = await harness
       .asService()
@@ -216,7 +216,22 @@ test('a write that cannot be recorded does not happen, and a read that cannot be
     expect(statusOf(update)).toBe(500);
     expect(statusOf(await admin.api.GET(PATIENTS, { params: { path: { clinicId } } }))).toBe(500);
   } finally {
-    Object.assign(repository, { insert, insertQuickly });
+    Object.assign(repository, { insert });
   }
   expect((await harness.models.clinics.findById(clinicId).lean())?.tier).toBe('tier0100');
+});
+
+test('an entry that was lost with the server that took it comes again with its outcome', async () => {
+  const { admin, clinicId } = await clinic();
+  const repository = harness.app.get(AuditRepository);
+  const { insert } = repository;
+  Object.assign(repository, { insert: async () => {} });
+  const patient = await createPatient(admin.api, clinicId, 'Lost').finally(() => Object.assign(repository, { insert }));
+  const found = await entriesOnce(admin.userId, clinicId, (list) => list[0]?.operationId === 'CreatePatientAccount');
+  expect(found[0]).toMatchObject({
+    caller: { kind: 'user', id: admin.userId },
+    patientId: patient.id,
+    status: 200,
+    address: '127.0.0.1',
+  });
 });

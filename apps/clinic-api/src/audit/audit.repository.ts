@@ -5,9 +5,11 @@ import { MONGO } from '@caregate/service';
 import type { Connection, mongo, Types } from 'mongoose';
 import { type AuditEntry, type AuditSubject, lowestEntryId } from './audit-entry.ts';
 
-export interface Outcome extends AuditSubject {
-  readonly _id: Types.ObjectId;
+export interface Outcome {
+  readonly entry: AuditEntry;
   readonly status: number;
+  /** What the request turned out to be about. */
+  readonly subject: AuditSubject;
 }
 
 export interface AuditFilter {
@@ -18,6 +20,8 @@ export interface AuditFilter {
   /** Only what is older than this entry. */
   readonly after?: Types.ObjectId;
 }
+
+const AT_ONCE = { w: 1, journal: false };
 
 @Injectable()
 export class AuditRepository {
@@ -30,21 +34,18 @@ export class AuditRepository {
     this.entries = connection.collection<AuditEntry>('audit_entries');
   }
 
-  /** Safe on disk of a majority when it returns. */
+  /** In the memory of the primary when it returns; see `AuditTrail` for why that is enough. */
   async insert(entries: readonly AuditEntry[]): Promise<void> {
-    await this.entries.insertMany([...entries], { ordered: false });
-  }
-
-  /** In the memory of the primary when it returns: enough for a read, which changes nothing, and cheap. */
-  async insertQuickly(entries: readonly AuditEntry[]): Promise<void> {
-    await this.entries.insertMany([...entries], { ordered: false, writeConcern: { w: 1, journal: false } });
+    await this.entries.insertMany([...entries], { ordered: false, writeConcern: AT_ONCE });
   }
 
   async setOutcomes(outcomes: readonly Outcome[]): Promise<void> {
-    const updates = outcomes.map(({ _id, ...outcome }) => ({
-      updateOne: { filter: { _id }, update: { $set: outcome } },
-    }));
-    await this.entries.bulkWrite(updates, { ordered: false, writeConcern: { w: 1, journal: false } });
+    const updates = outcomes.map(({ entry: { _id, ...entry }, status, subject }) => {
+      const $set = { status, ...subject };
+      const $setOnInsert = Object.fromEntries(Object.entries(entry).filter(([field]) => !(field in $set)));
+      return { updateOne: { filter: { _id }, update: { $set, $setOnInsert }, upsert: true } };
+    });
+    await this.entries.bulkWrite(updates, { ordered: false, writeConcern: AT_ONCE });
   }
 
   /** Newest first. */
