@@ -1,49 +1,6 @@
 import type { mongo } from 'mongoose';
 import { PERIODS } from './sheets.ts';
 
-/**
- * Figures that a TIDE report looks at. They stand in an index for each period, so that its categories are decided without looking at the
- * patients, whose summaries are large. Lists look at figures on the sheets.
- */
-const REPORTED_FIGURES = [
-  'timeInTargetPercent',
-  'timeInVeryLowPercent',
-  'timeInAnyLowPercent',
-  'timeInAnyHighPercent',
-  'timeInVeryHighPercent',
-  'timeInExtremeHighPercent',
-  'timeCGMUsePercent',
-  'timeInTargetPercentDelta',
-] as const;
-
-/** Names the index of a period. */
-export const tideIndex = (period: string) => `tide_${period}`;
-
-/** Who is in that index: every period has this flag, and a comparison with it is one that an index decides alone. */
-export const hasPeriod = (period: string) => ({
-  [`summary.cgmStats.periods.${period}.hasTotalRecords`]: { $gte: false },
-});
-
-function tideIndexes(): mongo.IndexDescription[] {
-  const stats = 'summary.cgmStats';
-  return PERIODS.map((period) => {
-    const figures = REPORTED_FIGURES.map((figure) => [`${stats}.periods.${period}.${figure}`, 1] as const);
-    const [flag = ''] = Object.keys(hasPeriod(period));
-    return {
-      name: tideIndex(period),
-      key: {
-        clinicId: 1,
-        tags: 1,
-        [flag]: 1,
-        ...Object.fromEntries(figures),
-        [`${stats}.dates.lastData`]: 1,
-        _id: 1,
-      },
-      partialFilterExpression: hasPeriod(period),
-    };
-  });
-}
-
 /** Names the index of when data of a kind came last. */
 export const lastDataIndexOf = (kind: 'cgm' | 'bgm') => `${kind}_last_data`;
 
@@ -92,12 +49,13 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_invite_email', key: { email: 1 }, partialFilterExpression: { inviteId: { $exists: true } } }, // open invites of a user
     { name: 'all', key: { createdTime: 1, _id: 1 } }, // list of all clinicians
   ],
+  // As few as can be: in a transaction MongoDB 6 looks up the description of each at every write, and it describes all of them each time.
   patients: [
     { name: 'patient', key: { clinicId: 1, userId: 1 }, unique: true }, // one patient of a clinic
     { name: 'in_name_order', key: { clinicId: 1, sortName: 1, _id: 1 } }, // the list in name order
     { name: 'by_birth_date', key: { clinicId: 1, birthDate: 1, _id: 1 } }, // the list in order of birth date; find over clinics
     { name: 'search', key: { clinicId: 1, searchGrams: 1 } }, // search by a rare part of name, email, MRN, birth date
-    { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1, _id: 1 } }, // the list of a tag, in name order; TIDE report
+    { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1, _id: 1 } }, // the list of a tag, in name order
     { name: 'by_site', key: { clinicId: 1, 'sites._id': 1, sortName: 1, _id: 1 } }, // the list of a site, in name order
     { name: 'by_mrn', key: { mrn: 1, clinicId: 1 }, partialFilterExpression: { mrn: { $exists: true } } }, // find over clinics; another patient with this MRN
     {
@@ -107,8 +65,6 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
       partialFilterExpression: { uniqueMrn: { $exists: true } },
     },
     { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // clinics of a patient
-    { name: 'by_last_data', key: { clinicId: 1, tags: 1, 'summary.cgmStats.dates.lastData': 1, _id: 1 } }, // TIDE report: who has no data
-    ...tideIndexes(), // TIDE report
     lastDataIndex('cgm'), // the list by last data
     lastDataIndex('bgm'),
     {
@@ -177,5 +133,8 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
 
 /** Indexes that no query needs any longer; dropped where a shard still has them. */
 export const RETIRED_INDEXES: Readonly<Record<string, readonly string[]>> = {
-  patients: ['by_name', 'by_age', 'by_last_review', ...PERIODS.flatMap((period) => [`cgm_${period}`, `bgm_${period}`])],
+  patients: [
+    ...['by_name', 'by_age', 'by_last_review', 'by_last_data'],
+    ...PERIODS.flatMap((period) => [`cgm_${period}`, `bgm_${period}`, `tide_${period}`]),
+  ],
 };

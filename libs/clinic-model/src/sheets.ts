@@ -1,6 +1,6 @@
 import { type ClientSession, mongo, Types } from 'mongoose';
 import { giveWay } from './counts.ts';
-import type { PatientDocument } from './documents.ts';
+import type { DataSource, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
 
 /**
@@ -36,6 +36,8 @@ export const COLUMN = {
   review: 'review',
   /** There for those whose ranges are not the standard ones. */
   otherRanges: 'otherRanges',
+  /** There for those whose sensor data cannot come (behaviour, "Patients", TIDE report). */
+  disconnected: 'disconnected',
   cgm: 'cgm',
   bgm: 'bgm',
 } as const;
@@ -122,6 +124,7 @@ export type SheetPatient = Pick<
   | 'tags'
   | 'sites'
   | 'reviews'
+  | 'dataSources'
   | 'glycemicRanges'
   | 'summary'
 >;
@@ -133,6 +136,7 @@ const ON_SHEETS = [
   'tags',
   'sites',
   'reviews',
+  'dataSources',
   'glycemicRanges',
   'summary',
 ] as const;
@@ -160,7 +164,7 @@ export function entriesOf(patient: SheetPatient): Readonly<Record<string, Entrie
 }
 
 function peopleEntries(patient: SheetPatient): Entries {
-  const { sortName, searchText, birthDate, tags, sites, reviews, glycemicRanges } = patient;
+  const { sortName, searchText, birthDate, tags, sites, reviews, dataSources, glycemicRanges } = patient;
   const review = reviews?.[0]?.time;
   return defined({
     [COLUMN.name]: sortName,
@@ -170,9 +174,12 @@ function peopleEntries(patient: SheetPatient): Entries {
     [COLUMN.sites]: ids(sites.map(({ _id }) => _id)),
     [COLUMN.review]: review && doubles([review.getTime()]),
     [COLUMN.otherRanges]: isStandard(glycemicRanges) ? undefined : (true as const),
+    [COLUMN.disconnected]: dataSources?.some(isDisconnected) ? (true as const) : undefined,
     ...Object.fromEntries(KINDS.map((kind) => [COLUMN[kind], momentsOf(asRecord(statsOf(patient, kind)['dates']))])),
   });
 }
+
+const isDisconnected = ({ providerName, state }: DataSource) => providerName === 'dexcom' && state !== 'connected';
 
 // A preset without a name is the standard one.
 const isStandard = ({ type, preset }: Readonly<Record<string, unknown>> = {}) =>

@@ -2,24 +2,28 @@
 export interface TideCategory {
   readonly name: string;
   readonly figure: string;
-  readonly operator: '$gt' | '$gte' | '$lt';
-  readonly threshold: number;
+  /** Never of a figure that is not there, NaN. */
+  readonly includes: (figure: number) => boolean;
   /** Whom to see first: 1 the lowest figure, -1 the highest. */
   readonly first: 1 | -1;
 }
 
-const above = (name: string, threshold: number, operator: '$gt' | '$gte' = '$gt'): TideCategory => ({
+const above = (name: string, threshold: number): TideCategory => ({
   name,
   figure: name,
-  operator,
-  threshold,
+  includes: (figure) => figure > threshold,
+  first: -1,
+});
+const atLeast = (name: string, threshold: number, figure = name): TideCategory => ({
+  name,
+  figure,
+  includes: (value) => value >= threshold,
   first: -1,
 });
 const below = (name: string, threshold: number, figure = name): TideCategory => ({
   name,
   figure,
-  operator: '$lt',
-  threshold,
+  includes: (value) => value < threshold,
   first: 1,
 });
 
@@ -31,11 +35,11 @@ const BY_DEFAULT: readonly TideCategory[] = [
   above('timeInAnyHighPercent', 0.25),
   below('dropInTimeInTargetPercent', -0.15, 'timeInTargetPercentDelta'),
   below('timeCGMUsePercent', 0.7),
-  { name: 'meetingTargets', figure: 'timeInTargetPercent', operator: '$gte', threshold: 0.7, first: -1 },
+  atLeast('meetingTargets', 0.7, 'timeInTargetPercent'),
 ];
 const ON_REQUEST: readonly TideCategory[] = [
   below('timeInTargetPercent', 0.7),
-  above('timeInExtremeHighPercent', 0.01, '$gte'),
+  atLeast('timeInExtremeHighPercent', 0.01),
 ];
 
 /** The categories of a report: those asked for, in that order and each once, or else the default ones. */

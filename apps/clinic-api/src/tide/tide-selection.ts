@@ -1,5 +1,8 @@
-import { hasPeriod } from '@caregate/clinic-model';
+import { COLUMN, PEOPLE, type SheetPlace } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
+import { labelled, placeOf } from '../patients/list-questions.ts';
+import { Matching } from '../patients/matching.ts';
+import type { Column, Sheets } from '../patients/sheet-columns.ts';
 import type { TideCategory } from './tide-categories.ts';
 
 /** At most so many patients in all categories together. */
@@ -10,80 +13,119 @@ export const MOST_WITHOUT_DATA = 50;
 /** No data for so long is worth a look. */
 const SILENT_MS = 8 * 60 * 60 * 1000;
 
-/** Which patients a report is about. */
+/** Which patients a report is about, and how they are sorted into it. */
 export interface TideScope {
-  readonly clinicId: Types.ObjectId;
-  /** All of these; the rarest first. */
+  /** All of these. */
   readonly tags: readonly Types.ObjectId[];
   readonly period: string;
   readonly cutoff: Date;
+  readonly categories: readonly TideCategory[];
+  readonly excludeNoData: boolean;
 }
 
-type Condition = Readonly<Record<string, unknown>>;
+const LAST_DATA = placeOf({ kind: 'cgm', name: 'lastData' });
+const TAGS: Column = { part: PEOPLE, column: COLUMN.tags };
+const DISCONNECTED: Column = { part: PEOPLE, column: COLUMN.disconnected };
+const placeIn = ({ period }: TideScope, { figure }: TideCategory) => placeOf({ kind: 'cgm', name: figure, period });
 
-const LAST_DATA = 'summary.cgmStats.dates.lastData';
-const tagged = ({ clinicId, tags }: TideScope) => ({ clinicId, $and: tags.map((tag): Condition => ({ tags: tag })) });
-const pathOf = ({ period }: TideScope, figure: string) => `summary.cgmStats.periods.${period}.${figure}`;
-const fits = (scope: TideScope, { figure, operator, threshold }: TideCategory): Condition => ({
-  [pathOf(scope, figure)]: { [operator]: threshold },
-});
-/** Written so that the index of the period decides it. */
-const fitsNot = (scope: TideScope, { figure, operator, threshold }: TideCategory): Condition => ({
-  [pathOf(scope, figure)]: { $not: { [operator]: threshold } },
-});
+/** The columns of a clinic's sheets that a report is made from. */
+export const columnsOf = (scope: TideScope): readonly Column[] => [
+  ...[TAGS, LAST_DATA, DISCONNECTED],
+  ...scope.categories.map((category) => placeIn(scope, category)),
+];
 
-/** Who is in a category: recent data, the figure fits, and none of the categories before it does, so that each patient is there once. */
-export function inCategory(scope: TideScope, category: TideCategory, before: readonly TideCategory[]): Condition {
-  const { $and, ...rest } = tagged(scope);
-  return {
-    ...rest,
-    ...hasPeriod(scope.period),
-    [LAST_DATA]: { $gte: scope.cutoff },
-    $and: [...$and, fits(scope, category), ...before.map((earlier) => fitsNot(scope, earlier))],
-  };
-}
-
-/** The order within a category: worst first, or best first among those who meet their targets. */
-export const orderIn = (scope: TideScope, { figure, first }: TideCategory) =>
-  [
-    [pathOf(scope, figure), first],
-    ['_id', 1],
-  ] as const;
-
-/** Those without data, longest first, in two parts that an index leads to each; those who are in the report already are not repeated. */
-export function withoutData(
-  scope: TideScope,
-  now: Date,
-  reported: readonly Types.ObjectId[],
-): readonly [never: Condition, silent: Condition] {
-  const others = { ...tagged(scope), _id: { $nin: reported } };
-  const disconnected = { dataSources: { $elemMatch: { providerName: 'dexcom', state: { $ne: 'connected' } } } };
-  const never = { ...others, [LAST_DATA]: null };
-  const silent = {
-    ...others,
-    [LAST_DATA]: { $gte: new Date(-8.64e15), $lt: new Date(now.getTime() - SILENT_MS) },
-    $or: [{ [LAST_DATA]: { $lt: scope.cutoff } }, disconnected],
-  };
-  return [never, silent];
-}
-
-/** The index that leads to those without data, in this order. */
-export const BY_LAST_DATA = [
-  [LAST_DATA, 1],
-  ['_id', 1],
-] as const;
-
-/** Fills a report category by category until it is full; later ones are then empty. */
-export async function fillReport<T>(
-  categories: readonly TideCategory[],
-  find: (category: TideCategory, before: readonly TideCategory[], limit: number) => Promise<readonly T[]>,
-): Promise<Map<string, readonly T[]>> {
-  const report = new Map<string, readonly T[]>();
+/** Who is in which category of a report, by their ids in hex; each patient is in one, and none when it is full. */
+export function selectFrom(sheets: Sheets, scope: TideScope, now: Date): ReadonlyMap<string, readonly string[]> {
+  const tagged = new TaggedPatients(sheets, scope);
+  const report = new Map<string, readonly string[]>();
+  const isSorted = new Set<number>();
   let room = MOST_PATIENTS;
-  for (const [i, category] of categories.entries()) {
-    const found = room > 0 ? await find(category, categories.slice(0, i), room) : [];
-    report.set(category.name, found);
-    room -= found.length;
+  for (const category of scope.categories) {
+    // Who fits an earlier category is in no later one, also when the earlier one had no room left.
+    const fitting = tagged.recent().filter((place) => !isSorted.has(place) && tagged.fits(place, category));
+    for (const place of fitting) isSorted.add(place);
+    const shown = tagged.inOrder(fitting, tagged.figure(category), category.first).slice(0, room);
+    report.set(category.name, tagged.idsOf(shown));
+    room -= shown.length;
   }
-  return report;
+  if (scope.excludeNoData) return report;
+  const reported = new Set([...report.values()].flat());
+  return report.set(
+    'noData',
+    tagged
+      .idsOf(tagged.withoutData(now))
+      .filter((id) => !reported.has(id))
+      .slice(0, MOST_WITHOUT_DATA),
+  );
+}
+
+/** The patients who carry the tags of a report, each at a place, with the figures that decide. */
+class TaggedPatients {
+  private readonly matching: Matching;
+  private readonly places: readonly number[];
+  private readonly lastData: Float64Array;
+  private readonly figures = new Map<string, Float64Array>();
+  private readonly disconnected = new Set<number>();
+
+  constructor(
+    sheets: Sheets,
+    private readonly scope: TideScope,
+  ) {
+    this.matching = Matching.of(sheets, [labelled(COLUMN.tags, scope.tags, 'all')]);
+    this.places = this.matching.places();
+    this.lastData = this.none();
+    this.read(sheets, [[LAST_DATA, this.lastData]]);
+    for (const category of scope.categories) this.figures.set(category.figure, this.none());
+    const wanted = scope.categories.map((category) => [placeIn(scope, category), this.figure(category)] as const);
+    for (const inColumn of Map.groupBy(wanted, ([{ column }]) => column).values()) this.read(sheets, inColumn);
+    this.matching.visit(sheets, DISCONNECTED, (place) => this.disconnected.add(place));
+  }
+
+  /** By place; NaN for none. */
+  figure({ figure }: TideCategory): Float64Array {
+    return this.figures.get(figure) ?? this.none();
+  }
+
+  recent(): number[] {
+    return this.places.filter((place) => (this.lastData[place] ?? NaN) >= this.scope.cutoff.getTime());
+  }
+
+  fits(place: number, category: TideCategory): boolean {
+    return category.includes(this.figure(category)[place] ?? NaN);
+  }
+
+  /** Those who never had data, then those who were silent too long, longest first. */
+  withoutData(now: Date): number[] {
+    const { lastData, places } = this;
+    const cutoff = this.scope.cutoff.getTime();
+    const isSilent = (place: number) => {
+      const last = lastData[place] ?? NaN;
+      return last < now.getTime() - SILENT_MS && (last < cutoff || this.disconnected.has(place));
+    };
+    const never = places.filter((place) => Number.isNaN(lastData[place] ?? NaN));
+    return [...this.inOrder(never, lastData, 1), ...this.inOrder(places.filter(isSilent), lastData, 1)];
+  }
+
+  /** By a figure, and then who came first. */
+  inOrder(places: readonly number[], values: Float64Array, direction: 1 | -1): number[] {
+    const { patients } = this.matching;
+    return places.toSorted((a, b) => direction * ((values[a] ?? NaN) - (values[b] ?? NaN)) || patients.compare(a, b));
+  }
+
+  idsOf(places: readonly number[]): string[] {
+    return places.map((place) => this.matching.patients.idAt(place));
+  }
+
+  private none(): Float64Array {
+    return new Float64Array(this.matching.patients.size).fill(NaN);
+  }
+
+  /** Figures that stand in one column. */
+  private read(sheets: Sheets, wanted: readonly (readonly [SheetPlace, Float64Array])[]): void {
+    const [[column] = []] = wanted;
+    if (!column) return;
+    this.matching.visit(sheets, column, (place, bytes, at) => {
+      for (const [{ at: offset }, values] of wanted) values[place] = bytes.readDoubleLE(at + offset);
+    });
+  }
 }

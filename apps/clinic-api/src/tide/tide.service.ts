@@ -4,7 +4,6 @@ import { idOf } from '../clinics/clinics.repository.ts';
 import { idsFrom } from '../patients/patient-details.ts';
 import { wireTime } from '../patients/wire-time.ts';
 import { categoriesOf, FILTERS, SCHEMA_VERSION, THRESHOLDS } from './tide-categories.ts';
-import { fillReport, type TideScope } from './tide-selection.ts';
 import { TideRepository } from './tide.repository.ts';
 import { type TidePatient, tidePatientView } from './tide.view.ts';
 
@@ -24,19 +23,13 @@ export class TideService {
   async report(clinicIdText: string, query: TideQuery): Promise<ClinicSchemas['TideReport']> {
     const clinicId = idOf(clinicIdText);
     const cutoff = new Date(query.lastDataCutoff);
-    const scope: TideScope = {
-      clinicId,
-      tags: await this.patients.rarestFirst(clinicId, idsFrom(query.tags)),
+    const report = await this.patients.report(clinicId, {
+      tags: idsFrom(query.tags),
       period: query.period,
       cutoff,
-    };
-    const report = await fillReport(categoriesOf(query.categories), (...wanted) =>
-      this.patients.inCategory(scope, ...wanted),
-    );
-    if (!query.excludeNoData) {
-      const reported = [...report.values()].flat().map(({ _id }) => _id);
-      report.set('noData', await this.patients.withoutData(scope, reported));
-    }
+      categories: categoriesOf(query.categories),
+      excludeNoData: query.excludeNoData ?? false,
+    });
     return {
       config: {
         schemaVersion: SCHEMA_VERSION,
