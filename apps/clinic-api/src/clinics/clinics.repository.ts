@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  type AccountId,
   askPatientWritesToWait,
   CLINIC_MODELS,
   type ClinicDocument,
@@ -10,6 +11,7 @@ import {
   objectId,
   takeTurn,
 } from '@caregate/clinic-model';
+import type { UserId } from '@caregate/identity';
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
 import type { ClientSession, Connection, Types, UpdateQuery } from 'mongoose';
 
@@ -95,6 +97,15 @@ export class ClinicsRepository {
 
   async byShareCode(shareCode: string): Promise<ClinicDocument | undefined> {
     return (await this.models.clinics.findOne({ shareCodes: shareCode }).lean<ClinicDocument>()) ?? undefined;
+  }
+
+  /** Whether the user is an admin of any clinic of the account. */
+  async administersOneOf(accountId: AccountId, userId: UserId): Promise<boolean> {
+    const memberships = await this.models.clinicians
+      .find({ userId, roles: 'CLINIC_ADMIN' }, { _id: 0, clinicId: 1 })
+      .lean();
+    const clinicIds = memberships.map(({ clinicId }) => clinicId);
+    return (await this.models.clinics.exists({ _id: { $in: clinicIds }, accountId })) !== null;
   }
 
   /** Oldest first. */

@@ -11,6 +11,7 @@ import {
   removePatient,
 } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
+import type { UserId } from '@caregate/identity';
 import { BadRequest, Forbidden, NotFound } from '@caregate/service';
 import type { ClientSession } from 'mongoose';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
@@ -37,6 +38,7 @@ export class ClinicsService {
   async create(sent: SentClinic, caller: Caller, accountOfHost: string | undefined) {
     const creator = actingUser(caller);
     if (creator === undefined) throw new Forbidden();
+    if (accountOfHost !== undefined && caller.kind === 'user') await this.assertBelongs(creator, accountOfHost);
     // The account's id comes from a key or a stored account.
     const accountId = (accountOfHost ?? (await this.accounts.ownedBy(creator))?._id) as AccountId | undefined;
     const clinic = await this.founding.found({
@@ -46,6 +48,15 @@ export class ClinicsService {
       ...(accountId !== undefined && { accountId }),
     });
     return this.views.one(clinic);
+  }
+
+  /** Whose account it is, or who administers a clinic of it: at an account's own host everybody else would found clinics in it, too. */
+  private async assertBelongs(userId: UserId, accountId: string): Promise<void> {
+    const owned = await this.models.accounts.exists({ _id: accountId as AccountId, ownerUserId: userId }); // of a stored account
+    if (owned || (await this.clinics.administersOneOf(accountId as AccountId, userId))) return;
+    throw new Forbidden(
+      'this is the host of an account; its owner and the admins of its clinics found clinics here, others do so at the API host',
+    );
   }
 
   async list(filter: ClinicFilter & Page) {
