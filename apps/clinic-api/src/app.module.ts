@@ -7,6 +7,7 @@ import { ApiKeysModule } from './api-keys/api-keys.module.ts';
 import { AuditModule } from './audit/audit.module.ts';
 import { ClinicsModule } from './clinics/clinics.module.ts';
 import { ClinicianInvitesModule } from './clinician-invites/clinician-invites.module.ts';
+import { InviteLimit } from './clinician-invites/invite-limit.ts';
 import { CliniciansModule } from './clinicians/clinicians.module.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
 import { MergeModule } from './merge/merge.module.ts';
@@ -36,6 +37,7 @@ export class AppModule {
           uri: config.MONGODB_URI,
           prepare: async (connection) => {
             await prepareClinicDatabase(connection);
+            await InviteLimit.prepare(connection);
             if (config.IDENTITY === 'local') await prepareLocalIdentity(connection);
           },
         }),

@@ -15,6 +15,12 @@ export const settings = z.object({
   RATE_LIMIT_PER_KEY: rate(60_000, 'by one API key'),
   RATE_LIMIT_PER_USER: rate(0, 'by one signed-in user'),
   RATE_LIMIT_PER_ADDRESS: rate(0, 'from one network address, whoever calls'),
+  INVITES_PER_HOUR: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(100)
+    .describe('invites to clinicians that one person may have sent in an hour, over all their clinics'),
   FREE_TIER_PATIENT_LIMIT: z.coerce
     .number()
     .int()

@@ -21,8 +21,8 @@ export class ClinicianInvitesController {
   }
 
   @ClinicOperation('ResendInvite')
-  resend(@Param('clinicId') clinicId: string, @Param('inviteId') inviteId: string) {
-    return this.invites.resend(clinicId, inviteId);
+  resend(@Param('clinicId') clinicId: string, @Param('inviteId') inviteId: string, @By() caller: Caller) {
+    return this.invites.resend(clinicId, inviteId, caller);
   }
 
   @ClinicOperation('DeleteInvite')

@@ -21,6 +21,7 @@ import { assertOpen, joined, newClinician, noClinician } from '../clinicians/cli
 import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
 import { ClinicianInvitesRepository } from './clinician-invites.repository.ts';
 import { confirmationView, isOwnInvite, type OwnInvite } from './confirmation.view.ts';
+import { InviteLimit } from './invite-limit.ts';
 import { mayJoin } from './membership-restrictions.ts';
 
 export interface Invitation {
@@ -39,13 +40,13 @@ export class ClinicianInvitesService {
     private readonly clinicians: CliniciansRepository,
     private readonly invites: ClinicianInvitesRepository,
     private readonly identity: IdentityService,
+    private readonly limit: InviteLimit,
   ) {}
 
   // by the clinic
 
   async invite(clinicId: string, { email, roles }: Invitation, caller: Caller) {
-    const invitedBy = actingUser(caller);
-    if (invitedBy === undefined) throw new Forbidden();
+    const invitedBy = await this.inviter(caller);
     return this.clinicians.change(async (writes) => {
       const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const now = new Date();
@@ -64,8 +65,9 @@ export class ClinicianInvitesService {
   }
 
   /** Has the mail sent again. */
-  async resend(clinicId: string, inviteId: string) {
+  async resend(clinicId: string, inviteId: string, caller: Caller) {
     const { _id } = await this.ownInvite(clinicId, inviteId);
+    await this.inviter(caller);
     const resent = await this.invites.noteSending(_id, new Date());
     if (!resent || !isOwnInvite(resent)) throw noInvite();
     return this.view(resent);
@@ -115,6 +117,14 @@ export class ClinicianInvitesService {
   async dismiss(userId: UserId, inviteId: string, caller: Caller): Promise<void> {
     const { clinicId } = await this.inviteTo(userId, inviteId);
     await this.remove(clinicId.toHexString(), inviteId, caller, noInvite);
+  }
+
+  /** @throws {TooManyRequests} when they have invited too many people of late */
+  private async inviter(caller: Caller): Promise<UserId> {
+    const invitedBy = actingUser(caller);
+    if (invitedBy === undefined) throw new Forbidden();
+    await this.limit.count(invitedBy);
+    return invitedBy;
   }
 
   private join(
