@@ -4,6 +4,7 @@ import { compile } from '@fastify/proxy-addr';
 import type { FastifyInstance } from 'fastify';
 import { parse as parseForwarded } from 'forwarded-parse';
 import { z } from 'zod';
+import { BadRequest } from './errors.ts';
 
 /** Says of an address whether it is that of a proxy of ours. */
 export type Trust = (address: string, hop: number) => boolean;
@@ -46,7 +47,9 @@ const SAID_BY_PROXIES = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-
  */
 export function heedProxies(fastify: FastifyInstance, trust: Trust | undefined, family: ProxyHeaders): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { headers, socket } = request.raw;
+    const { headers, socket, rawHeaders } = request.raw;
+    if (hasTwoHosts(rawHeaders))
+      return done(new BadRequest('request has an error: it has more than one Host; send one'));
     if (SAID_BY_PROXIES.some((name) => headers[name] !== undefined)) {
       const origin = trust && trust(socket.remoteAddress ?? '', 0) ? originOf(headers, trust, family) : {};
       for (const name of SAID_BY_PROXIES) Reflect.deleteProperty(headers, name);
@@ -54,6 +57,14 @@ export function heedProxies(fastify: FastifyInstance, trust: Trust | undefined, 
     }
     done();
   });
+}
+
+/** RFC 9112, section 3.2: what stands before us may have gone by the other one. Node takes the first and says nothing. */
+function hasTwoHosts(names: readonly string[]): boolean {
+  let hosts = 0;
+  for (let i = 0; i < names.length; i += 2)
+    if (names[i]?.length === 4 && names[i]?.toLowerCase() === 'host') hosts += 1;
+  return hosts > 1;
 }
 
 /** What the headers of a trusted peer say, cleaned of what is no address, host or scheme. */
