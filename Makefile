@@ -84,6 +84,7 @@ prove: apps ## Run the long tests: moves of 10 000 patients, kills in pairs, 20 
 	@$(stack) run --only mongod -- $(jest) --rootDir tools/e2e --testMatch "**/moves.e2e.spec.ts"
 	@$(jest) --rootDir tools/e2e --testMatch "**/event-faults.soak.ts"
 	@$(jest) --rootDir tools/e2e --testMatch "**/overload.soak.ts"
+	@$(jest) --rootDir tools/e2e --testMatch "**/crash.soak.ts"
 	@$(stack) run -- $(jest) --rootDir libs/change-events --testMatch "**/poison.soak.ts"
 	@$(stack) run -- $(jest) --rootDir apps/gatekeeper-sync --testMatch "**/drift.int.spec.ts"
 

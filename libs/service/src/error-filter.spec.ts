@@ -8,6 +8,10 @@ const bulkWrite = (fault: Error) =>
 
 test.each([
   ['a network error', away],
+  [
+    'a connection that the server has just closed',
+    Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' }),
+  ],
   ['a bulk write that a network error kept from being sent', bulkWrite(away)],
 ])('%s is a database that is away: 503', (_what, thrown) => {
   expect(toCaregateError(thrown)).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });

@@ -63,6 +63,8 @@ export function toCaregateError(thrown: unknown): CaregateError {
 function isMongoAway(error: Error): boolean {
   // A bulk write wraps whatever kept it from being sent.
   if ('errorResponse' in error && error.errorResponse instanceof Error) return isMongoAway(error.errorResponse);
+  // A connection that the server has just closed: the driver gives the socket's own error (EPIPE: "ended by the other party").
+  if ('code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET')) return true;
   return (
     /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueueTimeout)/.test(error.name) ||
     (error.name === 'MongooseError' && /before initial connection/.test(error.message)) ||
