@@ -40,8 +40,20 @@ export function template<Data extends object>(definition: TemplateDefinition<Dat
     name: definition.name,
     unsubscribable: definition.unsubscribable ?? false,
     sample: definition.sample,
-    render: (data) => ({ subject: oneLine(subject(data)), html: html(data), text: text(data) }),
+    render: (given) => {
+      const data = onOneLineEach(given);
+      return { subject: oneLine(subject(data)), html: html(data), text: text(data) };
+    },
   };
+}
+
+/** A name with line breaks could tell, in paragraphs of its own, what we would not. */
+function onOneLineEach<Data extends object>(data: Data): Data {
+  const flat = Object.entries(data).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? withoutBreaks(value) : value,
+  ]);
+  return Object.fromEntries(flat) as Data; // texts stay texts
 }
 
 type Format = 'html' | 'text';
@@ -82,8 +94,7 @@ const safe = (rendered = '') => new Handlebars.SafeString(rendered);
 
 /** A subject is one line: a name with a line break must not become a header of its own. */
 export function oneLine(text: string): string {
-  return text
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
-    .trim()
-    .slice(0, 200);
+  return withoutBreaks(text).slice(0, 200);
 }
+
+const withoutBreaks = (text: string) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
