@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { ACCESS } from '@caregate/access';
 import {
   contracts,
@@ -157,6 +160,49 @@ describe('queries', () => {
         expect([text, await read(`${joined}${name}=${encodeURIComponent(text)}`, headers)]).toEqual([text, nothing]);
     }
   });
+});
+
+test('no address in any text of any request is ever asked for anything', async () => {
+  const asked: string[] = [];
+  const trap = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end();
+  });
+  trap.on('connection', () => asked.push('a connection'));
+  trap.listen(0, '127.0.0.1');
+  await once(trap, 'listening');
+  const { port } = trap.address() as AddressInfo; // it listens on a port
+  const practice = await newPractice(harness);
+  let sent = 0;
+  for (const [id, operation, document] of withBody) {
+    const [headers = {}] = Object.values(callersOf(id, practice));
+    const { url, body } = exampleRequest(document, id, namesOf(practice));
+    for (const { schema, path, put } of placesIn(document, operation, withOwnEmails(body))) {
+      if (schema.type !== 'string' || schema.enum || schema.pattern !== undefined || schema.format !== undefined)
+        continue;
+      sent++;
+      const address = `http://127.0.0.1:${port}/${id}${path}`;
+      const response = await fetch(harness.url + url, {
+        method: operation.method.toUpperCase(),
+        headers: {
+          ...headers,
+          'content-type': 'application/json',
+          referer: address,
+          origin: address,
+          'x-callback-url': address,
+        },
+        body: JSON.stringify(put(address)),
+      });
+      await response.text();
+      expect(response.status).toBeLessThan(500);
+    }
+  }
+  expect(sent).toBeGreaterThan(30);
+  await fetch(`http://127.0.0.1:${port}/the trap works`);
+  expect(asked.filter((what) => what !== 'a connection')).toEqual(['/the%20trap%20works']);
+  expect(asked).toHaveLength(2);
+  trap.closeAllConnections();
+  trap.close();
 });
 
 test('nothing of what was planted is kept anywhere, and no field has the name of an operator', async () => {
