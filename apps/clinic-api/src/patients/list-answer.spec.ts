@@ -1,11 +1,11 @@
-import { COLUMN, entriesOf, newObjectId, PEOPLE, searchFields, type SheetPatient } from '@caregate/clinic-model';
+import { entriesOf, newObjectId, searchFields, type SheetPatient } from '@caregate/clinic-model';
 import { mongo, Types } from 'mongoose';
 import { answerFrom, pageOfThoseWith } from './list-answer.ts';
 import { type FilterInput, filterOf } from './list-filter.ts';
 import { questionsOf, sortKeyOf } from './list-questions.ts';
 import { orderOf, type SortInput } from './list-sort.ts';
+import type { Column } from './sheet-columns.ts';
 
-const EVERYBODY = { part: PEOPLE, column: COLUMN.name };
 const [tag, other, site] = [newObjectId(), newObjectId(), newObjectId()];
 const clinicId = newObjectId();
 
@@ -35,7 +35,7 @@ const PATIENTS = [
 ];
 
 /** As the sheets of the patients come from the database, two of each part. */
-function sheets(part: string): Buffer[] {
+function sheets({ part }: Column): Buffer[] {
   const half = (patients: readonly SheetPatient[]) => {
     const columns: Record<string, Record<string, unknown>> = {};
     for (const patient of patients)
@@ -48,7 +48,7 @@ function sheets(part: string): Buffer[] {
 
 /** The patients of the answer, by number. */
 function numbers(query: FilterInput & SortInput, page = { limit: 10, offset: 0 }): number[] {
-  const { ids } = answerFrom(sheets, EVERYBODY, questionsOf(filterOf(query)), sortKeyOf(orderOf(query)), page);
+  const { ids } = answerFrom(sheets, questionsOf(filterOf(query)), sortKeyOf(orderOf(query)), page);
   return ids.map((id) => parseInt(id, 16));
 }
 

@@ -2,26 +2,27 @@ import { COLUMN, PEOPLE, placeOfFigure, type SheetPlace } from '@caregate/clinic
 import type { Types } from 'mongoose';
 import { type Condition, LAST_REVIEW, type PatientFilter } from './list-filter.ts';
 import type { Figure, Order } from './list-sort.ts';
+import type { Column } from './sheet-columns.ts';
+import { prefixOf, type TextKey } from './texts.ts';
 
 /** Something that must hold of each patient's entry in a column. */
-export interface Question {
-  readonly part: string;
-  readonly column: string;
+export interface Question extends Column {
   readonly holds: (bytes: Buffer, at: number, length: number) => boolean;
   /** Whether it holds of those without an entry. */
   readonly ofNone: boolean;
 }
 
 /** By what a list is sorted. */
-export interface SortKey {
-  readonly part: string;
-  readonly column: string;
+export interface SortKey extends Column {
   readonly direction: 1 | -1;
   /** Among equal ones. */
   readonly youngestFirst: boolean;
   /** Those without come last, by age, in either direction; otherwise having none is less than all else. */
   readonly noneLast: boolean;
-  readonly keyOf: (bytes: Buffer, at: number, length: number) => string | number | undefined;
+  /** NaN for none. */
+  readonly numberOf: (bytes: Buffer, at: number, length: number) => number;
+  /** Where a number is only how a text begins. */
+  readonly text?: TextKey;
 }
 
 /** What a filter asks of the columns of sheets. */
@@ -56,7 +57,7 @@ function placeFrom(bytes: Buffer, part: Buffer, at: number): number {
 
 const ID = 12;
 
-function labelled(column: string, wanted: readonly Types.ObjectId[], how: 'all' | 'any'): Question {
+export function labelled(column: string, wanted: readonly Types.ObjectId[], how: 'all' | 'any'): Question {
   const ids = wanted.map(({ id }) => Buffer.from(id));
   const has = (bytes: Buffer, at: number, length: number) => (id: Buffer) => {
     for (let i = at; i < at + length; i += ID) if (id.compare(bytes, i, i + ID) === 0) return true;
@@ -67,7 +68,7 @@ function labelled(column: string, wanted: readonly Types.ObjectId[], how: 'all' 
   return { part: PEOPLE, column, holds: isNone ? () => false : holds, ofNone: isNone };
 }
 
-function compared({ part, column, at: offset }: SheetPlace, condition: Condition): Question {
+export function compared({ part, column, at: offset }: SheetPlace, condition: Condition): Question {
   const [[operator, bound] = []] = Object.entries(condition);
   const compare = COMPARISONS[operator ?? ''];
   if (!compare) throw new Error(`${operator} is no comparison of figures`);
@@ -93,42 +94,45 @@ const WITH_STANDARD_RANGES: Question = {
 /** Where the sheets have what an order is by. */
 export function sortKeyOf(order: Order): SortKey {
   const { path, direction, figure } = order;
-  const common = { direction, youngestFirst: order.youngestFirst ?? false };
-  if (path === 'tags')
-    return { ...common, part: PEOPLE, column: COLUMN.tags, noneLast: false, keyOf: outermostId(direction) };
+  const common = { direction, youngestFirst: order.youngestFirst ?? false, noneLast: order.noneLast ?? false };
   if (figure) {
     const { part, column, at: offset } = placeOf(figure);
-    const keyOf: SortKey['keyOf'] = (bytes, at) => definedNumber(bytes.readDoubleLE(at + offset));
-    return { ...common, part, column, noneLast: order.noneLast ?? false, keyOf };
+    return { ...common, part, column, numberOf: (bytes, at) => bytes.readDoubleLE(at + offset) };
   }
   const column = COLUMN_OF_PATH[path];
   if (column === undefined) throw new Error(`lists are not sorted by ${path}`);
-  return { ...common, part: PEOPLE, column, noneLast: false, keyOf: KEY_OF_COLUMN[column] ?? textKey };
+  if (column === COLUMN.review)
+    return { ...common, part: PEOPLE, column, numberOf: (bytes, at) => bytes.readDoubleLE(at) };
+  return { ...common, part: PEOPLE, column, ...textKey(column === COLUMN.tags ? outermostId(direction) : WHOLE) };
 }
 
-const definedNumber = (number: number) => (Number.isNaN(number) ? undefined : number);
-const textKey = (bytes: Buffer, at: number, length: number) => bytes.toString('latin1', at, at + length);
+const textKey = (text: TextKey): Pick<SortKey, 'numberOf' | 'text'> => ({
+  text,
+  numberOf: (bytes, at, length) => prefixOf(bytes, text.from(bytes, at, length), at + length),
+});
+
+const WHOLE: TextKey = { from: (_bytes, at) => at };
 
 /** A list of several is sorted by its least, or backwards by its greatest, as MongoDB does it. */
-const outermostId =
-  (direction: 1 | -1): SortKey['keyOf'] =>
-  (bytes, at, length) => {
-    const ids: string[] = [];
-    for (let i = at; i < at + length; i += ID) ids.push(bytes.toString('latin1', i, i + ID));
-    ids.sort();
-    return direction === 1 ? ids[0] : ids.at(-1);
-  };
+const outermostId = (direction: 1 | -1): TextKey => ({
+  length: ID,
+  from: (bytes, at, length) => {
+    let outermost = at;
+    for (let i = at + ID; i < at + length; i += ID)
+      if (bytes.compare(bytes, outermost, outermost + ID, i, i + ID) * direction < 0) outermost = i;
+    return outermost;
+  },
+});
 
 const COLUMN_OF_PATH: Readonly<Record<string, string>> = {
   sortName: COLUMN.name,
   birthDate: COLUMN.birthDate,
+  tags: COLUMN.tags,
   [LAST_REVIEW]: COLUMN.review,
 };
-const KEY_OF_COLUMN: Readonly<Record<string, SortKey['keyOf']>> = {
-  [COLUMN.review]: (bytes, at) => bytes.readDoubleLE(at),
-};
 
-function placeOf({ kind, name, period }: Figure): SheetPlace {
+/** @throws {Error} for what no summary has */
+export function placeOf({ kind, name, period }: Figure): SheetPlace {
   const place = placeOfFigure(kind, name, period);
   if (!place) throw new Error(`no summary has ${kind}.${name}`);
   return place;

@@ -34,6 +34,10 @@ export function labelsOnly({ search, tags, sites, figures, others }: PatientFilt
   return (tags?.length === 1 && !sites) || (sites?.length === 1 && !tags) ? 'one' : 'more';
 }
 
+/** In the order of an index one looks so many times as far as a page is for those who match, unless the page ends farther in than this. */
+export const WALKED = 4;
+export const NOT_FAR = 100;
+
 /** An index of all that is in the order of a list; with the condition of being in it. */
 export function walkOf({ path, figure }: Order): Pick<Way, 'hint' | 'condition'> | undefined {
   if (figure?.name === 'lastData') return { hint: lastDataIndexOf(figure.kind), condition: { [path]: ANY_DATE } };

@@ -8,14 +8,14 @@ const NOBODY = -1;
  */
 export class PatientIndex {
   private words: Uint32Array;
-  private slots: Int32Array;
+  /** Made when somebody is looked up who is not the next one. */
+  private slots: Int32Array | undefined;
   private count = 0;
   private readonly sought = new Uint32Array(WORDS);
   private expected = 0;
 
   constructor(capacity = 1_024) {
     this.words = new Uint32Array(capacity * WORDS);
-    this.slots = new Int32Array(slotsFor(capacity)).fill(NOBODY);
   }
 
   get size(): number {
@@ -26,8 +26,8 @@ export class PatientIndex {
   add(bytes: Buffer, idAt: number): void {
     this.read(bytes, idAt);
     if ((this.count + 1) * WORDS > this.words.length) this.grow();
-    this.slots[this.slotOf(this.sought, 0)] = this.count;
     this.words.set(this.sought, this.count * WORDS);
+    this.slots = undefined;
     this.count += 1;
   }
 
@@ -35,10 +35,8 @@ export class PatientIndex {
   placeOf(bytes: Buffer, idAt: number): number {
     this.read(bytes, idAt);
     // Columns have their patients in much the same order, so the next one is often the next one here.
-    if (this.expected >= this.count || !this.isAt(this.expected, this.sought, 0))
-      this.expected = this.slots[this.slotOf(this.sought, 0)] ?? NOBODY;
-    const place = this.expected;
-    this.expected += 1;
+    const place = this.isAt(this.expected, this.sought, 0) ? this.expected : this.found();
+    if (place !== NOBODY) this.expected = place + 1;
     return place;
   }
 
@@ -67,13 +65,21 @@ export class PatientIndex {
     const words = new Uint32Array(this.words.length * 2);
     words.set(this.words);
     this.words = words;
-    this.slots = new Int32Array(slotsFor(words.length / WORDS)).fill(NOBODY);
-    for (let place = 0; place < this.count; place++) this.slots[this.slotOf(words, place * WORDS)] = place;
+  }
+
+  private found(): number {
+    const slots = (this.slots ??= this.filledSlots());
+    return slots[this.slotOf(slots, this.sought, 0)] ?? NOBODY;
+  }
+
+  private filledSlots(): Int32Array {
+    const slots = new Int32Array(slotsFor(this.count + 1)).fill(NOBODY);
+    for (let place = 0; place < this.count; place++) slots[this.slotOf(slots, this.words, place * WORDS)] = place;
+    return slots;
   }
 
   /** The slot of a patient, or the free one where it would be. */
-  private slotOf(from: Uint32Array, at: number): number {
-    const { slots } = this;
+  private slotOf(slots: Int32Array, from: Uint32Array, at: number): number {
     const mask = slots.length - 1;
     for (let slot = hashOf(from, at); ; slot++) {
       const place = slots[slot & mask] ?? NOBODY;
@@ -82,6 +88,7 @@ export class PatientIndex {
   }
 
   private isAt(place: number, from: Uint32Array, at: number): boolean {
+    if (place >= this.count) return false;
     for (let word = 0; word < WORDS; word++) if (this.words[place * WORDS + word] !== from[at + word]) return false;
     return true;
   }

@@ -2,14 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   CLINIC_MODELS,
   type ClinicModels,
-  COLUMN,
   GRAM,
   gramsOf,
   objectId,
   type PatientDocument,
-  PEOPLE,
   readCounts,
-  sheetsOf,
   valueAt,
 } from '@caregate/clinic-model';
 import { LRUCache } from 'lru-cache';
@@ -17,9 +14,23 @@ import { mongo, Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
 import { BY_NAME, type Order, sortOf } from './list-sort.ts';
-import { answerFrom, pageOfThoseWith, type Sheets } from './list-answer.ts';
-import { type Question, questionsOf, type SortKey, sortKeyOf } from './list-questions.ts';
-import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf, type Way } from './list-ways.ts';
+import { answerFrom, noneComeLast, pageOf, pageOfThoseWith, type PageRange } from './list-answer.ts';
+import { type Question, questionsOf, sortKeyOf } from './list-questions.ts';
+import {
+  bySite,
+  byTag,
+  conditionsOf,
+  type Counts,
+  FEW,
+  labelsOnly,
+  NOT_FAR,
+  shortest,
+  WALKED,
+  walkOf,
+  type Way,
+} from './list-ways.ts';
+import { Matching } from './matching.ts';
+import { EVERYBODY, isSame, readColumns } from './sheet-columns.ts';
 
 type ObjectId = Types.ObjectId;
 
@@ -40,6 +51,11 @@ export interface PatientPage {
 }
 
 const DEFAULT_LIMIT = 10;
+const rangeOf = ({ limit = DEFAULT_LIMIT, offset = 0 }: Page): PageRange => ({ limit, offset });
+/** Of some who come first: undefined when there are others on the page. */
+const pageOfFirst = (first: readonly string[], { limit, offset }: PageRange, count: number) =>
+  first.length < Math.min(offset + limit, count) ? undefined : first.slice(offset, offset + limit);
+
 const NO_PATIENTS = { patients: [], count: 0 } as const;
 
 /**
@@ -100,22 +116,20 @@ export class PatientListsRepository {
     ]);
     // Not all are in every index; those who are not come last.
     const isWhole = patients && (!order.noneLast || patients.length === (page.limit ?? DEFAULT_LIMIT));
-    const found =
-      (isWhole ? patients : await this.thoseWithFigure(clinicId, order, page)) ??
-      (await this.fromSheets(clinicId, [], order, page)).patients;
-    return { patients: found, count: totalCount, totalCount };
+    return { patients: isWhole ? patients : await this.byColumn(clinicId, order, page), count: totalCount, totalCount };
   }
 
   /** Most pages by a figure are filled by those who have it, and one column is enough for them. */
-  private async thoseWithFigure(
-    clinicId: ObjectId,
-    order: Order,
-    { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
-  ): Promise<readonly Buffer[] | undefined> {
-    if (!order.noneLast) return undefined;
-    const sortKey = sortKeyOf(order);
-    const ids = pageOfThoseWith(await this.sheets(clinicId, [sortKey], wanted), sortKey, { limit, offset });
-    return ids && this.withIds({ clinicId }, idsIn(ids), wanted);
+  private async byColumn(clinicId: ObjectId, order: Order, page: Page): Promise<readonly Buffer[]> {
+    const { wanted } = page;
+    const [sortKey, range] = [sortKeyOf(order), rangeOf(page)];
+    if (!noneComeLast(sortKey)) return (await this.fromSheets(clinicId, [], order, page)).patients;
+    const sheets = await readColumns(this.models, clinicId, [sortKey], wanted);
+    const ids = pageOfThoseWith(sheets, sortKey, range);
+    if (ids) return this.withIds({ clinicId }, idsIn(ids), wanted);
+    const people = await readColumns(this.models, clinicId, [EVERYBODY], wanted);
+    const answer = answerFrom((column) => (isSame(column, sortKey) ? sheets : people)(column), [], sortKey, range);
+    return this.withIds({ clinicId }, idsIn(answer.ids), wanted);
   }
 
   private async amongFew(conditions: Condition, order: Order, page: Page, hint: string): Promise<Found> {
@@ -125,7 +139,7 @@ export class PatientListsRepository {
     const lacks = (patient: object) => order.noneLast === true && valueAt(patient, order.path) === undefined;
     const last = few.filter(lacks).sort((a, b) => (a._id.toHexString() < b._id.toHexString() ? -1 : 1));
     const inOrder = [...few.filter((patient) => !lacks(patient)), ...last];
-    const { limit = DEFAULT_LIMIT, offset = 0 } = page;
+    const { limit, offset } = rangeOf(page);
     const ids = inOrder.slice(offset, offset + limit).map(({ _id }) => _id);
     return { patients: await this.withIds(conditions, ids, page.wanted), count: few.length };
   }
@@ -134,31 +148,35 @@ export class PatientListsRepository {
     clinicId: ObjectId,
     questions: readonly Question[],
     order: Order,
-    { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
+    page: Page,
   ): Promise<Found> {
-    const sortKey = sortKeyOf(order);
+    const { wanted } = page;
+    const [sortKey, range] = [sortKeyOf(order), rangeOf(page)];
     // Where an entry is asked for, those without one need not be known.
-    const everybody = questions.every(({ ofNone }) => ofNone) ? [EVERYBODY] : [];
-    const sheets = await this.sheets(clinicId, [...everybody, sortKey, ...questions], wanted);
-    const { ids, count } = answerFrom(sheets, EVERYBODY, questions, sortKey, { limit, offset });
+    const asked = [...(questions.every(({ ofNone }) => ofNone) ? [EVERYBODY] : []), ...questions];
+    const walk = asked.some((column) => isSame(column, sortKey)) ? undefined : this.walkFor(clinicId, order, page);
+    const [sheets, first] = await Promise.all([
+      readColumns(this.models, clinicId, walk ? asked : [...asked, sortKey], wanted),
+      walk,
+    ]);
+    const matching = Matching.of(sheets, questions);
+    const count = matching.places().length;
+    const found = first && pageOfFirst(matching.among(first), range, count);
+    const keys = walk && !found ? await readColumns(this.models, clinicId, [sortKey], wanted) : sheets;
+    const ids = found ?? pageOf(matching, keys, sortKey, range);
     return { patients: await this.withIds({ clinicId }, idsIn(ids), wanted), count };
   }
 
-  /** The columns that are asked for, of each part at once. */
-  private async sheets(clinicId: ObjectId, columns: readonly Column[], signal?: AbortSignal): Promise<Sheets> {
-    const parts = [...new Set(columns.map(({ part }) => part))];
-    const read = parts.map(async (part): Promise<[string, readonly Buffer[]]> => {
-      const ofPart = columns.filter((each) => each.part === part).map(({ column }) => [column, 1] as const);
-      const sheets = this.models.sheets.collection.find(sheetsOf(clinicId, part) as object, {
-        projection: { _id: 0, ...Object.fromEntries(ofPart) },
-        raw: true,
-        batchSize: 10_000,
-        signal,
-      });
-      return [part, await asSent(sheets)];
-    });
-    const byPart = new Map(await Promise.all(read));
-    return (part) => byPart.get(part) ?? [];
+  /** The first in the order of an index: when most match, they fill a page that is not far in, and nobody's place need be looked at. */
+  private walkFor(clinicId: ObjectId, order: Order, page: Page): Promise<string[]> | undefined {
+    const walk = walkOf(order);
+    const { limit, offset } = rangeOf(page);
+    if (!walk || offset + limit > NOT_FAR) return undefined;
+    const found = this.patients
+      .find({ clinicId, ...walk.condition }, { projection: { _id: 1 }, hint: walk.hint, signal: page.wanted })
+      .sort(sortOf(order))
+      .limit(WALKED * (offset + limit));
+    return found.map(({ _id }) => _id.toHexString()).toArray();
   }
 
   /** In the order of the ids; without those who went meanwhile. */
@@ -173,13 +191,9 @@ export class PatientListsRepository {
     return ids.flatMap((id) => byId.get(id.toHexString()) ?? []);
   }
 
-  private read(
-    conditions: Condition,
-    order: Order,
-    { limit = DEFAULT_LIMIT, offset = 0, wanted }: Page,
-    hint?: string,
-  ): Promise<readonly Buffer[]> {
-    const options = { raw: true, signal: wanted, ...(hint !== undefined && { hint }) };
+  private read(conditions: Condition, order: Order, page: Page, hint?: string): Promise<readonly Buffer[]> {
+    const { limit, offset } = rangeOf(page);
+    const options = { raw: true, signal: page.wanted, ...(hint !== undefined && { hint }) };
     return asSent(this.patients.find(conditions, options).sort(sortOf(order)).skip(offset).limit(limit));
   }
 
@@ -242,10 +256,5 @@ const idIn = (patient: Buffer) => patient.toString('hex', ID_AT, ID_AT + 12);
 const idsIn = (texts: readonly string[]) => texts.map((text) => new Types.ObjectId(text));
 
 type Found = Pick<PatientPage, 'patients' | 'count'>;
-type Column = Pick<SortKey, 'part' | 'column'>;
-
-/** The column in which each patient has an entry. */
-const EVERYBODY: Column = { part: PEOPLE, column: COLUMN.name };
-
 const FREQUENCY_MS = 30_000;
 const MOST_PIECES = 6;
