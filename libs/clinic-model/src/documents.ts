@@ -174,6 +174,15 @@ export interface PatientDocument {
   readonly updatedTime: Date;
 }
 
+/** A sheet of a clinic's patients: what lists filter and sort by, column by column (`sheets.ts`). */
+export interface SheetDocument {
+  /** Clinic, part and number, see `sheets.ts`. */
+  readonly _id: string;
+  readonly clinicId: ObjectId;
+  /** By column, then by the patient's id in hex. */
+  readonly [column: string]: unknown;
+}
+
 export type MigrationStatus = 'PENDING' | 'RUNNING' | 'COMPLETED';
 
 /** The move of a legacy clinic account's patients into a clinic. */

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { PERIODS } from './sheets.ts';
+import { PERIODS } from './periods.ts';
 
 /** Names the index of when data of a kind came last. */
 export const lastDataIndexOf = (kind: 'cgm' | 'bgm') => `${kind}_last_data`;

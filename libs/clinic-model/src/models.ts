@@ -9,11 +9,11 @@ import type {
   MigrationDocument,
   PatientDocument,
   PatientInviteDocument,
+  SheetDocument,
   Tombstone,
   UnusedAccountDocument,
 } from './documents.ts';
 import { INDEXES, RETIRED_INDEXES } from './indexes.ts';
-import type { SheetDocument } from './sheets.ts';
 
 /** The collections of a shard's clinic database. */
 export interface ClinicModels {

@@ -2,6 +2,7 @@ import { type ClientSession, mongo, Types } from 'mongoose';
 import { giveWay } from './counts.ts';
 import type { DataSource, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
+import { PERIODS } from './periods.ts';
 
 /**
  * What lists filter and sort by, column by column: a clinic's patients stand on sheets, each of which holds a column as one field, with
@@ -10,16 +11,6 @@ import type { ClinicModels } from './models.ts';
  *
  * Sheets are derived from the patients, in the transaction that writes a patient; `caregate counts check` compares the two.
  */
-export interface SheetDocument {
-  /** Clinic, part and number, see `sheetId`. */
-  readonly _id: string;
-  readonly clinicId: Types.ObjectId;
-  /** By column, then by the patient's id in hex. */
-  readonly [column: string]: unknown;
-}
-
-/** Lengths of time that figures are about. */
-export const PERIODS = ['1d', '7d', '14d', '30d'] as const;
 
 const KINDS = ['cgm', 'bgm'] as const;
 type SheetKind = (typeof KINDS)[number];
