@@ -217,6 +217,67 @@ describe('who has an account', () => {
   });
 });
 
+describe('a sign-up', () => {
+  const wanted = (subdomain: string) => ({
+    subdomain,
+    region: 'au',
+    name: subdomain,
+    owner: { email: `owner@${subdomain}.example`, fullName: 'Dana Owner', password: PASSWORD },
+  });
+  const post = (body: unknown) => call({ method: 'POST', url: `${platform.directory.url}/caregate/v1/accounts`, body });
+
+  test('sets what a person may choose and nothing else', async () => {
+    const plain = wanted('only-what-is-asked');
+    const { status, body } = await post({
+      ...plain,
+      ...{ _id: ours.accountId, id: ours.accountId, accountId: ours.accountId, ownerUserId: '0000000000' },
+      ...{ shard: 'uk1', state: 'placing', createdTime: '2001-01-01T00:00:00Z', urls: { account: `http://${EVIL}` } },
+      ...{
+        $set: { shard: 'uk1' },
+        'owner.email': `thief@${EVIL}`,
+        constructor: { name: 'x' },
+        moved: { shard: 'uk1' },
+      },
+      owner: { ...plain.owner, userId: '0000000000', roles: ['service'], passwordHash: 'x', emailVerified: true },
+    });
+    const account = body as { accountId: string; urls: object };
+    expect([status, account]).toEqual([201, expect.objectContaining({ shard: 'au1', state: 'active' })]);
+    expect(account.accountId).not.toBe(ours.accountId);
+    expect(JSON.stringify(account)).not.toContain(EVIL);
+    const { token } = (await signIn('au1', plain.owner.email, PASSWORD)).body as { token: string };
+    expect(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())).toMatchObject({ kind: 'user' });
+    expect((await reach('au1', '/v1/clinics', session(token))).status).toBe(403);
+    expect((await reach('au1', `/caregate/v1/accounts/${ours.accountId}`, session(token))).status).toBe(403);
+    expect((await reach('au1', `/caregate/v1/accounts/${account.accountId}`, session(token))).body).toMatchObject({
+      subdomain: plain.subdomain,
+      ownerUserId: expect.not.stringMatching('0000000000'),
+    });
+  });
+
+  test('has texts where texts belong, and no operator in any field', async () => {
+    const good = wanted('has-no-operators');
+    const operators = [{ $ne: null }, { $gt: '' }, { $regex: '.*' }, ['x'], null, 7, true];
+    const bodies = operators.flatMap((operator) => [
+      ...Object.keys(good).map((field) => ({ ...good, [field]: operator })),
+      ...Object.keys(good.owner).map((field) => ({ ...good, owner: { ...good.owner, [field]: operator } })),
+    ]);
+    const answers = await Promise.all(bodies.map(async (body) => [JSON.stringify(body), (await post(body)).status]));
+    expect(answers.filter(([, status]) => status !== 400)).toEqual([]);
+    for (const name of ['{"$ne":null}', '$where', '[object Object]', '__proto__', '.', 'a.b']) {
+      const { status, body } = await call({
+        url: `${platform.directory.url}/caregate/v1/subdomains/${encodeURIComponent(name)}`,
+      });
+      expect([name, status, (body as { available?: boolean }).available ?? false]).toEqual([
+        name,
+        expect.any(Number),
+        false,
+      ]);
+      expect(status).toBeLessThan(500);
+    }
+    expect((await post(good)).status).toBe(201);
+  });
+});
+
 describe('the host of another account', () => {
   test('gives nobody a place in that account', async () => {
     const created = await reach(

@@ -32,7 +32,8 @@ const withoutCode = (source: string) => source.replace(/^function [\s\S]*?^\}$/g
 
 /** The names of the tests and groups in a file of tests. */
 export function testNamesIn(code: string): string[] {
-  const names = /\b(?:test|describe)(?:\.each\([\s\S]*?\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`([^`]*)`)/g;
+  const names =
+    /\b(?:test|it|describe)(?:\.each(?:<[\s\S]*?>)?\([\s\S]*?\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`([^`]*)`)/g;
   return [...code.matchAll(names)].map(([, single, double, back]) =>
     (single ?? double ?? back ?? '').replace(/\\(.)/g, '$1'),
   );
