@@ -9,10 +9,9 @@ SHELL := /bin/bash
 stack := node tools/stack/src/main.ts
 nx := nx run-many --output-style=static
 formatted := prettier --log-level warn --check --cache .
-jest := env NODE_NO_WARNINGS=1 node --experimental-vm-modules node_modules/jest/bin/jest.js --config jest.config.mjs --runInBand --testTimeout 7200000
 installed := node_modules/.caregate-installed
 
-.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz bench bench-events prove format affected clean
+.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz bench bench-events bench-profile soak prove format affected clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,22 +70,17 @@ mail-preview: $(installed) ## Show all emails with sample data, as on a phone an
 fuzz: apps ## Try the whole contract as each kind of caller with Schemathesis, for long (FLAGS=--short as in the tests)
 	@$(stack) run --only mongod -- node tools/fuzz/src/main.ts $(FLAGS)
 
-bench: apps ## Measure requests beside a bare reference, every kind of list, and events (some 20 minutes; nothing else should run)
-	@node tools/bench/src/main.ts load
-	@node tools/bench/src/main.ts lists
-	@node tools/bench/src/main.ts events
+bench: apps ## Measure requests beside a bare reference, lists, events, moves, growth and sizes; one report with plots (some 20 minutes; nothing else should run)
+	@exec node tools/bench/src/main.ts all $(FLAGS)
 
-# Each is green by itself in make test in a short form.
-prove: export MOVE_PATIENTS := 10000
-prove: export MOVE_PAUSE_MS := 1000
-prove: export DRIFT_TEST_PATIENTS := 100000
-prove: apps ## Run the long tests: moves of 10 000 patients, kills in pairs, 20 000 poison messages, drift in 100 000 rows (half an hour)
-	@$(stack) run --only mongod -- $(jest) --rootDir tools/e2e --testMatch "**/moves.e2e.spec.ts"
-	@$(jest) --rootDir tools/e2e --testMatch "**/event-faults.soak.ts"
-	@$(jest) --rootDir tools/e2e --testMatch "**/overload.soak.ts"
-	@$(jest) --rootDir tools/e2e --testMatch "**/crash.soak.ts"
-	@$(stack) run -- $(jest) --rootDir libs/change-events --testMatch "**/poison.soak.ts"
-	@$(stack) run -- $(jest) --rootDir apps/gatekeeper-sync --testMatch "**/drift.int.spec.ts"
+bench-profile: apps ## Draw a flame graph of each scenario of the load (FLAGS=--docs: into docs/performance/)
+	@exec node tools/bench/src/main.ts profile $(FLAGS)
+
+soak: apps ## Watch the memory of the API for 20 minutes under a mix of reads and writes
+	@exec node tools/bench/src/main.ts soak $(FLAGS)
+
+prove: apps ## Show isolation, hardening, overload, crash and restore, faults of events and moves at length; a table of what held (half an hour)
+	@exec node tools/bench/src/main.ts prove --readme $(FLAGS)
 
 bench-events: apps ## Measure how fast permission changes reach the gatekeeper and the worker works, next to bare connectors
 	@exec node tools/bench/src/main.ts events $(FLAGS)

@@ -43,6 +43,16 @@ export class Connect {
     }
   }
 
+  /** Connectors with this prefix, and their tasks. */
+  async counted(prefix: string): Promise<{ connectors: number; tasks: number }> {
+    const names: unknown = await (await fetch(`${this.url}/connectors`)).json();
+    const ours = (Array.isArray(names) ? names : []).filter(
+      (name) => typeof name === 'string' && name.startsWith(prefix),
+    );
+    const states = await Promise.all(ours.map((name: string) => this.states(name)));
+    return { connectors: ours.length, tasks: states.reduce((sum, { length }) => sum + Math.max(0, length - 1), 0) };
+  }
+
   private async states(name: string): Promise<string[]> {
     const answer = await fetch(`${this.url}/connectors/${name}/status`);
     if (!answer.ok) return [];

@@ -1,6 +1,7 @@
 import type { BurstResult, SteadyResult } from './events-load.ts';
 import type { ProcessorTime } from './events-processor-time.ts';
 import type { PaceResult } from './events-worker.ts';
+import { atLeast, atMost, type Row } from './rows.ts';
 
 /** What was measured of one way from database to database. */
 export interface ReplicationFigures {
@@ -13,6 +14,15 @@ export interface ReplicationFigures {
   readonly differences: number;
 }
 
+export interface StreamFigures {
+  readonly topics: number;
+  readonly partitions: number;
+  readonly connectors: number;
+  readonly tasks: number;
+  /** Of a change of a patient's permissions, key and value, before compression. */
+  readonly bytesPerEvent: number;
+}
+
 export interface EventFigures {
   readonly machine: { readonly cores: number; readonly loadBefore: number; readonly node: string };
   readonly caregate: ReplicationFigures;
@@ -22,6 +32,10 @@ export interface EventFigures {
     readonly nothingToDo: PaceResult;
     readonly bareConsumer: PaceResult;
   };
+  /** What one shard needs of Kafka and Connect. */
+  readonly streams?: StreamFigures;
+  /** MiB at most, by app. */
+  readonly peakRssMb?: Readonly<Record<string, number>>;
 }
 
 interface Target {
@@ -31,6 +45,8 @@ interface Target {
   readonly peer?: (figures: EventFigures) => number;
   readonly unit: string;
   readonly met: (value: number) => boolean;
+  /** By how much it is missed. */
+  readonly by?: (value: number) => string | undefined;
 }
 
 const TARGETS: readonly Target[] = [
@@ -41,6 +57,7 @@ const TARGETS: readonly Target[] = [
     value: ({ caregate }) => caregate.steady.p50,
     peer: ({ barePair }) => barePair.steady.p50,
     met: (value) => value <= 25,
+    by: (value) => atMost(value, 25),
   },
   {
     what: 'the same, p99',
@@ -49,6 +66,7 @@ const TARGETS: readonly Target[] = [
     value: ({ caregate }) => caregate.steady.p99,
     peer: ({ barePair }) => barePair.steady.p99,
     met: (value) => value <= 150,
+    by: (value) => atMost(value, 150),
   },
   {
     what: 'changes that were never seen, rows that differ in the end',
@@ -65,6 +83,7 @@ const TARGETS: readonly Target[] = [
     value: ({ caregate }) => caregate.burst.replicatedPerSecond,
     peer: ({ barePair }) => barePair.burst.replicatedPerSecond,
     met: (value) => value >= 3_000,
+    by: (value) => atLeast(value, 3_000),
   },
   {
     what: 'processor time of a change in the burst, all servers and apps',
@@ -97,6 +116,7 @@ const TARGETS: readonly Target[] = [
     value: ({ worker }) => worker.concernsNobody.perSecond,
     peer: ({ worker }) => worker.bareConsumer.perSecond,
     met: (value) => value >= 1_000,
+    by: (value) => atLeast(value, 1_000),
   },
   {
     what: 'worker, reactions that find nothing to do, each noted once',
@@ -104,34 +124,22 @@ const TARGETS: readonly Target[] = [
     unit: '/s',
     value: ({ worker }) => worker.nothingToDo.perSecond,
     met: (value) => value >= 1_000,
+    by: (value) => atLeast(value, 1_000),
   },
 ];
 
 export const shown = (value: number, unit: string) =>
   `${value < 100 ? Math.round(value * 10) / 10 : Math.round(value)}${unit && ` ${unit}`}`;
 
-/** A table for people, beside the JSON for programs. */
-export function table(figures: EventFigures): string {
-  const rows = TARGETS.map(({ what, limit, value, peer, unit, met }) => {
+/** Each figure with its target and what the bare pair does. */
+export const eventRows = (figures: EventFigures): Row[] =>
+  TARGETS.map(({ what, limit, value, peer, unit, met, by }) => {
     const own = value(figures);
-    return [
+    return {
       what,
-      limit,
-      shown(own, unit),
-      peer ? shown(peer(figures), unit) : '',
-      limit === '' ? '' : met(own) ? 'met' : 'MISSED',
-    ];
+      value: shown(own, unit),
+      ...(limit !== '' && { target: limit }),
+      ...(peer && { beside: `bare pair ${shown(peer(figures), unit)}` }),
+      short: met(own) ? undefined : (by?.(own) ?? 'too many'),
+    };
   });
-  const head = ['', 'target', 'Caregate', 'without our parts', ''];
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  return [line(head), ...rows.map(line)].join('\n');
-}
-
-/** What was promised and not reached. */
-export const missed = (figures: EventFigures): string[] =>
-  TARGETS.filter(({ value, met }) => !met(value(figures))).map(({ what }) => what);

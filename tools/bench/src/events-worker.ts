@@ -70,3 +70,25 @@ export async function bareConsumer(kafka: Kafka, topic: string, events: number):
   await consumer.disconnect();
   return { events: count, perSecond };
 }
+
+const LOOKED_AT = 1_000;
+
+/** Key and value of messages of a topic, by the first thousand or so. */
+export async function bytesPerMessage(kafka: Kafka, topic: string): Promise<number> {
+  const consumer = kafka.consumer({ groupId: `bench-bytes-${process.pid}-${Date.now()}`, maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  let [count, bytes] = [0, 0];
+  await new Promise<void>((resolve) => {
+    void consumer.run({
+      autoCommit: false,
+      eachBatch: async ({ batch }) => {
+        for (const { key, value } of batch.messages) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+        count += batch.messages.length;
+        if (count >= LOOKED_AT) resolve();
+      },
+    });
+  });
+  await consumer.disconnect();
+  return bytes / count;
+}

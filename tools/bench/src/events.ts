@@ -16,9 +16,11 @@ import {
   steady,
   untilAllHave,
 } from './events-load.ts';
-import { type EventFigures, missed, type ReplicationFigures, shown, table } from './events-report.ts';
+import { eventRows, type EventFigures, type ReplicationFigures, shown, type StreamFigures } from './events-report.ts';
 import { perChange, processorTime } from './events-processor-time.ts';
-import { bareConsumer, counted, kafkaOf, lengthOf, pace } from './events-worker.ts';
+import { memoryOf } from './load-tool.ts';
+import { missedOf, textTable } from './rows.ts';
+import { bareConsumer, bytesPerMessage, counted, kafkaOf, lengthOf, pace } from './events-worker.ts';
 
 const HELP = `Usage: make bench-events
        node tools/bench/src/main.ts events [--rows NUMBER] [--seconds NUMBER] [--json FILE] [--check]
@@ -63,8 +65,9 @@ export async function events(args: readonly string[], say: (line: string) => voi
   const figures = await measured({ rows: Number(values.rows), seconds: Number(values.seconds) }, say);
   await mkdir(dirname(values.json), { recursive: true });
   await writeFile(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
-  say(`\n${table(figures)}\n\nAll figures: ${values.json}`);
-  return values.check && missed(figures).length > 0 ? 1 : 0;
+  const rows = eventRows(figures);
+  say(`\n${textTable(rows)}\n\nAll figures: ${values.json}`);
+  return values.check && missedOf(rows).length > 0 ? 1 : 0;
 }
 
 async function measured(plan: Plan, say: (line: string) => void): Promise<EventFigures> {
@@ -107,8 +110,34 @@ class Bench {
     await this.client.connect();
     const pair = await this.barePair();
     const caregate = await this.caregate();
+    const peakRssMb = await this.peakRssMb();
     const worker = await this.worker();
-    return { caregate, barePair: pair, worker };
+    return { caregate, barePair: pair, worker, peakRssMb, streams: await this.streams() };
+  }
+
+  /** What our shard has in Kafka and Connect. */
+  private async streams(): Promise<StreamFigures> {
+    const { topicPrefix } = this.shard;
+    const admin = this.kafka.admin();
+    await admin.connect();
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix));
+    const { topics: described } = await admin.fetchTopicMetadata({ topics });
+    await admin.disconnect();
+    const { connectors, tasks } = await this.connect.counted(topicPrefix);
+    return {
+      topics: topics.length,
+      partitions: described.reduce((sum, { partitions }) => sum + partitions.length, 0),
+      connectors,
+      tasks,
+      bytesPerEvent: await bytesPerMessage(this.kafka, `${topicPrefix}.patients`),
+    };
+  }
+
+  private async peakRssMb(): Promise<Record<string, number>> {
+    const apps = await Promise.all(
+      (this.platform?.apps ?? []).map(async ({ name, pid }) => [name, (await memoryOf(pid))?.peakMb ?? 0] as const),
+    );
+    return Object.fromEntries(apps);
   }
 
   private async barePair(): Promise<ReplicationFigures> {

@@ -1,15 +1,24 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type App, freePort, type Servers, startApp, startServers } from '@caregate/stack';
-import { type LoadFigures, loadTable, type Measured, missedLoad } from './load-report.ts';
+import { type LoadFigures, loadRows, type Measured } from './load-report.ts';
+import {
+  COMPAT,
+  LoadTool,
+  memoryOf,
+  type Seeded,
+  startBare,
+  startMeasuredApi,
+  startPlace,
+  startStub,
+} from './load-tool.ts';
+import { makeClinic, newPatient, Requests } from './requests.ts';
+import { missedOf, textTable } from './rows.ts';
+import { withCleanup } from './with-cleanup.ts';
 
-const COMPAT = join(import.meta.dirname, '../../../../shared/compat');
-const HELP = `Usage: node tools/bench/src/main.ts load [--compat FOLDER] [--patients N] [--seconds N] [--rounds N] [--scenarios a,b] [--json FILE] [--profile FOLDER] [--check]
+const HELP = `Usage: node tools/bench/src/main.ts load [--compat FOLDER] [--patients N] [--seconds N] [--rounds N] [--scenarios a,b] [--json FILE] [--profile FOLDER] [--short] [--check]
 
 The load tool of the public clinic service against the built clinic API, as users get it, and against a bare reference (node:http and the
 MongoDB driver doing just that read or write), by turns, on one mongod. The tool and its identity stub are no part of the product.
@@ -20,7 +29,8 @@ MongoDB driver doing just that read or write), by turns, on one mongod. The tool
   --rounds N         how often each scenario has its turn; the middle one counts (3)
   --scenarios a,b    only these
   --json FILE        where the figures go (dist/bench/load.json)
-  --profile FOLDER   the API's processor time by function, as .cpuprofile files (open them in a browser's developer tools)
+  --profile FOLDER   the API's processor time by function, as .cpuprofile files (\`profile\` makes flame graphs of each scenario)
+  --short            100 patients, half a second, one round: shows that it runs
   --check            exit 1 when a target is missed
 `;
 
@@ -28,6 +38,9 @@ export const SCENARIOS = [
   ...['get_clinic', 'get_clinic_big', 'list_patients', 'search_patients'],
   ...['create_patient_1000', 'create_patient', 'update_clinic', 'update_patient'],
 ];
+const SHORT = { patients: 100, seconds: 0.5, rounds: 1 };
+const CREATED_IN_A_TURN = 300;
+const SMALL_CLINIC = 100;
 
 /** The bench of requests. @returns the exit status */
 export async function load(args: readonly string[], say: (line: string) => void = console.log): Promise<number> {
@@ -42,6 +55,7 @@ export async function load(args: readonly string[], say: (line: string) => void 
       scenarios: { type: 'string', default: SCENARIOS.join(',') },
       json: { type: 'string', default: 'dist/bench/load.json' },
       profile: { type: 'string' },
+      short: { type: 'boolean' },
       check: { type: 'boolean' },
     },
   });
@@ -53,21 +67,17 @@ export async function load(args: readonly string[], say: (line: string) => void 
     say(`The load bench is left out: there is no load.mjs in ${values.compat} (--compat says where it is).`);
     return 0;
   }
+  const [patients, seconds, rounds] = [Number(values.patients), Number(values.seconds), Number(values.rounds)];
+  const plan = { patients, seconds, rounds, ...(values.short && SHORT) };
   const figures = await measured(
-    {
-      compat: values.compat,
-      patients: Number(values.patients),
-      seconds: Number(values.seconds),
-      rounds: Number(values.rounds),
-      scenarios: values.scenarios.split(','),
-      profile: values.profile,
-    },
+    { ...plan, compat: values.compat, scenarios: values.scenarios.split(','), profile: values.profile },
     say,
   );
   await mkdir(dirname(values.json), { recursive: true });
   await writeFile(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
-  say(`\n${loadTable(figures)}\n\nAll figures: ${values.json}`);
-  return values.check && missedLoad(figures).length > 0 ? 1 : 0;
+  const rows = loadRows(figures);
+  say(`\n${textTable(rows)}\n\nAll figures: ${values.json}`);
+  return values.check && missedOf(rows).length > 0 ? 1 : 0;
 }
 
 interface Plan {
@@ -79,62 +89,37 @@ interface Plan {
   readonly profile: string | undefined;
 }
 
-async function measured(plan: Plan, say: (line: string) => void): Promise<LoadFigures> {
-  const machine = { cores: availableParallelism(), loadBefore: loadavg()[0] ?? 0, node: process.version };
-  const scratch = await mkdtemp(join(tmpdir(), 'caregate-bench-'));
-  const closing: (() => Promise<unknown>)[] = [() => rm(scratch, { recursive: true })];
-  const close = async () => {
-    for (const end of closing.splice(0).reverse()) await end();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void close().finally(() => process.exit(130)));
-  try {
-    const servers = await startServers({ only: ['mongod'], log: say });
-    closing.push(() => servers.stop());
-    const stub = await start(
-      [join(plan.compat, 'stub-backends.mjs'), '--port', String(await freePort())],
-      {},
-      /(http:\S+)/,
-    );
-    closing.push(() => stub.stop());
-    const began = performance.now();
-    const api = await startApp({
-      name: 'clinic-api',
-      label: 'bench-clinic-api',
-      env: settings(servers, stub.url, plan.profile),
-    });
-    closing.push(() => api.stop());
-    const startSeconds = (performance.now() - began) / 1_000;
-    const bareProgram = join(import.meta.dirname, 'bare.ts');
-    const bare = await start(
-      [bareProgram],
-      { MONGODB_URI: servers.mongodbUri, PORT: String(await freePort()) },
-      /(http:\S+)/,
-    );
-    closing.push(() => bare.stop());
-    const runs = {
-      caregate: new Tool(plan, api.url, join(scratch, 'caregate'), api.pid),
-      bare: new Tool(plan, bare.url, join(scratch, 'bare'), bare.pid),
-    };
-    return {
-      machine,
-      patients: plan.patients,
-      startSeconds,
-      ...(await byTurns(plan, runs, say)),
-      rssMb: runs.caregate.rssMb,
-    };
-  } finally {
-    await close();
-  }
-}
+const measured = (plan: Plan, say: (line: string) => void): Promise<LoadFigures> =>
+  withCleanup(async (later) => {
+    const machine = { cores: availableParallelism(), loadBefore: loadavg()[0] ?? 0, node: process.version };
+    const scratch = await mkdtemp(join(tmpdir(), 'caregate-bench-'));
+    later(() => rm(scratch, { recursive: true }));
+    const place = await startPlace(later, say);
+    const stub = await startStub(plan.compat);
+    later(() => stub.stop());
+    const { app: api, startSeconds } = await startMeasuredApi(place, stub.url, plan.profile);
+    later(() => api.stop());
+    const bare = await startBare(place);
+    later(() => bare.stop());
+    const idleRssMb = (await memoryOf(api.pid))?.rssMb;
+    const tool = ({ url, pid }: { url: string; pid: number | undefined }, name: string) =>
+      new LoadTool({ ...plan, url, pid, state: join(scratch, name) });
+    const tools = { caregate: tool(api, 'caregate'), bare: tool(bare, 'bare') };
+    const turns = await byTurns(plan, tools, say);
+    const creates = plan.scenarios.includes('create_patient_1000')
+      ? await createsBySize(plan, api.url, await tools.caregate.seeded(), say)
+      : undefined;
+    const rssMb = (await memoryOf(api.pid))?.peakMb ?? 0;
+    return { machine, patients: plan.patients, startSeconds, idleRssMb, ...turns, createsBySize: creates, rssMb };
+  });
 
 /** Each scenario against both, one directly after the other, so that what else the machine does hits both alike. */
-async function byTurns(plan: Plan, runs: { caregate: Tool; bare: Tool }, say: (line: string) => void) {
+async function byTurns(plan: Plan, tools: { caregate: LoadTool; bare: LoadTool }, say: (line: string) => void) {
   const all: { caregate: Record<string, Measured[]>; bare: Record<string, Measured[]> } = { caregate: {}, bare: {} };
   for (let round = 1; round <= plan.rounds; round++) {
     for (const scenario of plan.scenarios) {
       for (const who of ['caregate', 'bare'] as const) {
-        const result = await runs[who].run(scenario);
+        const result = await tools[who].run(scenario);
         (all[who][scenario] ??= []).push(result);
         say(
           `round ${round} of ${plan.rounds}: ${scenario}, ${who}: ${result.rps} a second, p50 ${result.p50ms} ms, p99 ${result.p99ms} ms`,
@@ -149,81 +134,28 @@ async function byTurns(plan: Plan, runs: { caregate: Tool; bare: Tool }, say: (l
   return { caregate: middles(all.caregate), bare: middles(all.bare) };
 }
 
+/** Patients added to a clinic that has a hundred, and to the big one, by turns. */
+async function createsBySize(plan: Plan, url: string, { admin, big }: Seeded, say: (line: string) => void) {
+  const requests = new Requests(url);
+  const rates: { small: number[]; big: number[] } = { small: [], big: [] };
+  try {
+    for (let turn = 1; turn <= plan.rounds; turn++) {
+      const small = await makeClinic(requests, admin, `Of a hundred ${turn}`);
+      const add = (clinicId: string, count: number, mrn: string) =>
+        requests.pace((n) => requests.ask(newPatient(clinicId, admin, n, mrn)), { count });
+      await add(small, SMALL_CLINIC, `S${turn}-`);
+      rates.small.push((await add(small, CREATED_IN_A_TURN, `T${turn}-`)).rps);
+      rates.big.push((await add(big, CREATED_IN_A_TURN, `B${turn}-`)).rps);
+      say(
+        `turn ${turn}: ${rates.small.at(-1)?.toFixed(0)} new patients a second in a clinic of ${SMALL_CLINIC}, ${rates.big.at(-1)?.toFixed(0)} in one of ${plan.patients}`,
+      );
+    }
+  } finally {
+    await requests.close();
+  }
+  const mid = (values: number[]) => values.sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
+  return { small: mid(rates.small), big: mid(rates.big) };
+}
+
 const middle = (results: readonly Measured[]) =>
   [...results].sort((a, b) => a.rps - b.rps)[Math.floor((results.length - 1) / 2)];
-
-/** As users get it, but that a remote service knows the callers: the load tool's stub. */
-const settings = (servers: Servers, identityUrl: string, profile: string | undefined) => ({
-  SHARD_ID: 'au1',
-  DOMAIN: 'localhost',
-  MONGODB_URI: servers.mongodbUriFor('clinic_bench'),
-  IDENTITY: 'http',
-  IDENTITY_URL: identityUrl,
-  DATA_SOURCES_URL: identityUrl,
-  ...(profile !== undefined && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(profile)}` }),
-});
-
-/** The public load tool, as it is. */
-class Tool {
-  rssMb = 0;
-  private readonly plan: Plan;
-  private readonly url: string;
-  private readonly state: string;
-  private readonly pid: number | undefined;
-
-  constructor(plan: Plan, url: string, state: string, pid: App['pid']) {
-    this.plan = plan;
-    this.url = url;
-    this.state = state;
-    this.pid = pid;
-  }
-
-  async run(scenario: string): Promise<Measured> {
-    const { compat, patients, seconds } = this.plan;
-    const flags = {
-      base: this.url,
-      patients,
-      seconds,
-      warmup: 1,
-      scenarios: scenario,
-      state: this.state,
-      ...(this.pid && { pid: this.pid }),
-    };
-    const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const child = spawn(process.execPath, [join(compat, 'load.mjs'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const [out, err, code] = await Promise.all([
-      textOf(child.stdout),
-      textOf(child.stderr),
-      new Promise((done) => child.once('exit', done)),
-    ]);
-    if (code !== 0) throw new Error(`load.mjs ended with ${code} at ${scenario}: ${err.slice(-500)}`);
-    const { results } = JSON.parse(out) as { results: (Measured & { memory?: { peakMB: number } })[] }; // the tool's own shape
-    const [result] = results;
-    if (!result) throw new Error(`load.mjs knows no scenario ${scenario}`);
-    if (result.errors > 0)
-      throw new Error(`${scenario} at ${this.url}: ${result.errors} errors: ${JSON.stringify(result.statuses)}`);
-    this.rssMb = Math.max(this.rssMb, result.memory?.peakMB ?? 0);
-    return result;
-  }
-}
-
-async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
-/** A program that says in its first line where it listens. */
-async function start(args: readonly string[], env: Record<string, string>, announcement: RegExp) {
-  const child: ChildProcess = spawn(process.execPath, [...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
-  });
-  if (!child.stdout) throw new Error('its output is a pipe');
-  const ended = new Promise((done) => child.once('exit', done));
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = announcement.exec(line)?.[1];
-    if (url !== undefined) return { url, pid: child.pid, stop: () => (child.kill(), ended) };
-  }
-  throw new Error(`${args[0]} did not start`);
-}

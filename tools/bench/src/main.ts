@@ -1,10 +1,21 @@
 import { StackError } from '@caregate/stack';
+import { all } from './all.ts';
 import { events } from './events.ts';
+import { growth } from './growth.ts';
 import { lists } from './lists.ts';
 import { load } from './load.ts';
+import { moves } from './moves.ts';
+import { profile } from './profile.ts';
+import { prove } from './prove.ts';
+import { report } from './report.ts';
+import { sizes } from './sizes.ts';
+import { soak } from './soak.ts';
 
 /** Each bench by its name. */
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { events, lists, load };
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  ...{ all, load, lists, events, moves, growth, sizes, soak, profile },
+  ...{ report, prove },
+};
 
 const [name = '', ...args] = process.argv.slice(2);
 const bench = BENCHES[name];

@@ -1,0 +1,33 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../../..');
+export const RESULTS = join(ROOT, 'dist/bench');
+const PLOTS_OF_DOCS = join(ROOT, 'docs/performance');
+
+/** Puts text between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a page, in place of what is there. */
+export async function writeSection(page: string, name: string, text: string): Promise<void> {
+  const path = join(ROOT, page);
+  await writeFile(path, withSection(await readFile(path, 'utf8'), name, text, page));
+}
+
+export function withSection(page: string, name: string, text: string, title: string): string {
+  const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${title} has no section between ${begin} and ${end}`);
+  return `${page.slice(0, from + begin.length)}\n\n${text.trim()}\n\n${page.slice(to)}`;
+}
+
+/** SVGs by file name, into dist/bench and, when asked, beside docs/performance.md. */
+export async function writePlots(plots: Readonly<Record<string, string>>, docs = false): Promise<void> {
+  for (const folder of docs ? [RESULTS, PLOTS_OF_DOCS] : [RESULTS]) {
+    await mkdir(folder, { recursive: true });
+    for (const [name, svg] of Object.entries(plots)) await writeFile(join(folder, name), svg);
+  }
+}
+
+/** What a bench has left in dist/bench; undefined when it has not run. */
+export async function figuresOf<T>(name: string): Promise<T | undefined> {
+  const text = await readFile(join(RESULTS, `${name}.json`), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as T); // the bench's own
+}
