@@ -47,6 +47,7 @@ export function planOf(
     row('indexes, each member', need.indexBytes, 'GiB', gib),
     row(`oplog of ${OPLOG_DAYS} days, each member`, need.oplogBytes, 'GiB', gib),
     row(`memory for the working set (indexes, ${HOT * 100} % of the data)`, need.workingSetBytes, 'GiB', gib),
+    row('audit entries of a year, each member', need.auditBytes, 'GiB', gib),
     row('writes a second, mean', need.writesPerSecond, '/s', oneDigit),
     row(`writes a second, busiest hour (${PEAK} times)`, need.writesPerSecond * PEAK, '/s', oneDigit),
     ...(need.streams
@@ -86,6 +87,7 @@ interface Need {
   readonly storedBytes: number;
   readonly indexBytes: number;
   readonly oplogBytes: number;
+  readonly auditBytes: number;
   readonly workingSetBytes: number;
   readonly writesPerSecond: number;
   readonly readsPerSecond: number;
@@ -96,21 +98,26 @@ interface Need {
 }
 
 function needOf(sizes: SizeFigures, events: Pick<EventFigures, 'streams'> | undefined): Need {
-  const stored = sizes.collections.reduce((sum, { storedBytes }) => sum + storedBytes, 0) / sizes.patients;
-  const index = sizes.collections.reduce((sum, each) => sum + indexBytes(each), 0) / sizes.patients;
+  const kept = sizes.collections.filter(({ name }) => name !== 'audit_entries'); // these grow with writes, not with patients
+  const stored = kept.reduce((sum, { storedBytes }) => sum + storedBytes, 0) / sizes.patients;
+  const index = kept.reduce((sum, each) => sum + indexBytes(each), 0) / sizes.patients;
   const oplog = (write: string) => sizes.oplogBytes[write] ?? 0;
   const oplogPerPatientDay =
     EACH_DAY.summaries * oplog('new summary') +
     EACH_DAY.changes * oplog('changed patient') +
     EACH_DAY.created * oplog('new patient');
   const { patients } = SHARD;
+  const audit = sizes.collections.find(({ name }) => name === 'audit_entries');
+  const auditEach = audit ? (audit.storedBytes + indexBytes(audit)) / audit.documents : 0;
+  const writesPerDay = (EACH_DAY.summaries + EACH_DAY.changes + EACH_DAY.created) * patients;
   const changesPerDay = (EACH_DAY.changes + EACH_DAY.created) * patients;
   return {
     storedBytes: stored * patients,
     indexBytes: index * patients,
     oplogBytes: oplogPerPatientDay * OPLOG_DAYS * patients,
+    auditBytes: auditEach * writesPerDay * 365,
     workingSetBytes: (index + stored * HOT) * patients,
-    writesPerSecond: ((EACH_DAY.summaries + EACH_DAY.changes + EACH_DAY.created) * patients) / DAY_SECONDS,
+    writesPerSecond: writesPerDay / DAY_SECONDS,
     readsPerSecond: (EACH_DAY.reads * patients) / DAY_SECONDS,
     kafkaBytes: (events?.streams?.bytesPerEvent ?? 0) * changesPerDay * RETENTION_DAYS * COPIES,
     streams: events?.streams,

@@ -63,8 +63,6 @@ const measured = (patients: number, say: (line: string) => void): Promise<SizeFi
     say(`filling a clinic with ${patients} patients ...`);
     await fillClinic(uri, world, service, patients);
     const db = client.db();
-    await db.admin().command({ fsync: 1 }); // sizes on disk are told as of the last checkpoint
-    const collections = await sizesOf(db);
     say('writing, for the oplog ...');
     const [clinicId = ''] = world.ids.clinicId;
     const path = { clinicId };
@@ -94,7 +92,8 @@ const measured = (patients: number, say: (line: string) => void): Promise<SizeFi
           body: JSON.parse(JSON.stringify(varied(some['summary'], n))) as never, // as the API has given it out
         }),
     });
-    return { patients, collections, oplogBytes };
+    await client.db('admin').command({ fsync: 1 }); // sizes on disk are told as of the last checkpoint
+    return { patients, collections: await sizesOf(db), oplogBytes };
   });
 
 const varied = (summary: Record<string, Record<string, unknown>>, n: number) => ({
@@ -125,7 +124,7 @@ async function sizesOf(db: Db): Promise<CollectionSize[]> {
   );
 }
 
-const WRITES = 20;
+const WRITES = 300;
 
 /** Mean bytes of what the oplog holds after a write that it did not hold before, of this database and of transactions. */
 async function oplogOf(
