@@ -1,6 +1,7 @@
 import { contracts, type Operation, operations } from '@caregate/contracts';
 import { operationOf } from '@caregate/service';
 import { clinicApi } from '../src/app.ts';
+import { sendTo } from './at-host.ts';
 import { type Harness, PROVISIONING_SECRET, startHarness } from './harness.ts';
 import { join, newPractice } from './practice.ts';
 
@@ -158,6 +159,8 @@ let harness: Harness;
 let callers: Readonly<Record<string, TestCaller>>;
 /** What the paths name: all of it exists, in one clinic of one account. */
 let names: Readonly<Record<string, string>>;
+/** Of the account in the paths, and of another. */
+let subdomains: { readonly own: string; readonly other: string };
 
 beforeAll(async () => {
   harness = await startHarness({}, stopping);
@@ -179,6 +182,7 @@ beforeAll(async () => {
     accountId: here.account.accountId,
     keyId: here.keyId,
   };
+  subdomains = { own: here.account.subdomain, other: elsewhere.account.subdomain };
   const user = (userId: string, ...is: string[]) => ({
     headers: token(`user:${userId}`),
     is: ['user', ...is],
@@ -224,12 +228,7 @@ test('the table above speaks of every operation, and of nothing else', () => {
 test.each(every.map((operation) => [operation.operationId, operation] as const))(
   '%s',
   async (operationId, operation) => {
-    const who = (WHO[operationId] ?? '').split(', ');
-    const letsIn = ({ is }: TestCaller) => who.includes('nobody') || is.some((word) => who.includes(word));
-    const expected = Object.entries(callers).map(([name, caller]) => [
-      name,
-      letsIn(caller) ? ADMITTED : caller.otherwise,
-    ]);
+    const expected = Object.entries(callers).map(([name, caller]) => [name, expectedOf(operationId, caller)]);
     const answers = Object.entries(callers).map(async ([name, { headers }]) => [
       name,
       await ask(operation, names, headers),
@@ -275,6 +274,68 @@ test('an operation is as closed to HEAD as to GET', async () => {
   }
 });
 
+describe('the host that a request is for', () => {
+  /** What every operation answers every caller there; how often each. */
+  async function heardAt(host: string, who: (name: string, caller: TestCaller) => boolean) {
+    const heard: Record<string, number> = {};
+    for (const operation of every) {
+      const asked = Object.entries(callers).filter(([name, caller]) => who(name, caller));
+      const answers = asked.map(([, { headers }]) =>
+        sendTo(
+          harness.url + pathOf(operation, names),
+          { ...headers, host },
+          { method: operation.method.toUpperCase() },
+        ),
+      );
+      for (const { status } of await Promise.all(answers)) heard[String(status)] = (heard[String(status)] ?? 0) + 1;
+    }
+    return heard;
+  }
+  const at = (host: string, operation: Operation, headers: Readonly<Record<string, string>>) =>
+    sendTo(harness.url + pathOf(operation, names), { ...headers, host }, { method: operation.method.toUpperCase() });
+
+  test('makes no difference at the account’s own', async () => {
+    const some = [
+      'a stranger',
+      'a member',
+      'an admin',
+      'the owner of another account',
+      'a key of the account',
+      'a service',
+    ];
+    for (const operation of every) {
+      const answers = some.map(async (name) => {
+        const { headers } = callers[name] ?? {};
+        return [name, (await at(`${subdomains.own}.au1.localhost`, operation, headers ?? {})).status];
+      });
+      const expected = some.map((name) => [name, expectedOf(operation.operationId, callers[name])]);
+      expect([operation.operationId, await Promise.all(answers)]).toEqual([operation.operationId, expected]);
+    }
+  });
+
+  test('is not one where keys of other accounts reach anything, whatever they are good for elsewhere', async () => {
+    const keys = (name: string, { is }: TestCaller) => is.includes('any key') && name !== 'a key of another account';
+    const open = every.filter(({ operationId }) => WHO[operationId] === 'nobody').length;
+    const asked = Object.entries(callers).filter(([name, caller]) => keys(name, caller)).length;
+    expect(await heardAt(`${subdomains.other}.au1.localhost`, keys)).toEqual({
+      [ADMITTED]: open * asked,
+      [NOT_ALLOWED]: (every.length - open) * asked,
+    });
+  });
+
+  test.each([
+    ['another shard’s', 421, () => ['api.uk1.localhost', `${subdomains.own}.uk1.localhost`]],
+    ['nobody’s', 404, () => ['nobody.au1.localhost', `${subdomains.own}.au1.evil.test`]],
+  ] as const)('is %s: %i for whoever and whatever', async (_whose, status, hosts) => {
+    const some = ['nobody', 'an admin', 'a service', 'a key of the account', 'the directory'];
+    for (const host of hosts())
+      expect([host, await heardAt(host, (name) => some.includes(name))]).toEqual([
+        host,
+        { [status]: every.length * some.length },
+      ]);
+  });
+});
+
 test('two ways of saying who one is do not add up', async () => {
   const mixed = { ...callers['a stranger']?.headers, ...callers['a key of another account']?.headers };
   const operation = every.find(({ operationId }) => operationId === 'ListPatients');
@@ -282,6 +343,12 @@ test('two ways of saying who one is do not add up', async () => {
   const revoked = { ...callers['an admin']?.headers, ...callers['a revoked key']?.headers };
   expect(operation && (await ask(operation, names, revoked))).toBe(UNKNOWN);
 });
+
+function expectedOf(operationId: string, caller: TestCaller | undefined): number | undefined {
+  const who = (WHO[operationId] ?? '').split(', ');
+  const isLetIn = who.includes('nobody') || caller?.is.some((word) => who.includes(word));
+  return isLetIn ? ADMITTED : caller?.otherwise;
+}
 
 const TOKEN = 'x-tidepool-session-token';
 const token = (value: string) => ({ [TOKEN]: value });
