@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { accountsCommand } from './commands/accounts.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -13,12 +14,14 @@ export async function caregate(args: readonly string[]): Promise<number> {
   const program = new Command('caregate')
     .description('Commands for operators of a shard')
     .addCommand(accountsCommand())
+    .addCommand(backupCommand())
     .addCommand(countsCommand())
     .addCommand(deadLettersCommand())
     .addCommand(eventsCommand())
     .addCommand(keysCommand())
     .addCommand(mailCommand())
     .addCommand(mailPreviewCommand())
+    .addCommand(restoreCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');
   for (const command of withSubcommands(program)) command.exitOverride().showHelpAfterError('(see --help)');

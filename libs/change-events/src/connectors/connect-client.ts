@@ -10,11 +10,11 @@ export class ConnectUnavailable extends Error {
 export class ConnectRejected extends Error {
   override readonly name = 'ConnectRejected';
 
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
     super(message);
+    this.status = status;
   }
 }
 
@@ -51,12 +51,11 @@ const TIMEOUT_MS = 10_000;
  */
 export class ConnectClient {
   private readonly base: string;
+  private readonly timeoutMs: number;
 
   /** @param url such as `http://127.0.0.1:8083` */
-  constructor(
-    url: string,
-    private readonly timeoutMs = TIMEOUT_MS,
-  ) {
+  constructor(url: string, timeoutMs = TIMEOUT_MS) {
+    this.timeoutMs = timeoutMs;
     this.base = url.replace(/\/+$/, '');
   }
 

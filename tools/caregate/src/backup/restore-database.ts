@@ -1,0 +1,117 @@
+import mongoose, { type Connection } from 'mongoose';
+import { CommandFailed } from '../command-failed.ts';
+import type { Archive, Manifest } from './archive.ts';
+
+type Say = (line: string) => void;
+type Document = mongoose.mongo.Document;
+
+const { BSON } = mongoose.mongo;
+const UNDER_WAY = 'restore_under_way';
+const AT_ONCE = 1_000;
+const BYTES_AT_ONCE = 8 * 1024 * 1024;
+/** So that numbers, dates and bytes come back as they were. */
+const AS_THEY_ARE = { promoteValues: false, promoteBuffers: false, bsonRegExp: true } as const;
+const DURABLE = { writeConcern: { w: 'majority', journal: true } } as const;
+
+/**
+ * A database to restore into must be empty: a collection in it was made by an app that still runs, or is somebody's data.
+ * What a restore left that was cut off is removed with `again`.
+ * @throws {CommandFailed}
+ */
+export async function makeRoom(connection: Connection, again: boolean): Promise<void> {
+  const db = databaseOf(connection);
+  const names = (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
+  if (names.length === 0) return;
+  if (!names.includes(UNDER_WAY))
+    throw new CommandFailed(
+      `the database ${connection.name} is not empty (${names.slice(0, 3).join(', ')} …): stop all apps of the shard, and drop the database if it is to be replaced`,
+    );
+  if (!again)
+    throw new CommandFailed('a restore was cut off here; with --again what it wrote is removed and it begins anew');
+  await db.dropDatabase();
+}
+
+/** All of a verified backup, with options and indexes. Until it has ended, a collection says that it is under way. */
+export async function restoreDatabase(
+  connection: Connection,
+  archive: Archive,
+  { collections }: Manifest,
+  say: Say,
+): Promise<void> {
+  const db = databaseOf(connection);
+  await db.createCollection(UNDER_WAY);
+  for (const { name, documents } of collections) {
+    const { options, indexes } = await archive.metadata(name);
+    await db.createCollection(name, options);
+    const target = db.collection(name);
+    for await (const batch of inBatches(archive.documents(name)))
+      await target.insertMany(batch, { ordered: false, ...DURABLE });
+    for (const { v: _v, ns: _ns, key, ...rest } of indexes)
+      if (rest['name'] !== '_id_') await target.createIndex(key, rest);
+    const written = await target.countDocuments();
+    // One whose time is over (TTL) may be gone already.
+    if (written > documents)
+      throw new CommandFailed(`${name} has more documents than were restored: an app is running`);
+    say(`${name}: ${documents}`);
+  }
+}
+
+async function* inBatches(documents: AsyncIterable<Buffer>): AsyncGenerator<Document[]> {
+  let [batch, bytes]: [Document[], number] = [[], 0];
+  for await (const document of documents) {
+    batch.push(BSON.deserialize(document, AS_THEY_ARE));
+    bytes += document.byteLength;
+    if (batch.length < AT_ONCE && bytes < BYTES_AT_ONCE) continue;
+    yield batch;
+    [batch, bytes] = [[], 0];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/**
+ * What was open at the moment of the backup may have happened since: it is closed rather than done a second time, and listed as what
+ * nobody could react to or deliver. Sources of change events begin behind the restore, or all of it would be taken for news.
+ */
+export async function settle(connection: Connection, say: Say): Promise<void> {
+  const db = databaseOf(connection);
+  const now = new Date();
+  const reactions = await db.collection('reactions').updateMany(
+    { open: true },
+    {
+      $set: {
+        state: 'dead',
+        failure: 'open when the backup was made that the shard was restored from',
+        endedTime: now,
+      },
+      $unset: { open: '', claim: '', leaseUntil: '', due: '' },
+    },
+    DURABLE,
+  );
+  const mails = await db.collection('mail_deliveries').updateMany(
+    { state: { $in: ['sending', 'waiting'] } },
+    {
+      $set: {
+        state: 'given_up',
+        reason: 'on its way when the backup was made that the shard was restored from',
+        endedTime: now,
+      },
+      $unset: { claim: '', leaseUntil: '' },
+    },
+    DURABLE,
+  );
+  const { operationTime } = await db.command({ ping: 1 });
+  const time = operationTime as mongoose.mongo.Timestamp; // replica sets always say it
+  const startAt = new mongoose.mongo.Timestamp({ t: (time.getHighBits() >>> 0) + 1, i: 1 });
+  await db
+    .collection<{ _id: string; startAt: mongoose.mongo.Timestamp }>('change_event_beginnings')
+    .updateOne({ _id: 'worker' }, { $set: { startAt } }, { upsert: true, ...DURABLE });
+  await db.collection(UNDER_WAY).drop();
+  say(
+    `closed as they were open at the time of the backup: ${reactions.modifiedCount} reactions, ${mails.modifiedCount} emails`,
+  );
+}
+
+function databaseOf({ db }: Connection) {
+  if (!db) throw new Error('not connected');
+  return db;
+}

@@ -1,0 +1,101 @@
+import { Command } from 'commander';
+import mongoose, { type Connection } from 'mongoose';
+import { Archive, type Manifest } from '../backup/archive.ts';
+import { ChangeEventPlaces } from '../backup/change-events.ts';
+import { makeRoom, restoreDatabase, settle } from '../backup/restore-database.ts';
+import { takeBackup } from '../backup/take-backup.ts';
+import { CommandFailed } from '../command-failed.ts';
+import { shardSettings } from '../settings.ts';
+
+/** `caregate backup`: a shard's clinic database, as it is at one moment. */
+export function backupCommand(): Command {
+  return new Command('backup')
+    .description(
+      'write the clinic database of a shard, as it is at one moment, into a folder; the apps go on meanwhile',
+    )
+    .requiredOption('--to <folder>', 'an empty folder, or one that is made; it will hold medical data')
+    .addHelpText(
+      'after',
+      '\nThe shard is the one of MONGODB_URI. The folder is laid out as by mongodump --gzip, with a manifest and checksums.',
+    )
+    .action(({ to }: { to: string }) => onDatabase('MONGODB_URI', (connection) => backup(connection, new Archive(to))));
+}
+
+/** `caregate restore`: a shard from such a folder. */
+export function restoreCommand(): Command {
+  return new Command('restore')
+    .description('put a backup into an empty clinic database, and set the shard’s change events behind it')
+    .requiredOption('--from <folder>', 'what caregate backup wrote')
+    .option('--again', 'remove what a restore left that was cut off, and begin anew')
+    .option('--database-only', 'leave gatekeeper, Kafka and Kafka Connect alone: they are as new as the database')
+    .addHelpText(
+      'after',
+      `
+All apps of the shard must be stopped. MONGODB_URI is the clinic database, which must be empty. GATEKEEPER_MONGODB_URI, KAFKA_BROKERS,
+CONNECT_URL, TOPIC_PREFIX (or SHARD_ID) and USER_EVENTS_TOPIC are those of the apps: the gatekeeper database is emptied and copied anew when the
+apps start, connectors forget their places, and events that tell of the time after the backup are skipped.`,
+    )
+    .action((options: RestoreOptions) => onDatabase('MONGODB_URI', (connection) => restore(connection, options)));
+}
+
+interface RestoreOptions {
+  readonly from: string;
+  readonly again?: boolean;
+  readonly databaseOnly?: boolean;
+}
+
+async function backup(connection: Connection, archive: Archive): Promise<void> {
+  await takeBackup(connection, archive, say);
+}
+
+async function restore(
+  connection: Connection,
+  { from, again = false, databaseOnly = false }: RestoreOptions,
+): Promise<void> {
+  const archive = new Archive(from);
+  const manifest = await archive.manifest();
+  for (const collection of manifest.collections) await archive.verify(collection);
+  say(`The backup is whole: ${manifest.collections.length} collections as of ${timeOf(manifest).toISOString()}.`);
+  const events = databaseOnly ? undefined : new ChangeEventPlaces(eventPlace());
+  if (!databaseOnly) setting('GATEKEEPER_MONGODB_URI', 'the gatekeeper database');
+  await makeRoom(connection, again);
+  const forgotten = await events?.forgetConnectors();
+  if (forgotten) say(`Connectors removed, and their places forgotten: ${forgotten.join(', ') || 'none'}.`);
+  await restoreDatabase(connection, archive, manifest, say);
+  if (events) {
+    await onDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) => void (await gatekeeper.dropDatabase()));
+    await events.skipEvents(timeOf(manifest));
+  }
+  await settle(connection, say);
+  say('Restored. Start the apps: gatekeeper-sync copies the permissions anew.');
+}
+
+const timeOf = ({ clusterTime }: Manifest) => new Date(clusterTime.t * 1_000);
+
+function eventPlace() {
+  const { brokers, topicPrefix } = shardSettings();
+  return {
+    brokers,
+    topicPrefix,
+    connectUrl: setting('CONNECT_URL', 'the REST interface of Kafka Connect'),
+    userEventsTopic: process.env['USER_EVENTS_TOPIC'] || 'user-events',
+  };
+}
+
+async function onDatabase(name: string, work: (connection: Connection) => Promise<void>): Promise<void> {
+  const uri = setting(name, 'the database, such as mongodb://host:port/clinic_au1');
+  const connection = await mongoose.createConnection(uri, { serverSelectionTimeoutMS: 5_000 }).asPromise();
+  try {
+    await work(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+function setting(name: string, what: string): string {
+  const value = process.env[name];
+  if (!value) throw new CommandFailed(`${name} is needed: ${what}`);
+  return value;
+}
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
