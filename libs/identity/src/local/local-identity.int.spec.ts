@@ -130,6 +130,16 @@ test('a user is changed, but not into somebody else', async () => {
   await expect(identity.updateUser(unknownUser, { roles: [] })).rejects.toThrow(NotFound);
 });
 
+test('a new email is not verified because the old one was', async () => {
+  const { userId } = await signedIn('verified@example.test');
+  expect(await identity.updateUser(userId, { emailVerified: true })).toMatchObject({ emailVerified: true });
+  expect(await identity.updateUser(userId, { email: 'verified@example.test' })).toMatchObject({ emailVerified: true });
+  expect(await identity.updateUser(userId, { email: 'not.yet@example.test' })).toMatchObject({ emailVerified: false });
+  expect(await identity.updateUser(userId, { email: 'told@example.test', emailVerified: true })).toMatchObject({
+    emailVerified: true,
+  });
+});
+
 test('a custodial user loses their email and another may have it, but not who signs in with theirs', async () => {
   const email = 'given.back@example.test';
   const { userId } = await identity.createCustodialUser('65f0c0ffee65f0c0ffee0001', { email });

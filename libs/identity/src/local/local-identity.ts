@@ -73,7 +73,9 @@ export class LocalIdentity extends IdentityService {
     if (update.email === undefined) return toUser((await this.users.update(userId, update)) ?? noSuchUser(userId));
     return this.inTransaction(async (session) => {
       const before = (await this.users.byId(userId, session)) ?? noSuchUser(userId);
-      const after = (await this.users.update(userId, update, session)) ?? noSuchUser(userId);
+      // That the old email is theirs says nothing of the new one.
+      const change = before.email === update.email ? update : { emailVerified: false, ...update };
+      const after = (await this.users.update(userId, change, session)) ?? noSuchUser(userId);
       if (before.email !== after.email) await this.events.updated(before, after, session);
       return toUser(after);
     });
