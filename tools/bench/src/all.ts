@@ -1,16 +1,14 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { events } from './events.ts';
-import { growth } from './growth.ts';
-import { lists } from './lists.ts';
-import { load } from './load.ts';
-import { moves } from './moves.ts';
+import { onInterruption } from '@caregate/stack';
 import { RESULTS } from './pages.ts';
 import { report } from './report.ts';
 import { sizes } from './sizes.ts';
-import { soak } from './soak.ts';
 
+const MAIN = join(import.meta.dirname, 'main.ts');
 const HELP = `Usage: make bench
        node tools/bench/src/main.ts all [--short] [--docs] [--only a,b]
 
@@ -23,24 +21,18 @@ report has what was measured until then. The soak of 20 minutes is a command of 
 `;
 
 type Say = (line: string) => void;
-interface Bench {
-  readonly run: (args: readonly string[], say: Say) => Promise<number>;
-  readonly short: readonly string[];
-}
 
-/** Lists and sizes leave text; the others their own JSON. */
-const ALL: Readonly<Record<string, Bench>> = {
-  load: { run: load, short: ['--short'] },
-  lists: { run: listsKept, short: ['--patients', '200', '--runs', '1', '--only', 'plain'] },
-  events: { run: events, short: ['--rows', '500', '--seconds', '2'] },
-  moves: { run: moves, short: ['--patients', '100'] },
-  growth: { run: growth, short: ['--patients', '100,200', '--clinics', '1,2', '--each', '50', '--seconds', '0.5'] },
-  sizes: { run: sizes, short: ['--patients', '200'] },
+/** What to run for each, in its short form. Each is a program of its own, so that none counts what another has left in memory. */
+const SHORT: Readonly<Record<string, readonly string[]>> = {
+  load: ['--short'],
+  lists: ['--patients', '200', '--runs', '1', '--only', 'plain'],
+  events: ['--rows', '500', '--seconds', '2'],
+  moves: ['--patients', '100'],
+  growth: ['--patients', '100,200', '--clinics', '1,2', '--each', '50', '--seconds', '0.5'],
+  sizes: ['--patients', '200'],
+  soak: ['--minutes', '0.3', '--patients', '100'],
 };
-/** Run only when asked for. */
-const ASKED: Readonly<Record<string, Bench>> = {
-  soak: { run: soak, short: ['--minutes', '0.3', '--patients', '100'] },
-};
+const UNLESS_ASKED = ['soak'];
 
 /** All benches. @returns the exit status: 1 when one did not run to its end; a missed target is told, and is no failure of the bench */
 export async function all(args: readonly string[], say: Say = console.log): Promise<number> {
@@ -50,7 +42,12 @@ export async function all(args: readonly string[], say: Say = console.log): Prom
       help: { type: 'boolean', short: 'h' },
       short: { type: 'boolean' },
       docs: { type: 'boolean' },
-      only: { type: 'string', default: Object.keys(ALL).join(',') },
+      only: {
+        type: 'string',
+        default: Object.keys(SHORT)
+          .filter((name) => !UNLESS_ASKED.includes(name))
+          .join(','),
+      },
     },
   });
   if (values.help) {
@@ -61,31 +58,47 @@ export async function all(args: readonly string[], say: Say = console.log): Prom
   const minutes = () => ((performance.now() - began) / 60_000).toFixed(1);
   const failed: string[] = [];
   const names = values.only.split(',');
+  let child: ChildProcess | undefined;
+  let interrupted: NodeJS.Signals | undefined;
+  const listenNoMore = onInterruption((signal) => {
+    interrupted = signal;
+    child?.kill(signal);
+  });
   for (const [n, name] of names.entries()) {
-    const bench = { ...ALL, ...ASKED }[name];
-    if (!bench) throw new Error(`there is no bench ${name}`);
+    if (interrupted) break;
+    const short = SHORT[name];
+    if (!short) throw new Error(`there is no bench ${name}`);
     say(`\n=== ${name} (${n + 1} of ${names.length}; ${minutes()} min so far)`);
-    await rm(join(RESULTS, `${name}.json`), { force: true }); // figures of another run are not of this one
-    const status = await bench.run(values.short ? bench.short : [], say).catch((error: unknown) => {
-      say(`${name} failed: ${error instanceof Error ? error.message : String(error)}`);
-      return 1;
+    // Figures of another run are not of this one.
+    for (const kind of ['json', 'txt']) await rm(join(RESULTS, `${name}.${kind}`), { force: true });
+    child = spawn(process.execPath, [MAIN, name, ...(values.short ? short : [])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
-    if (status !== 0) failed.push(name);
+    const status = await said(child, name, say);
+    if (status !== 0) failed.push(interrupted ? `${name} (${interrupted})` : name);
     await report([], () => undefined); // what there is so far
   }
+  listenNoMore();
   await report(values.docs ? ['--docs'] : [], say);
   if (values.docs) await sizes(['--plan-only', '--docs'], () => undefined);
   say(`\nbench: ${minutes()} minutes${failed.length > 0 ? `; did not run to the end: ${failed.join(', ')}` : ''}`);
   return failed.length > 0 ? 1 : 0;
 }
 
-async function listsKept(args: readonly string[], say: Say): Promise<number> {
+/** Passes on what a bench says; of lists it is all that is left. @returns its exit status */
+async function said(child: ChildProcess, name: string, say: Say): Promise<number | null> {
+  const ended = new Promise<number | null>((done) => child.once('close', done));
   const lines: string[] = [];
-  const status = await lists(args, (line) => {
-    lines.push(line);
-    say(line);
-  });
-  await mkdir(RESULTS, { recursive: true });
-  await writeFile(join(RESULTS, 'lists.txt'), `${lines.join('\n')}\n`);
+  if (child.stdout) {
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line);
+      say(line);
+    }
+  }
+  const status = await ended;
+  if (name === 'lists' && status === 0) {
+    await mkdir(RESULTS, { recursive: true });
+    await writeFile(join(RESULTS, 'lists.txt'), `${lines.join('\n')}\n`);
+  }
   return status;
 }

@@ -30,7 +30,17 @@ test('what was not run to the end is told', () => {
 });
 
 test('figures are found in what tests say', () => {
-  expect(
-    figuresIn('  console.log\n    figure: p99 300 ms\n\n   at x\nwriters waited 353 ms (median of the moves)\n'),
-  ).toEqual(['p99 300 ms', 'writers waited 353 ms (median of the moves)']);
+  const said = [
+    '  console.log\n    figure: p99 300 ms\n\n   at x',
+    'writers waited 353 ms (median of the moves)',
+    'kafka: replicated 10200 ms, mailed 8 ms after; {}',
+    'worker: replicated 20 ms, mailed 8 ms after; {}',
+    JSON.stringify({ what: 'listing', usual: '1/s', taken: '2/s', turnedAway: '3', failed: 0 }, undefined, 2),
+  ];
+  expect(figuresIn(said.join('\n'))).toEqual([
+    'p99 300 ms',
+    'writers waited 353 ms (median of the moves)',
+    'listing: taken 2/s; turned away 3',
+    '2 kills, permissions went on at most 10.2 s after',
+  ]);
 });

@@ -54,12 +54,25 @@ function rowsOf({ file, tests, figures }: Tried): string[][] {
 const nameOf = (file: string) => (file.split('/').at(-1) ?? '').replace(/\..*/, '').replaceAll('-', ' ');
 
 const FIGURES = [
-  /figure: (.+)/g, // what a soak says of itself
+  /figure: (.+)/g, // what a test says of itself
   /(writers waited \d+ ms \(median of the moves\))/g,
   /(all (?:good|bad) ones are [\w ]+ after [\d.]+ s)/g,
+  /(\d+ kills: .+)/g,
+  /(\d+ emails due, .+)/g,
 ];
+const OVERLOAD = /"what": "(.+)",[^}]*?"taken": "(.+)",[^}]*?"turnedAway": "(.+)"/g;
+const RECOVERY = /: replicated (\d+) ms, mailed/g;
 
 /** Figures that a test has told while it ran. */
 export function figuresIn(output: string): string[] {
-  return FIGURES.flatMap((figure) => [...output.matchAll(figure)].map(([, text]) => (text ?? '').trim()));
+  const recoveries = [...output.matchAll(RECOVERY)].map(([, ms]) => Number(ms));
+  return [
+    ...FIGURES.flatMap((figure) => [...output.matchAll(figure)].map(([, text]) => (text ?? '').trim())),
+    ...[...output.matchAll(OVERLOAD)].map(([, what, taken, away]) => `${what}: taken ${taken}; turned away ${away}`),
+    ...(recoveries.length > 0
+      ? [
+          `${recoveries.length} kills, permissions went on at most ${(Math.max(...recoveries) / 1_000).toFixed(1)} s after`,
+        ]
+      : []),
+  ];
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StackError } from '../errors.ts';
 import { silent, type Log } from '../log.ts';
@@ -123,10 +124,12 @@ function urlOf({ HOST, PORT }: { HOST: string; PORT: string }): string {
 
 let ownLogs: Promise<string> | undefined;
 /** For apps that are started without servers: one folder for all of this program. */
-function logsOfThisProgram(): Promise<string> {
+async function logsOfThisProgram(): Promise<string> {
   ownLogs ??= createRunFolder().then(async (run) => {
     await run.clear(); // there is no data, only logs
     return run.logs;
   });
-  return ownLogs;
+  const logs = await ownLogs;
+  await mkdir(logs, { recursive: true }); // logs of old runs are removed, and this program may run for long
+  return logs;
 }
