@@ -73,6 +73,7 @@ export async function all(args: readonly string[], say: Say = console.log): Prom
     for (const kind of ['json', 'txt']) await rm(join(RESULTS, `${name}.${kind}`), { force: true });
     child = spawn(process.execPath, [MAIN, name, ...(values.short ? short : [])], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true, // a terminal's Ctrl-C comes once, through this program
     });
     const status = await said(child, name, say);
     if (status !== 0) failed.push(interrupted ? `${name} (${interrupted})` : name);

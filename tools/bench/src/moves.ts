@@ -74,6 +74,7 @@ async function moved(patients: number, say: (line: string) => void) {
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a terminal's Ctrl-C comes once, through this program
     env: { ...env, NODE_NO_WARNINGS: '1', MOVE_PATIENTS: String(patients) },
   });
   const listenNoMore = onInterruption((signal) => child.kill(signal));

@@ -1,5 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 
 const ROOT = join(import.meta.dirname, '../../..');
 export const RESULTS = join(ROOT, 'dist/bench');
@@ -8,7 +9,8 @@ const PLOTS_OF_DOCS = join(ROOT, 'docs/performance');
 /** Puts text between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a page, in place of what is there. */
 export async function writeSection(page: string, name: string, text: string): Promise<void> {
   const path = join(ROOT, page);
-  await writeFile(path, withSection(await readFile(path, 'utf8'), name, text, page));
+  const written = withSection(await readFile(path, 'utf8'), name, text, page);
+  await writeFile(path, await format(written, { ...(await resolveConfig(path)), filepath: path })); // pages have the one format
 }
 
 export function withSection(page: string, name: string, text: string, title: string): string {
@@ -30,4 +32,10 @@ export async function writePlots(plots: Readonly<Record<string, string>>, docs =
 export async function figuresOf<T>(name: string): Promise<T | undefined> {
   const text = await readFile(join(RESULTS, `${name}.json`), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as T); // the bench's own
+}
+
+/** When a bench has left its figures, as a day. */
+export async function dayOf(file: string): Promise<string> {
+  const found = await stat(join(RESULTS, file)).catch(() => undefined);
+  return found ? found.mtime.toISOString().slice(0, 10) : '';
 }

@@ -139,6 +139,7 @@ async function outcomeOf(
   const child = spawn(process.execPath, command, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a terminal's Ctrl-C comes once, through this program
     env: { ...inherited, NODE_NO_WARNINGS: '1', ...env },
   });
   started(child);

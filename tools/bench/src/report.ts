@@ -7,7 +7,7 @@ import { eventRows } from './events-report.ts';
 import { type GrowthFigures, growthPlots, growthTables } from './growth-report.ts';
 import { type LoadFigures, loadRows } from './load-report.ts';
 import { type MoveFigures, moveRows } from './moves.ts';
-import { figuresOf, RESULTS, writePlots, writeSection } from './pages.ts';
+import { dayOf, figuresOf, RESULTS, writePlots, writeSection } from './pages.ts';
 import { markdownTable, missedOf, type Row } from './rows.ts';
 import { type SizeFigures, sizesTable } from './sizes-report.ts';
 import { type SoakFigures, soakPlots, soakRows } from './soak-report.ts';
@@ -55,25 +55,28 @@ interface Part {
   /** Of docs/performance.md. */
   readonly section?: string;
   readonly measured: boolean;
+  readonly day: string;
   readonly rows: readonly Row[];
   /** Markdown after the rows. */
   readonly text: string;
   readonly plots: Readonly<Record<string, string>>;
 }
 
-const bodyOf = ({ measured, rows, text, plots, title }: Part, folder: string): string =>
+const bodyOf = ({ measured, day, rows, text, plots, title }: Part, folder: string): string =>
   measured
     ? [
+        `Measured ${day}.`,
         ...(rows.length > 0 ? [markdownTable(rows)] : []),
         ...(text ? [text] : []),
         ...Object.keys(plots).map((name) => `![${title}](${folder}${name})`),
       ].join('\n\n')
     : 'Not measured in this run.';
 
-const part = (title: string, section: string, made: Partial<Part> | undefined): Part => ({
+const part = (title: string, section: string | undefined, made: Partial<Part> | undefined): Part => ({
   title,
-  section,
+  ...(section !== undefined && { section }),
   measured: made !== undefined,
+  day: '',
   rows: [],
   text: '',
   plots: {},
@@ -88,23 +91,35 @@ async function partsOfReport(): Promise<Part[]> {
   const soak = await figuresOf<SoakFigures>('soak');
   const sizes = await figuresOf<SizeFigures>('sizes');
   const lists = await readFile(join(RESULTS, 'lists.txt'), 'utf8').catch(() => undefined);
-  return [
+  const parts = [
     part('Requests', 'load', load && { rows: loadRows(load), text: circumstances(load), plots: loadPlots(load) }),
     part('Growth', 'growth', growth && { text: growthTables(growth), plots: growthPlots(growth) }),
-    part(
-      'Events',
-      'events',
-      events && { rows: eventRows(events), text: circumstances(events), plots: eventPlots(events) },
-    ),
+    part('Events', 'events', events && { rows: eventRows(events), text: ofEvents(events), plots: eventPlots(events) }),
     part('Moves', 'moves', moves && { rows: moveRows(moves) }),
-    {
-      ...part('Lists', '', lists === undefined ? undefined : { text: `\`\`\`\n${lists.trim()}\n\`\`\`` }),
-      section: '',
-    },
+    part('Lists', undefined, lists === undefined ? undefined : { text: `\`\`\`\n${lists.trim()}\n\`\`\`` }),
     part('Soak', 'soak', soak && { rows: soakRows(soak), plots: soakPlots(soak) }),
     part('Sizes', 'sizes', sizes && { text: sizesTable(sizes) }),
   ];
+  return Promise.all(
+    parts.map(async (each) => ({
+      ...each,
+      day: await dayOf(each.title === 'Lists' ? 'lists.txt' : `${each.section}.json`),
+    })),
+  );
 }
+
+const ofEvents = (events: EventFigures) =>
+  [
+    circumstances(events),
+    events.peakRssMb &&
+      `Memory at most: ${Object.entries(events.peakRssMb)
+        .map(([app, mb]) => `${app} ${Math.round(mb)} MiB`)
+        .join(', ')}.`,
+    events.streams &&
+      `A shard has ${events.streams.topics} topics with ${events.streams.partitions} partitions, ${events.streams.connectors} connectors with ${events.streams.tasks} tasks; a change takes ${Math.round(events.streams.bytesPerEvent)} bytes.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
 
 const circumstances = ({ machine }: LoadFigures | EventFigures) =>
   `${machine.cores} cores, Node ${machine.node}, load of the machine before it began ${machine.loadBefore.toFixed(1)}.`;
