@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { MONGO } from '@caregate/service';
+import { LOGGER, type Logger, MONGO } from '@caregate/service';
 import type { Connection } from 'mongoose';
 import { HttpIdentity } from './http/http-identity.ts';
 import { IdentityService } from './identity-service.ts';
@@ -23,7 +23,7 @@ function identityProvider(config: IdentityConfig) {
   const local = localConfig(config);
   return {
     provide: IdentityService,
-    inject: [MONGO],
-    useFactory: (connection: Connection) => new LocalIdentity(connection, local),
+    inject: [MONGO, LOGGER],
+    useFactory: (connection: Connection, logger: Logger) => new LocalIdentity(connection, local, logger),
   };
 }

@@ -47,8 +47,16 @@ let anyHash: Promise<string> | undefined;
 export async function isPassword(password: string, passwordHash: string | undefined): Promise<boolean> {
   if (password.length > LONGEST_PASSWORD) return false;
   const stored = passwordHash ?? (await (anyHash ??= hash('a password that nobody has', COST)));
-  const agrees = await takingTurns(() => verify(stored, normal(password)));
+  const agrees = await takingTurns(() => verify(stored, normal(password))).catch((error: unknown) => {
+    if (error instanceof ServiceUnavailable) throw error;
+    throw new UnreadablePasswordHash('a stored password hash cannot be read', { cause: error });
+  });
   return agrees && passwordHash !== undefined;
+}
+
+/** What is stored is no hash, or one of another kind: nobody can sign in by it. */
+export class UnreadablePasswordHash extends Error {
+  override readonly name = 'UnreadablePasswordHash';
 }
 
 /** One password typed on two keyboards may be composed differently (NIST SP 800-63B, section 5.1.1.2). */

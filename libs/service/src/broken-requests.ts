@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** Requests that are turned away before there is a route for them; they are answered as all others are, with `{"message"}`. */
 export const brokenRequests = {
@@ -9,6 +10,7 @@ export const brokenRequests = {
     const { statusCode = 500 } = error;
     void reply
       .status(statusCode)
+      .headers(SECURITY_HEADERS)
       .header('content-type', 'application/json')
       .send({ message: ADDRESS_FAULTS[error.code] ?? 'request has an error' });
   },
@@ -23,6 +25,7 @@ export const brokenRequests = {
       'Content-Type: application/json',
       `Content-Length: ${body.length}`,
       'Connection: close',
+      ...Object.entries(SECURITY_HEADERS).map((header) => header.join(': ')),
     ];
     if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
     socket.destroySoon();

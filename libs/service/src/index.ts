@@ -11,6 +11,7 @@ export * from './mongo.module.ts';
 export * from './proxies.ts';
 export * from './redirects.ts';
 export * from './run-app.ts';
+export * from './security-headers.ts';
 export * from './served-contract.ts';
 export * from './operation.ts';
 export * from './tracing/index.ts';

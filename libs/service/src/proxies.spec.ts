@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { fastify } from 'fastify';
-import { heedProxies, type ProxyHeaders, type Trust, trustOf } from './proxies.ts';
+import { heedProxies, networkOf, type ProxyHeaders, type Trust, trustOf } from './proxies.ts';
 
 /** What an app sees of a request that came with these headers, when its peer 127.0.0.1 is trusted or not. */
 async function seen(
@@ -88,6 +88,21 @@ test('an address is an address and a scheme a scheme, whatever a trusted proxy h
       expect(['http', 'https']).toContain(protocol);
     }),
   );
+});
+
+test.each([
+  ['203.0.113.7', '203.0.113.7'],
+  ['::ffff:203.0.113.7', '203.0.113.7'],
+  ['::ffff:cb00:7107', '203.0.113.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:DB8:1:2::1', '2001:db8:1:2::/64'],
+  ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+  ['::1', '::/64'],
+  ['fe80::1%eth0', 'fe80::/64'],
+  ['_hidden', '_hidden'],
+  ['', ''],
+])('%j is counted as %j', (address, counted) => {
+  expect(networkOf(address)).toBe(counted);
 });
 
 test.each(['', 'nonsense', '10.0.0.0/99', '10.0.0.1,', '0.0.0.0/0'])('%j trusts nobody that could be named', (text) => {

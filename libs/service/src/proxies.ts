@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { compile } from '@fastify/proxy-addr';
 import type { FastifyInstance } from 'fastify';
 import { parse as parseForwarded } from 'forwarded-parse';
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { BadRequest } from './errors.ts';
 
@@ -37,6 +38,20 @@ export function trustOf(text: string): Trust | undefined {
   } catch {
     return undefined;
   }
+}
+
+const OWN_IPV6_BYTES = 8;
+
+/**
+ * What of an address is to be counted by: an IPv4 address, also one in the form of IPv6, is one client; of IPv6 whoever has one
+ * address has the 2^64 of its network (RFC 6177). A text that is no address counts for itself.
+ */
+export function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  const bytes = parsed.toByteArray().map((byte, index) => (index < OWN_IPV6_BYTES ? byte : 0));
+  return `${ipaddr.fromByteArray(bytes).toString()}/64`;
 }
 
 const SAID_BY_PROXIES = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] as const;

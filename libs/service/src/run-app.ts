@@ -13,6 +13,7 @@ import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { measureReadiness, measureRequests } from './metrics-of-app.ts';
 import { type LoadSettings, shedLoad } from './load/shed-load.ts';
+import { sendSecurityHeaders } from './security-headers.ts';
 import { acceptJson } from './json-body.ts';
 import { keepHeapSmall } from './memory.ts';
 import { startTracing, traceRequests } from './tracing/index.ts';
@@ -76,11 +77,12 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   const endTracing = await tracing(definition.name, common);
   const app = await NestFactory.create<NestFastifyApplication>(
     serviceModule(definition.module(config), config, logger),
-    new FastifyAdapter({ ...SERVER_OPTIONS, ...(trust && { trustProxy: trust }) }),
+    new FastifyAdapter({ ...SERVER_OPTIONS, ...timeouts(common), ...(trust && { trustProxy: trust }) }),
     { logger: new NestLog(logger), bodyParser: false, abortOnError: false },
   );
   const fastify = app.getHttpAdapter().getInstance();
   shedLoad(fastify, common, app.get(Metrics));
+  sendSecurityHeaders(fastify);
   heedProxies(fastify, trust, common.PROXY_HEADERS);
   acceptJson(fastify);
   closeConnectionsWhenLeaving(fastify);
@@ -121,12 +123,22 @@ function closeConnectionsWhenLeaving(fastify: FastifyInstance): void {
   });
 }
 
+/** A client that sends slowly holds a connection for so long at most. Node looks at its connections from time to time only. */
+function timeouts({ HEADERS_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS }: Common) {
+  const requestTimeout = REQUEST_TIMEOUT_SECONDS * 1_000;
+  const headersTimeout = Math.min(HEADERS_TIMEOUT_SECONDS * 1_000, requestTimeout);
+  const connectionsCheckingInterval = Math.ceil(headersTimeout / 4);
+  return {
+    requestTimeout,
+    http: { headersTimeout, requestTimeout, connectionsCheckingInterval, maxHeaderSize: 16_384 },
+  };
+}
+
 /** Connections that wait to be taken. One that finds no place tries again only after a second, and is the slowest of all. */
 const BACKLOG = 4_096;
 
 const SERVER_OPTIONS = {
   bodyLimit: 1024 * 1024,
-  requestTimeout: 30_000,
   keepAliveTimeout: 60_000,
   connectionTimeout: 0,
   forceCloseConnections: 'idle' as const, // what is running is finished, what only waits is closed

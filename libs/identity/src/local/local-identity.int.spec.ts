@@ -87,6 +87,18 @@ test('guessing is slowed down for the guesser, not for the person', async () => 
   expect((await identity.signIn('guessed@example.test', 'correct horse', '10.0.0.1')).userId).toBeTruthy();
 });
 
+test('whoever has many addresses of one IPv6 network is one guesser', async () => {
+  await signedIn('networked@example.test');
+  const guesses = await Promise.all(
+    Array.from({ length: 12 }, (_, n) =>
+      faultOf(identity.signIn('networked@example.test', 'guess', `2001:db8:9:9:${n}::7`)),
+    ),
+  );
+  expect(guesses.filter((fault) => fault instanceof TooManyRequests)).toHaveLength(2);
+  const elsewhere = await faultOf(identity.signIn('networked@example.test', 'guess', '2001:db8:9:a::7'));
+  expect(elsewhere).toBeInstanceOf(Unauthorized);
+});
+
 test('the count of attempts holds neither emails nor addresses', async () => {
   await faultOf(identity.signIn('counted@example.test', 'guess', '10.7.7.7'));
   const kept = JSON.stringify(await connection.collection('sign_in_attempts').find().toArray());
@@ -227,3 +239,18 @@ function testDatabase(): string {
   uri.pathname = `/identity_test_${randomBytes(6).toString('hex')}`;
   return uri.href;
 }
+
+test.each(['', 'correct horse', '$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA', '$2b$10$abcdefghijklmnopqrstuv'])(
+  'whose stored hash is broken (%j) is told what everybody is, and the log tells whose it is',
+  async (passwordHash) => {
+    const email = `broken-${randomBytes(4).toString('hex')}@example.test`;
+    const { userId } = await signedIn(email);
+    await connection.collection('users').updateOne({ _id: userId as never }, { $set: { passwordHash } }); // ids are texts
+    const logged: unknown[] = [];
+    const watched = new LocalIdentity(connection, config, { error: (fields: unknown) => void logged.push(fields) });
+    await expect(watched.signIn(email, 'correct horse', '10.0.0.1')).rejects.toThrow(
+      new Unauthorized('email or password is wrong'),
+    );
+    expect(logged).toEqual([{ userId }]);
+  },
+);

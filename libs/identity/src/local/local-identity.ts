@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { Conflict, NotFound, Unauthorized, Unprocessable } from '@caregate/service';
+import { Conflict, type Logger, NotFound, Unauthorized, Unprocessable } from '@caregate/service';
 import type { ClientSession, Connection } from 'mongoose';
 import { CallerCache } from '../caller-cache.ts';
 import {
@@ -14,7 +14,7 @@ import {
   type UserDataSource,
   type UserUpdate,
 } from '../identity-service.ts';
-import { hashPassword, isOutdated, isPassword, isPasswordHash } from '../passwords.ts';
+import { hashPassword, isOutdated, isPassword, isPasswordHash, UnreadablePasswordHash } from '../passwords.ts';
 import type { LocalConfig } from '../settings.ts';
 import { isUserId, type UserId } from '../user-id.ts';
 import { SessionTokens } from './session-tokens.ts';
@@ -35,6 +35,7 @@ export class LocalIdentity extends IdentityService {
   constructor(
     private readonly connection: Connection,
     config: LocalConfig,
+    private readonly logger?: Pick<Logger, 'error'>,
   ) {
     super();
     this.events = new UserEvents(connection, config.shardId);
@@ -150,8 +151,10 @@ export class LocalIdentity extends IdentityService {
   async signIn(email: string, password: string, address: string): Promise<Session> {
     await this.throttle.attempt(emailKey(email), address);
     const user = await this.users.byEmail(email);
-    if (!(await isPassword(password, user?.passwordHash)) || !user?.passwordHash)
-      throw new Unauthorized('email or password is wrong');
+    const agrees = await isPassword(password, user?.passwordHash).catch((error: unknown) =>
+      this.noteUnreadable(error, user?._id),
+    );
+    if (!agrees || !user?.passwordHash) throw new Unauthorized('email or password is wrong');
     await this.throttle.succeeded(emailKey(email), address);
     if (isOutdated(user.passwordHash))
       await this.users.rehash(user._id, user.passwordHash, await hashPassword(password));
@@ -161,6 +164,16 @@ export class LocalIdentity extends IdentityService {
       epoch: user.sessionEpoch,
     });
     return { token, userId: user._id, expiresTime };
+  }
+
+  /** Nobody can sign in by it, and only an operator can mend it; who tries is told what everybody is. */
+  private noteUnreadable(error: unknown, userId: UserId | undefined): false {
+    if (!(error instanceof UnreadablePasswordHash)) throw error;
+    this.logger?.error(
+      { userId },
+      'the stored password hash of a user cannot be read, so they cannot sign in; set another',
+    );
+    return false;
   }
 
   async ensureOwner({ email, fullName, passwordHash }: Owner): Promise<User> {

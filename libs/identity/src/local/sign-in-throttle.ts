@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TooManyRequests } from '@caregate/service';
+import { networkOf, TooManyRequests } from '@caregate/service';
 import type { Connection } from 'mongoose';
 import { RateLimiterMongo, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -45,9 +45,10 @@ export class SignInThrottle {
 
   /** Counts an attempt before it is made, so that many at once cannot slip through. @throws {TooManyRequests} */
   async attempt(email: string, address: string): Promise<void> {
+    const network = networkOf(address);
     for (const { limiter, key } of this.limits) {
       try {
-        await limiter.consume(digest(key(email, address)));
+        await limiter.consume(digest(key(email, network)));
       } catch (refused) {
         if (!(refused instanceof RateLimiterRes)) throw refused;
         throw new TooManyRequests('too many attempts to sign in; wait and try again', refused.msBeforeNext / 1000);
@@ -58,7 +59,7 @@ export class SignInThrottle {
   /** A person who got in starts afresh; the address keeps its count, or one good account would hide guesses at others. */
   async succeeded(email: string, address: string): Promise<void> {
     const [pair] = this.limits;
-    if (pair) await pair.limiter.delete(digest(pair.key(email, address)));
+    if (pair) await pair.limiter.delete(digest(pair.key(email, networkOf(address))));
   }
 }
 

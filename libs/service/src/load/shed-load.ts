@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { CaregateError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
+import { SECURITY_HEADERS } from '../security-headers.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
 
 /** How much an app takes on; spread into its settings by `commonSettings`. */
@@ -13,9 +14,9 @@ export const loadSettings = {
     .int()
     .min(0)
     .max(100_000)
-    .default(256)
+    .default(100)
     .describe(
-      'requests that are worked on at once; fewer while answers are late; what is too much gets 503. 0: no limit',
+      'requests that are worked on at once, and as many that wait a moment; what is more gets 503. 0: no limit',
     ),
   LATE_AFTER_MS: z.coerce
     .number()
@@ -24,11 +25,29 @@ export const loadSettings = {
     .max(30_000)
     .default(250)
     .describe('when an answer is late, in milliseconds; while one in ten is, fewer requests are taken'),
+  MAX_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('connections that are open at once; one more is closed at once'),
+  HEADERS_TIMEOUT_SECONDS: seconds(10, 'within which a request’s headers must have come'),
+  REQUEST_TIMEOUT_SECONDS: seconds(30, 'within which a request must have come, with its body'),
+  READER_TIMEOUT_SECONDS: seconds(60, 'within which a client must have taken its answer'),
 } as const;
+
+function seconds(unlessGiven: number, what: string) {
+  return z.coerce.number().min(0.1).max(600).default(unlessGiven).describe(`seconds ${what}`);
+}
 
 export interface LoadSettings {
   readonly MAX_REQUESTS_IN_FLIGHT: number;
   readonly LATE_AFTER_MS: number;
+  readonly MAX_CONNECTIONS: number;
+  readonly HEADERS_TIMEOUT_SECONDS: number;
+  readonly REQUEST_TIMEOUT_SECONDS: number;
+  readonly READER_TIMEOUT_SECONDS: number;
 }
 
 /** The client closed the connection before it had its answer. Nobody reads the message. */
@@ -44,6 +63,9 @@ export class ClientGone extends CaregateError {
 interface Work {
   isHandled: boolean;
   isClosed: boolean;
+  /** When its answer was given to the connection, in milliseconds. */
+  answeredAt?: number;
+  readonly request: IncomingMessage;
   readonly end: () => void;
 }
 
@@ -74,12 +96,21 @@ export function shedLoad(fastify: FastifyInstance, settings: LoadSettings, metri
   });
   fastify.addHook('preHandler', beginHandling);
   fastify.addHook('onSend', endHandling);
+  server.maxConnections = settings.MAX_CONNECTIONS;
+  const sweep = setInterval(() => entrance.dropSlowReaders(), settings.READER_TIMEOUT_SECONDS * SWEEPS_MS);
+  sweep.unref();
+  fastify.addHook('onClose', async () => clearInterval(sweep));
 }
+
+/** Of each second of the time that readers have. */
+const SWEEPS_MS = 250;
 
 class Entrance {
   private readonly limit: InFlightLimit;
   private readonly most: number;
   private readonly shed;
+  private readonly works = new Set<Work>();
+  private readonly readersMs: number;
   private waiting: Waiting[] = [];
   /** When nobody waited last. */
   private calmAt = 0;
@@ -91,6 +122,7 @@ class Entrance {
     private readonly handle: (request: IncomingMessage, response: ServerResponse) => void,
   ) {
     this.most = settings.MAX_REQUESTS_IN_FLIGHT || Infinity;
+    this.readersMs = settings.READER_TIMEOUT_SECONDS * 1_000;
     this.limit = new InFlightLimit(this.most, settings.LATE_AFTER_MS);
     this.shed = measureLoad(this.limit, metrics);
   }
@@ -109,16 +141,25 @@ class Entrance {
     const began = performance.now();
     const end = () => {
       const now = performance.now();
+      this.works.delete(work);
       this.limit.leave(now - began, now);
       this.letIn(now);
     };
-    const work: Work = { isHandled: false, isClosed: false, end };
+    const work: Work = { isHandled: false, isClosed: false, request, end };
+    this.works.add(work);
     request[WORK] = work;
     response.once('close', () => {
       work.isClosed = true;
       if (!work.isHandled) work.end();
     });
     this.handle(request, response);
+  }
+
+  /** A client that takes its answer in drops would hold a place for as long as it likes. */
+  dropSlowReaders(): void {
+    const since = performance.now() - this.readersMs;
+    for (const { answeredAt, request } of this.works)
+      if (answeredAt !== undefined && answeredAt < since) request.socket.destroy();
   }
 
   /** Those who have waited, in their order, but nobody who has gone and nobody who has waited too long. */
@@ -165,6 +206,7 @@ function endHandling({ raw }: FastifyRequest, _reply: FastifyReply, _payload: un
   const work = (raw as Held)[WORK];
   if (work?.isHandled) {
     work.isHandled = false;
+    work.answeredAt = performance.now();
     if (work.isClosed) work.end();
   }
   done();
@@ -174,6 +216,7 @@ const ALWAYS_SERVED: ReadonlySet<string> = new Set(['/live', '/ready', '/metrics
 
 const REFUSAL = JSON.stringify({ message: 'there are more requests than can be served just now; try again' });
 const REFUSAL_HEADERS = {
+  ...SECURITY_HEADERS,
   'content-type': 'application/json',
   'content-length': String(REFUSAL.length),
   'retry-after': '1',

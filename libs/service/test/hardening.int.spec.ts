@@ -1,0 +1,128 @@
+import { eventually } from '@caregate/eventually';
+import { connect, type Socket } from 'node:net';
+import { SECURITY_HEADERS } from '../src/index.ts';
+import { startSmallApp } from './small-app.ts';
+
+let small: Awaited<ReturnType<typeof startSmallApp>>;
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  small.happenings.letGo();
+  await small.app.close();
+});
+
+/** A connection that a test writes to by hand, and what came back. */
+function dial() {
+  const socket = connect(Number(new URL(small.url).port), '127.0.0.1');
+  const heard = { text: '', closed: false };
+  socket.on('data', (chunk) => (heard.text += chunk));
+  socket.on('close', () => (heard.closed = true));
+  socket.on('error', () => undefined); // a connection that is reset closes too
+  sockets.push(socket);
+  return { socket, heard };
+}
+
+const figure = async (name: string) =>
+  Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${small.url}/metrics`)).text())?.[1]);
+
+describe('every answer tells browsers what they must not do with it', () => {
+  const lacking = (headers: Headers) =>
+    Object.entries(SECURITY_HEADERS).filter(([name, value]) => headers.get(name) !== value);
+
+  test.each([
+    ['an answer', '/quick', 200],
+    ['an unknown route', '/no/such', 404],
+    ['an address that cannot be read', '/%E0%A4%A', 400],
+    ['health', '/ready', 200],
+    ['figures', '/metrics', 200],
+  ])('%s', async (_what, path, status) => {
+    small = await startSmallApp();
+    const answer = await fetch(small.url + path);
+    expect(answer.status).toBe(status);
+    expect(lacking(answer.headers)).toEqual([]);
+  });
+
+  test('a refusal under load', async () => {
+    small = await startSmallApp({ MAX_REQUESTS_IN_FLIGHT: '1' });
+    fetch(`${small.url}/held`).catch(() => undefined);
+    await eventually(async () => small.happenings.begun === 1);
+    const answer = await fetch(`${small.url}/quick`);
+    expect(answer.status).toBe(503);
+    expect(lacking(answer.headers)).toEqual([]);
+  });
+
+  test.each([
+    ['what is no HTTP', 'HELLO\r\n\r\n', 'HTTP/1.1 400 '],
+    ['headers that are too large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, 'HTTP/1.1 431 '],
+    ['an address that is too long', `GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 'HTTP/1.1 431 '],
+  ])('%s', async (_what, sent, begins) => {
+    small = await startSmallApp();
+    const { socket, heard } = dial();
+    socket.write(sent);
+    await eventually(() => heard.closed);
+    expect(heard.text.startsWith(begins)).toBe(true);
+    for (const header of Object.entries(SECURITY_HEADERS)) expect(heard.text).toContain(header.join(': '));
+    expect(heard.text).toContain('"message"');
+  });
+});
+
+describe('a client that is slow holds nothing for long', () => {
+  const begin = (env = {}) =>
+    startSmallApp({
+      HEADERS_TIMEOUT_SECONDS: '0.3',
+      REQUEST_TIMEOUT_SECONDS: '0.6',
+      READER_TIMEOUT_SECONDS: '0.5',
+      ...env,
+    });
+
+  test.each([
+    ['headers that do not end', 'GET /quick HTTP/1.1\r\nHost: x\r\nX-Slow: '],
+    [
+      'a body that does not come',
+      'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":',
+    ],
+  ])('%s: 408, and nothing was begun', async (_what, sent) => {
+    small = await begin();
+    const { socket, heard } = dial();
+    socket.write(sent);
+    await eventually(() => heard.closed);
+    expect(heard.text).toMatch(/^HTTP\/1\.1 408 /);
+    expect(small.happenings.begun).toBe(0);
+    expect((await fetch(`${small.url}/quick`)).status).toBe(200);
+  });
+
+  test('an answer that is not taken is given up, and its place is free', async () => {
+    small = await begin({ MAX_REQUESTS_IN_FLIGHT: '1' });
+    const { socket, heard } = dial();
+    socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.pause();
+    await eventually(async () => (await figure('caregate_requests_in_flight')) === 1);
+    await eventually(async () => (await figure('caregate_requests_in_flight')) === 0);
+    expect((await fetch(`${small.url}/quick`)).status).toBe(200);
+    socket.resume();
+    await eventually(() => heard.closed);
+  });
+
+  test('a request that is being worked on is not slow', async () => {
+    small = await begin();
+    const answer = fetch(`${small.url}/held`);
+    await eventually(async () => small.happenings.begun === 1);
+    const { socket, heard } = dial();
+    socket.write('GET /quick HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    await eventually(() => heard.closed); // longer than all of the times
+    small.happenings.letGo();
+    expect((await answer).status).toBe(200);
+  });
+
+  test('connections beyond the most are closed at once', async () => {
+    small = await begin({ MAX_CONNECTIONS: '2', HEADERS_TIMEOUT_SECONDS: '60', REQUEST_TIMEOUT_SECONDS: '60' });
+    const [one, two] = [dial(), dial()];
+    for (const { socket } of [one, two]) socket.write('GET /quick HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually(() => one.heard.text !== '' && two.heard.text !== '');
+    const three = dial();
+    await eventually(() => three.heard.closed);
+    expect(three.heard.text).toBe('');
+    one.socket.destroy();
+    await eventually(async () => (await fetch(`${small.url}/quick`).catch(() => undefined))?.status === 200);
+  });
+});
