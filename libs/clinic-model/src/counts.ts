@@ -74,23 +74,47 @@ const fits = (clinicId: Types.ObjectId, stripe: number) => ({
   waitUntil: { $not: { $gt: new Date() } },
 });
 
+/** Where something is counted: any stripe will do. */
+export interface CountedOn {
+  readonly stripe?: number;
+  /** As the transaction reads it of the clinic. */
+  readonly held?: Types.ObjectId | undefined;
+}
+
+/**
+ * What adds to a clinic's counts, to be written with the sheets: both are in one collection, so that one command can do it. Whoever writes
+ * it gives way when it breaks a unique key: then the stripe is there and is to wait, or another transaction is just making it.
+ */
+export function countUpdate(
+  clinicId: Types.ObjectId,
+  delta: Record<string, number>,
+  { stripe = nextStripe(), held }: CountedOn = {},
+): mongo.AnyBulkWriteOperation[] {
+  if (Object.keys(delta).length === 0) return [];
+  const update = { $inc: delta, $setOnInsert: { clinicId }, ...(held && { $set: { held } }) };
+  return [{ updateOne: { filter: fits(clinicId, stripe), update, upsert: true } }];
+}
+
 /** Adds to a clinic's counts in the transaction that changes its patients. An empty delta costs nothing. */
 export async function addToCounts(
   models: Pick<ClinicModels, 'clinicCounts'>,
   session: ClientSession,
   clinicId: Types.ObjectId,
   delta: Record<string, number>,
-  { stripe = nextStripe(), held }: { readonly stripe?: number; readonly held?: Types.ObjectId | undefined } = {},
 ): Promise<void> {
-  if (Object.keys(delta).length === 0) return;
+  await writeGivingWay(models, session, countUpdate(clinicId, delta));
+}
+
+/** Writes counts and sheets; gives way when another transaction is just making the same, or the counts are to wait. */
+export async function writeGivingWay(
+  { clinicCounts: { collection } }: Pick<ClinicModels, 'clinicCounts'>,
+  session: ClientSession,
+  updates: mongo.AnyBulkWriteOperation[],
+): Promise<mongo.BulkWriteResult | undefined> {
+  if (updates.length === 0) return undefined;
   try {
-    await models.clinicCounts.collection.updateOne(
-      fits(clinicId, stripe),
-      { $inc: delta, $setOnInsert: { clinicId }, ...(held && { $set: { held } }) },
-      { upsert: true, session },
-    );
+    return await collection.bulkWrite(updates, { session });
   } catch (error) {
-    // It is there and does not fit, or another transaction is just making it.
     if (isDuplicateKey(error)) throw giveWay();
     throw error;
   }
@@ -99,20 +123,14 @@ export async function addToCounts(
 /** What tells whether a clinic is still as it was read, see `holdPatientWrites`. */
 export type KnownClinic = Pick<ClinicDocument, '_id' | 'patientsHeld'>;
 
-/**
- * As `addToCounts`, for a writer who read the clinic before the transaction. False, and nothing touched, when that is not sure to be still
- * true: then the clinic is to be read in the transaction.
- */
-export async function addToCountsAsKnown(
-  models: Pick<ClinicModels, 'clinicCounts'>,
-  session: ClientSession,
+/** As `countUpdate`, for a writer who read the clinic before the transaction: touches nothing when that is not sure to be still true. */
+export function countUpdateAsKnown(
   { _id, patientsHeld }: KnownClinic,
   delta: Record<string, number>,
   stripe: number,
-): Promise<boolean> {
-  const known = { ...fits(_id, stripe), held: patientsHeld ?? null }; // `null` stands for what is not there
-  const { matchedCount } = await models.clinicCounts.collection.updateOne(known, { $inc: delta }, { session });
-  return matchedCount === 1;
+): mongo.AnyBulkWriteOperation {
+  const filter = { ...fits(_id, stripe), held: patientsHeld ?? null }; // `null` stands for what is not there
+  return { updateOne: { filter, update: { $inc: delta } } };
 }
 
 /**
@@ -153,9 +171,9 @@ export async function askPatientWritesToWait(
 ): Promise<void> {
   const now = Date.now();
   // Stripes that wait already are not touched: it would only disturb another that is about to come through.
-  const notWaiting = { waitUntil: { $not: { $gt: new Date(now + ASK_AGAIN_MS) } } };
+  const notWaiting = { ...stripesOf(clinicId), waitUntil: { $not: { $gt: new Date(now + ASK_AGAIN_MS) } } };
   const change = { $set: { waitUntil: new Date(now + LONGEST_WAIT_MS) } };
-  await models.clinicCounts.collection.updateMany({ clinicId, ...notWaiting }, change);
+  await models.clinicCounts.collection.updateMany(notWaiting, change);
 }
 
 /** For a transaction that writes patients before it counts them: waits now when it is asked to. */
@@ -164,7 +182,7 @@ export async function waitIfAsked(
   session: ClientSession,
   clinicId: Types.ObjectId,
 ): Promise<void> {
-  const asked = { clinicId, waitUntil: { $gt: new Date() } };
+  const asked = { ...stripesOf(clinicId), waitUntil: { $gt: new Date() } };
   if (await models.clinicCounts.collection.findOne(asked, { session, projection: { _id: 1 } })) throw giveWay();
 }
 
@@ -174,7 +192,7 @@ export async function letPatientWritesGoOn(
   clinicId: Types.ObjectId,
 ): Promise<void> {
   await models.clinicCounts.collection.updateMany(
-    { clinicId, waitUntil: { $exists: true } },
+    { ...stripesOf(clinicId), waitUntil: { $exists: true } },
     { $unset: { waitUntil: 1 } },
   );
 }
@@ -190,7 +208,13 @@ export function giveWay(): Error {
 let turn = randomInt(STRIPES);
 export const nextStripe = () => (turn = (turn + 1) % STRIPES);
 
-const stripeId = (clinicId: Types.ObjectId, stripe: number) => `${clinicId.toHexString()}:${stripe}`;
+export const stripeId = (clinicId: Types.ObjectId, stripe: number) => `${clinicId.toHexString()}:counts:${stripe}`;
+
+/** The stripes of a clinic. */
+export const stripesOf = (clinicId: Types.ObjectId) => ({
+  // As in `fits`.
+  _id: { $gte: `${clinicId.toHexString()}:counts:`, $lt: `${clinicId.toHexString()}:counts;` } as never,
+});
 
 /** Sums a clinic's stripes. */
 export function sumCounts(stripes: readonly Omit<ClinicCountsDocument, '_id' | 'clinicId'>[]): ClinicCounts {
@@ -222,5 +246,6 @@ export async function readCounts(
   clinicId: Types.ObjectId,
   session: ClientSession | null = null,
 ): Promise<ClinicCounts> {
-  return sumCounts(await models.clinicCounts.find({ clinicId }).session(session).lean<ClinicCountsDocument[]>());
+  const found = models.clinicCounts.collection.find(stripesOf(clinicId), session ? { session } : {});
+  return sumCounts((await found.toArray()) as unknown as ClinicCountsDocument[]); // what stripes are
 }

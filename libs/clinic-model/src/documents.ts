@@ -243,7 +243,7 @@ export interface ClinicMergeDocument {
 
 /** One of a clinic's stripes of counts; the sum over its stripes is the figure (design, decision 3). */
 export interface ClinicCountsDocument {
-  /** `<clinicId>:<stripe>` */
+  /** `<clinicId>:counts:<stripe>`, beside the sheets. */
   readonly _id: string;
   readonly clinicId: ObjectId;
   /** Raised to meet other transactions that write patients of the clinic. */

@@ -1,5 +1,5 @@
 import type { ClientSession, mongo, Types } from 'mongoose';
-import { addToCounts, waitIfAsked } from './counts.ts';
+import { addToCounts, stripesOf, waitIfAsked } from './counts.ts';
 import type { Site } from './documents.ts';
 import type { ClinicModels } from './models.ts';
 import { refreshSheets } from './sheets.ts';
@@ -76,7 +76,7 @@ export async function forgetCounts(
   paths: readonly string[],
 ): Promise<void> {
   await models.clinicCounts.collection.updateMany(
-    { clinicId },
+    stripesOf(clinicId),
     { $unset: Object.fromEntries(paths.map((path) => [path, 1])) },
     { session },
   );

@@ -78,7 +78,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
       partialFilterExpression: { 'summary.bgmStats.id': { $exists: true } },
     },
   ],
-  patient_sheets: [{ name: 'by_clinic', key: { clinicId: 1, _id: 1 } }], // they move and go with the clinic; lists read them by id
+  patient_sheets: [{ name: 'by_clinic', key: { clinicId: 1, _id: 1 } }], // they and the counts move and go with the clinic; both are read by id
   migrations: [
     { name: 'one_of_account', key: { userId: 1 }, unique: true }, // a legacy account migrates once
     { name: 'by_clinic', key: { clinicId: 1, createdTime: 1 } }, // list of a clinic's migrations
@@ -87,7 +87,6 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'one_each', key: { clinicId: 1, userId: 1 }, unique: true }, // list of a clinic; one open invite of a patient
     { name: 'by_user', key: { userId: 1 } },
   ],
-  clinic_counts: [{ name: 'by_clinic', key: { clinicId: 1 } }],
   clinic_merges: [
     { name: 'by_target', key: { targetId: 1, createdTime: 1 } }, // what a clinic was made of
     // a clinic takes part in one merge at a time

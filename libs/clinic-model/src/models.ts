@@ -209,7 +209,8 @@ export function clinicModels(connection: Connection): ClinicModels {
     sheets: model('patient_sheets', sheet),
     migrations: model('migrations', migration),
     patientInvites: model('patient_invites', patientInvite),
-    clinicCounts: model('clinic_counts', counts),
+    clinicCounts: model('patient_sheets', counts), // one command can write both
+
     clinicMerges: model('clinic_merges', merge),
     clinicTombstones: model('clinics_deletions', tombstone),
     clinicianTombstones: model('clinicians_deletions', tombstone),

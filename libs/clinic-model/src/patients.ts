@@ -1,11 +1,18 @@
 import { isDuplicateKey } from '@caregate/service/transaction';
 import type { ClientSession, Types } from 'mongoose';
-import { addToCounts, addToCountsAsKnown, countsDelta, type KnownClinic } from './counts.ts';
+import {
+  type CountedOn,
+  countsDelta,
+  countUpdate,
+  countUpdateAsKnown,
+  type KnownClinic,
+  writeGivingWay,
+} from './counts.ts';
 import type { ClinicDocument, PatientDocument } from './documents.ts';
 import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
 import { searchFields } from './search-text.ts';
-import { addToSheets, sheetChangesOf, takeOffSheets, writeOnSheets } from './sheets.ts';
+import { changedOnSheets, goneFromSheets, newOnSheets, sheetChangesOf, writeOnSheets } from './sheets.ts';
 
 /**
  * How to change patients so that counts and sheets stay true: each of these runs in the caller's transaction. They count first, for whoever
@@ -25,10 +32,11 @@ type DerivedField = 'sortName' | 'searchText' | 'searchGrams';
 export async function insertPatient(
   { models, session, isDemo }: PatientWrites,
   patient: PatientDocument,
-  where: Parameters<typeof addToCounts>[4] = {},
+  where: CountedOn = {},
 ): Promise<void> {
-  await addToCounts(models, session, patient.clinicId, countsDelta(undefined, patient, isDemo), where);
-  await writeNew(models, session, patient);
+  const counted = countUpdate(patient.clinicId, countsDelta(undefined, patient, isDemo), where);
+  await writeGivingWay(models, session, [...counted, ...newOnSheets(patient)]);
+  await models.patients.collection.insertOne(patient, { session });
 }
 
 /**
@@ -41,15 +49,15 @@ export async function insertPatientAsKnown(
   patient: PatientDocument,
   stripe: number,
 ): Promise<boolean> {
-  const delta = countsDelta(undefined, patient, isDemo);
-  if (!(await addToCountsAsKnown(models, session, clinic, delta, stripe))) return false;
-  await writeNew(models, session, patient);
-  return true;
-}
-
-async function writeNew(models: ClinicModels, session: ClientSession, patient: PatientDocument): Promise<void> {
-  await addToSheets(models, session, patient);
+  const counted = countUpdateAsKnown(clinic, countsDelta(undefined, patient, isDemo), stripe);
+  const updates = [counted, ...newOnSheets(patient)];
+  const written = await writeGivingWay(models, session, updates);
+  if (!written || written.matchedCount + written.upsertedCount < updates.length) {
+    await writeGivingWay(models, session, goneFromSheets([patient]));
+    return false;
+  }
   await models.patients.collection.insertOne(patient, { session });
+  return true;
 }
 
 /** Replaces a patient by its changed self and counts the difference. */
@@ -58,8 +66,8 @@ export async function replacePatient(
   before: PatientDocument,
   after: PatientDocument,
 ): Promise<void> {
-  await addToCounts(models, session, before.clinicId, countsDelta(before, after, isDemo));
-  await writeOnSheets(models, session, [after], 'all');
+  const counted = countUpdate(before.clinicId, countsDelta(before, after, isDemo));
+  await writeGivingWay(models, session, [...counted, ...changedOnSheets([after], 'all')]);
   await models.patients.collection.replaceOne({ _id: before._id }, after, { session });
 }
 
@@ -77,9 +85,9 @@ export async function changePatient(
   const delta = countsDelta(before, after, isDemo);
   // An MRN is nothing that is counted, but who holds all patients back (`holdPatientWrites`) to look at their MRNs must meet this writer.
   if ('mrn' in change && change.mrn !== before.mrn) delta['turn'] = 1;
-  await addToCounts(models, session, before.clinicId, delta);
-  const onSheets = sheetChangesOf(Object.keys(change));
-  if (onSheets || $set['sortName'] !== undefined) await writeOnSheets(models, session, [after], onSheets ?? 'people');
+  const changes = sheetChangesOf(Object.keys(change)) ?? ($set['sortName'] === undefined ? undefined : 'people');
+  const onSheets = changes === undefined ? [] : changedOnSheets([after], changes);
+  await writeGivingWay(models, session, [...countUpdate(before.clinicId, delta), ...onSheets]);
   await models.patients.collection.updateOne(
     { _id: before._id },
     { ...(Object.keys($set).length > 0 && { $set }), ...(Object.keys($unset).length > 0 && { $unset }) },
@@ -169,8 +177,8 @@ export async function removePatient(
     { _id: newObjectId(), document: patient, deletedTime: new Date(), deletedBy },
     { session },
   );
-  await addToCounts(models, session, patient.clinicId, countsDelta(patient, undefined, isDemo));
-  await takeOffSheets(models, session, [patient]);
+  const counted = countUpdate(patient.clinicId, countsDelta(patient, undefined, isDemo));
+  await writeGivingWay(models, session, [...counted, ...goneFromSheets([patient])]);
 }
 
 /** Reads one patient of a clinic, whole, so that it can be changed or removed in the same transaction. */

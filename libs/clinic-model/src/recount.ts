@@ -1,6 +1,6 @@
 import { inTransaction } from '@caregate/service/transaction';
 import type { Connection, Types } from 'mongoose';
-import { type ClinicCounts, countsDelta, readCounts, sumCounts } from './counts.ts';
+import { type ClinicCounts, countsDelta, readCounts, stripeId, stripesOf, sumCounts } from './counts.ts';
 import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
 import { checkSheets } from './sheet-check.ts';
@@ -70,7 +70,8 @@ function recount(
     const drift = differences(await readCounts(models, clinicId, session), sumCounts([stripeOf(clinicId, counted)]));
     if (repair) {
       const { _id, ...figures } = stripeOf(clinicId, counted);
-      await models.clinicCounts.deleteMany({ clinicId, _id: { $ne: _id } }, { session });
+      const others = { $and: [stripesOf(clinicId), { _id: { $ne: _id } }] } as object; // the type knows a text as key
+      await models.clinicCounts.deleteMany(others, { session });
       await models.clinicCounts.replaceOne({ _id }, figures, { session, upsert: true });
     }
     return drift;
@@ -87,7 +88,7 @@ function stripeOf(clinicId: Types.ObjectId, counted: Readonly<Record<string, num
     for (const segment of segments) at = (at[segment] ??= {}) as Record<string, unknown>; // only this loop makes what it holds
     at[last] = figure;
   }
-  return { _id: `${clinicId.toHexString()}:0`, clinicId, ...stripe };
+  return { _id: stripeId(clinicId, 0), clinicId, ...stripe };
 }
 
 function differences(kept: ClinicCounts, counted: ClinicCounts): Drift[] {

@@ -1,5 +1,5 @@
 import { type ClientSession, mongo, Types } from 'mongoose';
-import { giveWay } from './counts.ts';
+import { writeGivingWay } from './counts.ts';
 import type { DataSource, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
 import { PERIODS } from './periods.ts';
@@ -205,7 +205,7 @@ function doubles(values: readonly number[]): mongo.Binary | undefined {
 const ids = (values: readonly Types.ObjectId[]) =>
   values.length === 0 ? undefined : new mongo.Binary(Buffer.concat(values.map(({ id }) => id)));
 
-type Models = Pick<ClinicModels, 'patients' | 'sheets'>;
+type Models = Pick<ClinicModels, 'patients' | 'sheets' | 'clinicCounts'>;
 
 /** What of a patient changed: also their figures, or not. */
 export type SheetChanges = 'all' | 'people';
@@ -213,11 +213,19 @@ const partsOf = (changes: SheetChanges) => (changes === 'all' ? Object.keys(PART
 
 /** Writes patients on their sheets as they are now, in the transaction that made them so. */
 export async function writeOnSheets(
-  models: Pick<Models, 'sheets'>,
+  models: Pick<Models, 'clinicCounts'>,
   session: ClientSession,
   patients: readonly SheetPatient[],
   changes: SheetChanges,
 ): Promise<void> {
+  await writeGivingWay(models, session, changedOnSheets(patients, changes));
+}
+
+/** What writes patients on their sheets as they are now. */
+export function changedOnSheets(
+  patients: readonly SheetPatient[],
+  changes: SheetChanges,
+): mongo.AnyBulkWriteOperation[] {
   const sheets = new Map<string, SheetChange>();
   for (const patient of patients) {
     const [entries, hex] = [entriesOf(patient), patient._id.toHexString()];
@@ -230,29 +238,21 @@ export async function writeOnSheets(
       }
     }
   }
-  await applyTo(models, session, sheets);
+  return updatesOf(sheets);
 }
 
-/** As `writeOnSheets`, for a patient who was never on a sheet of this clinic. */
-export async function addToSheets(
-  models: Pick<Models, 'sheets'>,
-  session: ClientSession,
-  patient: SheetPatient,
-): Promise<void> {
+/** What puts a patient on the sheets who was never on a sheet of this clinic. */
+export function newOnSheets(patient: SheetPatient): mongo.AnyBulkWriteOperation[] {
   const sheets = new Map<string, SheetChange>();
   for (const [part, entries] of Object.entries(entriesOf(patient))) {
     const { $set } = changeOf(sheets, patient, part);
     for (const [column, entry] of Object.entries(entries)) $set[`${column}.${patient._id.toHexString()}`] = entry;
   }
-  await applyTo(models, session, sheets);
+  return updatesOf(sheets);
 }
 
-/** Takes patients, as they were, off the sheets of their clinic. */
-export async function takeOffSheets(
-  models: Pick<Models, 'sheets'>,
-  session: ClientSession,
-  patients: readonly SheetPatient[],
-): Promise<void> {
+/** What takes patients, as they were, off the sheets of their clinic. */
+export function goneFromSheets(patients: readonly SheetPatient[]): mongo.AnyBulkWriteOperation[] {
   const sheets = new Map<string, SheetChange>();
   for (const patient of patients) {
     for (const [part, entries] of Object.entries(entriesOf(patient))) {
@@ -260,7 +260,7 @@ export async function takeOffSheets(
       for (const column of Object.keys(entries)) $unset[`${column}.${patient._id.toHexString()}`] = 1;
     }
   }
-  await applyTo(models, session, sheets);
+  return updatesOf(sheets);
 }
 
 /** Reads patients as the transaction sees them and writes them on their sheets. */
@@ -315,12 +315,8 @@ function changeOf(
   return change;
 }
 
-async function applyTo(
-  { sheets: { collection } }: Pick<Models, 'sheets'>,
-  session: ClientSession,
-  sheets: ReadonlyMap<string, SheetChange>,
-): Promise<void> {
-  const updates = [...sheets].map(([_id, { clinicId, $set, $unset }]): mongo.AnyBulkWriteOperation => {
+function updatesOf(sheets: ReadonlyMap<string, SheetChange>): mongo.AnyBulkWriteOperation[] {
+  return [...sheets].map(([_id, { clinicId, $set, $unset }]) => {
     const isThere = Object.keys($set).length > 0; // what only goes needs no sheet to go from
     return {
       updateOne: {
@@ -333,14 +329,6 @@ async function applyTo(
       },
     };
   });
-  if (updates.length === 0) return;
-  try {
-    await collection.bulkWrite(updates, { session });
-  } catch (error) {
-    // Another transaction is just making the same sheet.
-    if (error instanceof mongo.MongoServerError && error.code === 11000) throw giveWay();
-    throw error;
-  }
 }
 
 /** What stands on some sheets of a clinic: entries by patient, part and column. */
@@ -371,7 +359,7 @@ export async function fromSheets(
 
 /** Takes patients off every part of a clinic's sheets, whatever stands there. */
 export async function eraseFromSheets(
-  models: Pick<Models, 'sheets'>,
+  models: Pick<Models, 'clinicCounts'>,
   session: ClientSession,
   clinicId: Types.ObjectId,
   patients: readonly string[],
@@ -383,7 +371,7 @@ export async function eraseFromSheets(
       for (const column of columns) $unset[`${column}.${patient}`] = 1;
     }
   }
-  await applyTo(models, session, sheets);
+  await writeGivingWay(models, session, updatesOf(sheets));
 }
 
 /** Patients of a clinic, sheet by sheet, whole sheets while there are fewer than `enough`: who changes them together touches few sheets. */

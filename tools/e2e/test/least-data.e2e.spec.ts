@@ -144,7 +144,7 @@ const invite: Whole<PatientInviteDocument> = {
 };
 
 const counts: Whole<ClinicCountsDocument> = {
-  ...{ _id: `${clinicId.toHexString()}:0`, clinicId, turn: 1, held: new ObjectId(), waitUntil: now },
+  ...{ _id: `${clinicId.toHexString()}:counts:0`, clinicId, turn: 1, held: new ObjectId(), waitUntil: now },
   ...{ total: 1, demo: 0, plan: 1 },
   ...{ tags: { [planted('tag')]: 1 }, sites: { [planted('site')]: 1 } },
   providers: { [planted('provider')]: { total: 1, states: { [planted('state')]: 1 } } },
@@ -215,10 +215,9 @@ const DOCUMENTS: Record<string, object[]> = {
   clinics: [clinic],
   clinicians: [clinician],
   patients: [patient],
-  patient_sheets: [{ _id: new ObjectId(), clinicId, rows: [planted('sheet')] }],
+  patient_sheets: [{ _id: new ObjectId(), clinicId, rows: [planted('sheet')] }, counts],
   migrations: [migration],
   patient_invites: [invite],
-  clinic_counts: [counts],
   clinic_merges: [merge],
   clinics_deletions: [tombstone({ ...clinic, _id: new ObjectId() })],
   clinicians_deletions: [tombstone({ ...clinician, _id: new ObjectId() })],

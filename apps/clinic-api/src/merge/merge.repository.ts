@@ -1,16 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
   addToCounts,
+  changedOnSheets,
   CLINIC_MODELS,
   type ClinicDocument,
   type ClinicianDocument,
   type ClinicMergeDocument,
   type ClinicModels,
+  goneFromSheets,
   newObjectId,
   type PatientDocument,
   someOnSheets,
-  takeOffSheets,
-  writeOnSheets,
+  writeGivingWay,
 } from '@caregate/clinic-model';
 import type { ClientSession, Types, UpdateQuery } from 'mongoose';
 import { DemoPatient } from '../clinics/demo-patient.ts';
@@ -105,24 +106,21 @@ export class MergeRepository {
       })),
       { session, ordered: false },
     );
-    await takeOffSheets(
-      this.models,
-      session,
-      patients.filter(({ before, after }) => !before.clinicId.equals(after.clinicId)).map(({ before }) => before),
-    );
-    await writeOnSheets(
-      this.models,
-      session,
-      patients.map(({ before, after }) => ({ ...before, ...after })),
-      'all',
-    );
+    const leaving = patients.filter(({ before, after }) => !before.clinicId.equals(after.clinicId));
+    await writeGivingWay(this.models, session, [
+      ...goneFromSheets(leaving.map(({ before }) => before)),
+      ...changedOnSheets(
+        patients.map(({ before, after }) => ({ ...before, ...after })),
+        'all',
+      ),
+    ]);
   }
 
   /** Takes patients away who are in the other clinic too, and leaves their tombstones. */
   async remove(patients: readonly PatientDocument[], deletedBy: string, session: ClientSession): Promise<void> {
     if (patients.length === 0) return;
     await this.models.patients.collection.deleteMany({ _id: { $in: patients.map(({ _id }) => _id) } }, { session });
-    await takeOffSheets(this.models, session, patients);
+    await writeGivingWay(this.models, session, goneFromSheets(patients));
     await this.models.patientTombstones.collection.insertMany(
       patients.map((document) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy })),
       { session },

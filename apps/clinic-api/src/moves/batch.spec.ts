@@ -13,10 +13,10 @@ test('a batch keeps documents as they were, to the types of their numbers', asyn
   };
   const steps: Step[] = [
     { collection: 'patients', id, document },
-    { collection: 'clinic_counts', id: 'text' },
+    { collection: 'patient_sheets', id: 'text' },
   ];
   const again = await unpacked(await packed(steps));
-  expect(again[1]).toEqual({ collection: 'clinic_counts', id: 'text' });
+  expect(again[1]).toEqual({ collection: 'patient_sheets', id: 'text' });
   expect(mongo.BSON.serialize(again[0]?.document ?? {})).toEqual(mongo.BSON.serialize(document));
 });
 

@@ -294,7 +294,7 @@ test('the same documents have the same fingerprints on both sides, and a changed
         body: { collection, limit: 5000, counted: true },
       }),
     );
-  for (const collection of ['clinics', 'clinicians', 'patients', 'clinic_counts', 'api_keys']) {
+  for (const collection of ['clinics', 'clinicians', 'patients', 'patient_sheets', 'api_keys']) {
     const source = await of(au1, collection);
     expect(source.documents).not.toHaveLength(0);
     expect(await of(uk1, collection)).toEqual(source);

@@ -70,9 +70,10 @@ async function costOf(query: object) {
     ?.collection('system.profile')
     .find({ ns: { $regex: `^${db.databaseName}.patient` }, ts: { $gte: before } })
     .toArray();
+  const ofCounts = (operation: object) => JSON.stringify(operation).includes(':counts:'); // they stand beside the sheets
   const sum = (field: string, collection: string) =>
     (operations ?? [])
-      .filter(({ ns }) => ns === `${db?.databaseName}.${collection}`)
+      .filter((operation) => operation['ns'] === `${db?.databaseName}.${collection}` && !ofCounts(operation))
       .reduce((total, operation) => total + Number(operation[field] ?? 0), 0);
   return {
     count: answer.meta?.count,

@@ -7,6 +7,7 @@ import {
   objectId,
   type PatientDocument,
   readCounts,
+  stripesOf,
   valueAt,
 } from '@caregate/clinic-model';
 import { LRUCache } from 'lru-cache';
@@ -200,7 +201,7 @@ export class PatientListsRepository {
   private total(clinicId: ObjectId): Promise<number> {
     return this.totals.read(clinicId.toHexString(), async () => {
       const stripes = await this.models.clinicCounts.collection
-        .find({ clinicId }, { projection: { _id: 0, total: 1 } })
+        .find(stripesOf(clinicId), { projection: { _id: 0, total: 1 } })
         .toArray();
       return stripes.reduce((sum, { total = 0 }) => sum + (total as number), 0);
     });

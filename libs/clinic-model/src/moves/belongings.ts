@@ -47,7 +47,6 @@ export const BELONGINGS: readonly Belonging[] = [
   { collection: 'patient_invites', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
   { collection: 'migrations', owner: ofClinic, pageBy: '_id', users: ['userId'] },
   { collection: 'unused_accounts', owner: ofClinic, pageBy: '_id', users: ['_id'] },
-  { collection: 'clinic_counts', owner: ofClinic, pageBy: '_id', users: [] },
   { collection: 'clinic_merges', owner: { field: 'targetId', holds: 'clinic' }, pageBy: '_id', users: [] },
   { collection: 'clinicians_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
   { collection: 'patients_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: ['document.userId'] },

@@ -20,7 +20,7 @@ beforeAll(async () => {
     .insertMany(
       ['1', '2', '3'].map((n) => ({ clinicId, userId: `000000000${n}`, tags: n === '1' ? [tag] : [], sites: [] })),
     );
-  await connection.createCollection('clinic_counts');
+  await connection.createCollection('patient_sheets');
 });
 
 afterAll(async () => {
