@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
-import { CONFIG, Metrics, TooManyRequests } from '@caregate/service';
+import { CONFIG, Metrics, networkOf, TooManyRequests } from '@caregate/service';
 import type { FastifyReply } from 'fastify';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { ClinicApiConfig } from '../config.ts';
@@ -41,7 +41,7 @@ export class RateLimits {
 
   /** Before it is known who calls. @throws {TooManyRequests} */
   async ofAddress(address: string, reply: FastifyReply): Promise<void> {
-    await this.count('address', address, reply);
+    await this.count('address', networkOf(address), reply);
   }
 
   /** @throws {TooManyRequests} */

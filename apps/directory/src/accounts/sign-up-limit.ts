@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG, MONGO, TooManyRequests } from '@caregate/service';
+import { CONFIG, MONGO, networkOf, TooManyRequests } from '@caregate/service';
 import type { Connection } from 'mongoose';
 import { RateLimiterMongo, RateLimiterRes } from 'rate-limiter-flexible';
 import type { DirectoryConfig } from '../config.ts';
@@ -33,7 +33,7 @@ export class SignUpLimit {
   /** @throws {TooManyRequests} */
   async count(address: string): Promise<void> {
     try {
-      await this.limiter.consume(createHash('sha256').update(address).digest('base64url'));
+      await this.limiter.consume(createHash('sha256').update(networkOf(address)).digest('base64url'));
     } catch (refused) {
       if (!(refused instanceof RateLimiterRes)) throw refused;
       throw new TooManyRequests(
