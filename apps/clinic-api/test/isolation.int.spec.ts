@@ -82,9 +82,9 @@ test.each(tried)(
         const { status, text } = await send(operation, url, headers, body);
         tries++;
         if (status >= 500 || text.includes(SECRET)) found.push(`${name}, ${what} → ${status} ${text.slice(0, 200)}`);
-        if (JSON.stringify(await keptOf(harness, theirs.account.accountId, others)) !== before)
-          found.push(`${name}, ${what} → ${status} and something is changed`);
       }
+      if (JSON.stringify(await keptOf(harness, theirs.account.accountId, others)) !== before)
+        found.push(`${name}: one of these requests has changed something`);
       if (found.length > 0) break;
     }
     expect(found).toEqual([]);
@@ -140,7 +140,7 @@ function theirsFor(document: OpenApiDocument, given: Schema): string[] {
     const pattern = new RegExp(schema.pattern);
     return all.filter((id) => pattern.test(id));
   }
-  return [clinicId, tagId, patient];
+  return [clinicId];
 }
 
 async function send(operation: Operation, url: string, headers: Headers, body?: unknown) {
