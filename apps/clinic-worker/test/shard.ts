@@ -212,3 +212,12 @@ export async function mailsTo(address: string): Promise<CaughtMail[]> {
   })[];
   return mails.filter(({ to }) => to?.some((each) => each.address === address));
 }
+
+/** Who the mail server was told to bring a mail to, for each mail that went to this address. */
+export async function envelopesTo(address: string): Promise<string[][]> {
+  // As above.
+  const mails = (await (await fetch(`${MAIL_WEB_URL}/api/email`)).json()) as {
+    envelope: { to: { address: string }[] };
+  }[];
+  return mails.map(({ envelope }) => envelope.to.map((each) => each.address)).filter((to) => to.includes(address));
+}

@@ -4,7 +4,7 @@ import { addToCounts, countsDelta, readCounts } from '@caregate/clinic-model';
 import { DeadLetters, REACTIONS } from '@caregate/change-events';
 import { Types } from 'mongoose';
 import { SMTPServer } from 'smtp-server';
-import { mailsTo, newUserId, SERVERS_GIVEN, TestShard } from './shard.ts';
+import { envelopesTo, mailsTo, newUserId, randomAddress, SERVERS_GIVEN, TestShard } from './shard.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -92,6 +92,33 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     await shard.models.clinicians.updateOne({ clinicId, inviteId }, { $set: { inviteSentTime: new Date() } });
     await eventually(async () => (await mailsTo(invited.email)).length === 2);
     expect(await mailsTo(foreign.email)).toHaveLength(0);
+  });
+
+  it('sends an invite to the one address, whatever the clinic and who invites call themselves', async () => {
+    const thief = randomAddress();
+    const hostile = `Harbour\r\nBcc: ${thief}\r\n\r\n{{7}}<b>, <${thief}>`;
+    const [admin, invited] = [await shard.user(hostile), await shard.user('Jon Ferreira')];
+    const clinicId = await shard.clinic(hostile, [admin.userId]);
+    const now = new Date();
+    await shard.models.clinicians.collection.insertOne({
+      ...{
+        _id: new Types.ObjectId(),
+        clinicId,
+        email: invited.email,
+        inviteId: 'a'.repeat(32),
+        invitedBy: admin.userId,
+      },
+      ...{ inviteSentTime: now, roles: ['CLINIC_MEMBER'], rolesUpdates: [], createdTime: now, updatedTime: now },
+    });
+    const [mail] = await eventually(async () =>
+      (await mailsTo(invited.email)).length === 1 ? mailsTo(invited.email) : undefined,
+    );
+    expect(mail?.subject).toBe(`You are invited to Harbour Bcc: ${thief} {{7}}<b>, <${thief}>`);
+    expect(mail?.html).toContain('{{7}}&lt;b&gt;');
+    // To whom a mail goes is said by the envelope, whatever its headers say.
+    await eventually(async () => (await mailsTo(admin.email)).length === 1);
+    expect(await envelopesTo(thief)).toEqual([]);
+    expect(await envelopesTo(invited.email)).toHaveLength(1);
   });
 
   it.each(['structured', 'binary'] as const)(
