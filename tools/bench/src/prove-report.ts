@@ -37,10 +37,10 @@ export function proveTable({ date, minutes, cores, whole, tried }: Proof): strin
 
 function rowsOf({ file, tests, figures }: Tried): string[][] {
   const where = `[${file.split('/').at(-1)}](${file})`;
-  if (tests.length > MANY) {
+  if (tests.length > MANY || file.includes('.int.')) {
     const lost = tests.filter(({ held }) => held === false);
     const outcome = lost.length === 0 ? 'held' : `LOST ${lost.length}`;
-    const what = `${tests.length} tests${lost.length > 0 ? `; lost: ${lost.map(({ title }) => title).join('; ')}` : ''}`;
+    const what = `${tests.length} ${tests.length === 1 ? 'test' : 'tests'}${lost.length > 0 ? `; lost: ${lost.map(({ title }) => title).join('; ')}` : ''}`;
     return [[`${nameOf(file)}: ${what}`, outcome, figures.join('; '), where]];
   }
   return tests.map(({ title, held, reason }, n) => [
