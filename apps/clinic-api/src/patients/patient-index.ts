@@ -1,21 +1,23 @@
-const WORDS = 6;
-const DIGITS = 4;
+/** Of an id in hex. */
+const LENGTH = 24;
 const NOBODY = -1;
+/** Numbers that are kept of each patient: in which bytes their id stands, and where there. */
+const KEPT = 2;
 
 /**
- * Patients by their ids, without a text for each: a hash table of ids, four hex digits to a word. A list looks up tens of thousands of ids
- * and shows ten; texts for all of them would take longer than all else.
+ * Patients by their ids, without a text for each, nor a copy: where each id stands in the sheets, and a hash table of that. A list looks up
+ * tens of thousands of ids and shows ten; texts for all of them would take longer than all else.
  */
 export class PatientIndex {
-  private words: Uint32Array;
+  private readonly sheets: Buffer[] = [];
+  private kept: Int32Array;
   /** Made when somebody is looked up who is not the next one. */
   private slots: Int32Array | undefined;
   private count = 0;
-  private readonly sought = new Uint32Array(WORDS);
   private expected = 0;
 
-  constructor(capacity = 1_024) {
-    this.words = new Uint32Array(capacity * WORDS);
+  constructor(capacity = 4_096) {
+    this.kept = new Int32Array(capacity * KEPT);
   }
 
   get size(): number {
@@ -24,79 +26,86 @@ export class PatientIndex {
 
   /** Adds the patient whose id in hex stands at `idAt`, in the next place; each patient is added once. */
   add(bytes: Buffer, idAt: number): void {
-    this.read(bytes, idAt);
-    if ((this.count + 1) * WORDS > this.words.length) this.grow();
-    this.words.set(this.sought, this.count * WORDS);
+    if (this.sheets.at(-1) !== bytes) this.sheets.push(bytes);
+    if ((this.count + 1) * KEPT > this.kept.length) this.grow();
+    this.kept[this.count * KEPT] = this.sheets.length - 1;
+    this.kept[this.count * KEPT + 1] = idAt;
     this.slots = undefined;
     this.count += 1;
   }
 
   /** The place of the patient whose id in hex stands at `idAt`; -1 when they are not here. */
   placeOf(bytes: Buffer, idAt: number): number {
-    this.read(bytes, idAt);
     // Columns have their patients in much the same order, so the next one is often the next one here.
-    const place = this.isAt(this.expected, this.sought, 0) ? this.expected : this.found();
+    const isNext = this.expected < this.count && this.isAt(this.expected, bytes, idAt);
+    const place = isNext ? this.expected : this.found(bytes, idAt);
     if (place !== NOBODY) this.expected = place + 1;
     return place;
   }
 
   idAt(place: number): string {
-    const digits = Buffer.alloc(WORDS * DIGITS);
-    for (let word = 0; word < WORDS; word++) digits.writeUInt32BE(this.words[place * WORDS + word] ?? 0, word * DIGITS);
-    return digits.toString('latin1');
+    const at = this.startOf(place);
+    return this.bytesOf(place).toString('latin1', at, at + LENGTH);
   }
 
   /** By id: who is older comes first. */
   compare(a: number, b: number): number {
-    for (let word = 0; word < WORDS; word++) {
-      const difference = (this.words[a * WORDS + word] ?? 0) - (this.words[b * WORDS + word] ?? 0);
+    const [bytesA, bytesB, atA, atB] = [this.bytesOf(a), this.bytesOf(b), this.startOf(a), this.startOf(b)];
+    for (let i = 0; i < LENGTH; i++) {
+      const difference = (bytesA[atA + i] ?? 0) - (bytesB[atB + i] ?? 0);
       if (difference !== 0) return difference;
     }
     return 0;
   }
 
-  private read(bytes: Buffer, idAt: number): void {
-    for (let word = 0, at = idAt; word < WORDS; word++, at += DIGITS) {
-      this.sought[word] = bytes.readUInt32BE(at);
-    }
+  private bytesOf(place: number): Buffer {
+    return this.sheets[this.kept[place * KEPT] ?? 0] ?? NOTHING;
+  }
+
+  private startOf(place: number): number {
+    return this.kept[place * KEPT + 1] ?? 0;
   }
 
   private grow(): void {
-    const words = new Uint32Array(this.words.length * 2);
-    words.set(this.words);
-    this.words = words;
+    const kept = new Int32Array(this.kept.length * 2);
+    kept.set(this.kept);
+    this.kept = kept;
   }
 
-  private found(): number {
+  private found(bytes: Buffer, idAt: number): number {
     const slots = (this.slots ??= this.filledSlots());
-    return slots[this.slotOf(slots, this.sought, 0)] ?? NOBODY;
+    return slots[this.slotOf(slots, bytes, idAt)] ?? NOBODY;
   }
 
   private filledSlots(): Int32Array {
     const slots = new Int32Array(slotsFor(this.count + 1)).fill(NOBODY);
-    for (let place = 0; place < this.count; place++) slots[this.slotOf(slots, this.words, place * WORDS)] = place;
+    for (let place = 0; place < this.count; place++)
+      slots[this.slotOf(slots, this.bytesOf(place), this.startOf(place))] = place;
     return slots;
   }
 
   /** The slot of a patient, or the free one where it would be. */
-  private slotOf(slots: Int32Array, from: Uint32Array, at: number): number {
+  private slotOf(slots: Int32Array, bytes: Buffer, idAt: number): number {
     const mask = slots.length - 1;
-    for (let slot = hashOf(from, at); ; slot++) {
+    for (let slot = hashOf(bytes, idAt); ; slot++) {
       const place = slots[slot & mask] ?? NOBODY;
-      if (place === NOBODY || this.isAt(place, from, at)) return slot & mask;
+      if (place === NOBODY || this.isAt(place, bytes, idAt)) return slot & mask;
     }
   }
 
-  private isAt(place: number, from: Uint32Array, at: number): boolean {
-    if (place >= this.count) return false;
-    for (let word = 0; word < WORDS; word++) if (this.words[place * WORDS + word] !== from[at + word]) return false;
+  /** From the end, where ids differ most. */
+  private isAt(place: number, bytes: Buffer, idAt: number): boolean {
+    const [known, at] = [this.bytesOf(place), this.startOf(place)];
+    for (let i = LENGTH - 1; i >= 0; i--) if (known[at + i] !== bytes[idAt + i]) return false;
     return true;
   }
 }
 
-function hashOf(words: Uint32Array, at: number): number {
+const NOTHING = Buffer.alloc(0);
+
+function hashOf(bytes: Buffer, idAt: number): number {
   let hash = 0;
-  for (let word = 0; word < WORDS; word++) hash = Math.imul(hash ^ (words[at + word] ?? 0), 0x9e3779b1);
+  for (let at = idAt; at < idAt + LENGTH; at += 4) hash = Math.imul(hash ^ bytes.readUInt32BE(at), 0x9e3779b1);
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
