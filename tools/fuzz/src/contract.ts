@@ -73,9 +73,8 @@ function sent(schemas: Readonly<Record<string, Schema>>, { ids, spare, shareCode
     MergeSource: (schema) => withProperty(schema, 'sourceId', oneOf(spare.clinicId)),
     UserAssociation: (schema) => withProperty(schema, 'userId', oneOf(spare.userId)),
     PatientInvitation: (schema) => withProperty(schema, 'shareCode', oneOf([shareCode])),
-    // A fence may last a minute, and nothing would be learnt from waiting.
-    FenceWanted: (schema) =>
-      withProperty(withProperty(schema, 'withinMs', upTo(50)), 'forMs', { ...upTo(200), minimum: 100 }),
+    // A fence may last a minute, and nothing would be learnt from waiting; one that is given no time at all is refused by 503, rightly.
+    FenceWanted: (schema) => withProperty(withProperty(schema, 'withinMs', A_WHILE), 'forMs', A_WHILE),
   };
   return Object.fromEntries(
     Object.entries(schemas).map(([name, schema]) => [
@@ -88,7 +87,7 @@ function sent(schemas: Readonly<Record<string, Schema>>, { ids, spare, shareCode
 const same = (schema: Schema) => schema;
 const sentName = (name: string) => `Sent.${name}`;
 const oneOf = (values: readonly string[]): Schema => ({ type: 'string', enum: values });
-const upTo = (maximum: number): Schema => ({ type: 'integer', minimum: 10, maximum });
+const A_WHILE: Schema = { type: 'integer', minimum: 2_000, maximum: 4_000 };
 const withProperty = (schema: Schema, name: string, property: Schema): Schema => ({
   ...schema,
   properties: { ...schema.properties, [name]: property },
