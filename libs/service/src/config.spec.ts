@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { commonSettings, ConfigError, loadConfig, settingsHelp } from './config.ts';
 
@@ -34,4 +37,38 @@ test('help names each setting, what it is for and whether it is needed', () => {
   expect(help).toMatch(/MONGODB_URI +the database of this app \(needed\)/);
   expect(help).toMatch(/SHARD_ID +the shard that this app belongs to \(default au1\)/);
   expect(help).toMatch(/SECRET .*\(optional\)/);
+});
+
+describe('a value in a file', () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'caregate-config-'))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const file = (content: string) => {
+    const path = join(folder, 'value');
+    writeFileSync(path, content);
+    return path;
+  };
+
+  test.each(['0123456789abcdef', '0123456789abcdef\n', '0123456789abcdef\r\n'])('%j is read', (content) => {
+    expect(loadConfig(schema, { ...good, SECRET_FILE: file(content) }).SECRET).toBe('0123456789abcdef');
+  });
+
+  test('it is held to the same rules, and not repeated', () => {
+    expect(() => loadConfig(schema, { ...good, SECRET_FILE: file('hunter2') })).toThrow(
+      /^SECRET must have at least 16 characters$/,
+    );
+  });
+
+  test('a needed setting may come from one', () => {
+    expect(loadConfig(schema, { MONGODB_URI_FILE: file(good.MONGODB_URI) }).MONGODB_URI).toBe(good.MONGODB_URI);
+  });
+
+  test('a file that is not there, and a value in both ways, are refused', () => {
+    expect(() => loadConfig(schema, { ...good, SECRET_FILE: join(folder, 'none') })).toThrow(
+      new ConfigError('SECRET_FILE names a file that cannot be read (ENOENT)'),
+    );
+    const both = { ...good, SECRET: '0123456789abcdef', SECRET_FILE: file('0123456789abcdef') };
+    expect(() => loadConfig(schema, both)).toThrow(/both given/);
+  });
 });

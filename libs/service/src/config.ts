@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { loadSettings } from './load/shed-load.ts';
 import { proxySettings } from './proxies.ts';
@@ -50,7 +51,8 @@ export const commonSettings = {
 } as const;
 
 /**
- * Reads an app's settings from the environment. An empty variable counts as not set.
+ * Reads an app's settings from the environment. An empty variable counts as not set. Instead of `NAME`, `NAME_FILE` may name a file that holds
+ * the value, as secrets are mounted by Docker and Kubernetes; a line feed at its end is not part of it.
  * @throws {ConfigError} with one line that names each wrong setting and says why; it never repeats a value, which may be a secret
  */
 export function loadConfig<Shape extends z.ZodRawShape>(
@@ -58,9 +60,29 @@ export function loadConfig<Shape extends z.ZodRawShape>(
   env: NodeJS.ProcessEnv = process.env,
 ): z.output<z.ZodObject<Shape>> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = schema.safeParse(present);
+  const parsed = schema.safeParse({ ...present, ...fromFiles(Object.keys(schema.shape), present) });
   if (parsed.success) return parsed.data;
   throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '));
+}
+
+/** @throws {ConfigError} when a file cannot be read, or a value is given in both ways */
+function fromFiles(names: readonly string[], env: NodeJS.ProcessEnv): Record<string, string> {
+  const given = names.flatMap((name): [string, string][] => {
+    const file = env[`${name}_FILE`];
+    if (file === undefined || names.includes(`${name}_FILE`)) return [];
+    if (env[name] !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both given; leave one out`);
+    return [[name, valueIn(file, `${name}_FILE`)]];
+  });
+  return Object.fromEntries(given);
+}
+
+function valueIn(file: string, name: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException; // as node:fs throws them
+    throw new ConfigError(`${name} names a file that cannot be read (${code})`);
+  }
 }
 
 /** What `--help` of an app prints: each setting, whether it is needed, and what it is for. */
@@ -69,7 +91,13 @@ export function settingsHelp(app: string, schema: z.ZodObject): string {
     const description = 'description' in type ? String(type.description ?? '') : '';
     return `  ${name.padEnd(26)}${description} (${needOf(type)})`;
   });
-  return [`Usage: node ${app}/main.js`, '', 'Settings are environment variables:', ...rows, ''].join('\n');
+  return [
+    `Usage: node ${app}/main.js`,
+    '',
+    'Settings are environment variables; NAME_FILE may name a file that holds the value of NAME:',
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 function needOf(type: z.core.$ZodType): string {
