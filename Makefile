@@ -11,7 +11,7 @@ nx := nx run-many --output-style=static
 formatted := prettier --log-level warn --check --cache .
 installed := node_modules/.caregate-installed
 
-.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz bench bench-events bench-profile soak prove format affected clean
+.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz sbom licences audit bench bench-events bench-profile soak prove format affected clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,15 @@ affected: $(installed) ## Show that a change reaches only what depends on it
 	@nx show projects --affected --files=libs/mail/src/index.ts --withTarget=build | sed 's/^/  /'
 	@! nx show projects --affected --files=libs/mail/src/index.ts --withTarget=build | grep -qx @caregate/directory \
 		|| { echo "but directory does not use libs/mail" >&2; exit 1; }
+
+sbom: $(installed) ## Write what the apps and their tools are made of to dist/sbom.json (CycloneDX)
+	@mkdir -p dist && npm sbom --sbom-format cyclonedx > dist/sbom.json && echo "dist/sbom.json"
+
+licences: $(installed) ## List the licences of all packages; fails on one that is not allowed
+	@node tools/build/licences.mjs
+
+audit: $(installed) ## Ask the registry for known vulnerabilities of all packages; fails on high ones, and when it does not answer
+	@npm audit --audit-level high || { echo "make audit: findings as above, or a registry that answers no audits (such as 405): then nothing is known" >&2; exit 1; }
 
 clean: ## Remove what was built (downloads and caches in the home folder stay)
 	@rm -rf dist .nx libs/contracts/generated
