@@ -38,12 +38,13 @@ export const columnsOf = (scope: TideScope): readonly Column[] => [
 export function selectFrom(sheets: Sheets, scope: TideScope, now: Date): ReadonlyMap<string, readonly string[]> {
   const tagged = new TaggedPatients(sheets, scope);
   const report = new Map<string, readonly string[]>();
-  const isSorted = new Set<number>();
+  let left = tagged.recent();
   let room = MOST_PATIENTS;
   for (const category of scope.categories) {
     // Who fits an earlier category is in no later one, also when the earlier one had no room left.
-    const fitting = tagged.recent().filter((place) => !isSorted.has(place) && tagged.fits(place, category));
-    for (const place of fitting) isSorted.add(place);
+    const fits = tagged.fitting(category);
+    const fitting = room > 0 ? left.filter(fits) : [];
+    left = left.filter((place) => !fits(place));
     const shown = tagged.inOrder(fitting, tagged.figure(category), category.first).slice(0, room);
     report.set(category.name, tagged.idsOf(shown));
     room -= shown.length;
@@ -87,20 +88,24 @@ class TaggedPatients {
   }
 
   recent(): number[] {
-    return this.places.filter((place) => (this.lastData[place] ?? NaN) >= this.scope.cutoff.getTime());
+    const { lastData, places } = this;
+    const cutoff = this.scope.cutoff.getTime();
+    return places.filter((place) => (lastData[place] ?? NaN) >= cutoff);
   }
 
-  fits(place: number, category: TideCategory): boolean {
-    return category.includes(this.figure(category)[place] ?? NaN);
+  fitting(category: TideCategory): (place: number) => boolean {
+    const figure = this.figure(category);
+    return (place) => category.includes(figure[place] ?? NaN);
   }
 
   /** Those who never had data, then those who were silent too long, longest first. */
   withoutData(now: Date): number[] {
     const { lastData, places } = this;
     const cutoff = this.scope.cutoff.getTime();
+    const silentSince = now.getTime() - SILENT_MS;
     const isSilent = (place: number) => {
       const last = lastData[place] ?? NaN;
-      return last < now.getTime() - SILENT_MS && (last < cutoff || this.disconnected.has(place));
+      return last < silentSince && (last < cutoff || this.disconnected.has(place));
     };
     const never = places.filter((place) => Number.isNaN(lastData[place] ?? NaN));
     return [...this.inOrder(never, lastData, 1), ...this.inOrder(places.filter(isSilent), lastData, 1)];
