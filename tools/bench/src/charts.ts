@@ -25,8 +25,8 @@ export interface LineChart {
 export function barChart({ title, unit, categories, series, log }: BarChart): string {
   return svg(360, {
     title: titled(title),
-    legend: { top: 30, left: 'center', data: series.map(({ name }) => name) },
-    grid: { left: 70, right: 20, top: 70, bottom: 80 },
+    legend: { top: 36, left: 'center', itemGap: 34, data: series.map(({ name }) => name) },
+    grid: { left: 70, right: 20, top: 86, bottom: 80 },
     xAxis: { type: 'category', data: [...categories], axisLabel: { rotate: 25, interval: 0 } },
     yAxis: { type: log ? 'log' : 'value', name: unit },
     series: series.map(({ name, values }) => ({ type: 'bar', name, data: [...values], barGap: '10%' })),
@@ -37,8 +37,8 @@ export function barChart({ title, unit, categories, series, log }: BarChart): st
 export function lineChart({ title, x, y, lines }: LineChart): string {
   return svg(400, {
     title: titled(title),
-    legend: { top: 30, left: 'center', data: lines.map(({ name }) => name) },
-    grid: { left: 80, right: 30, top: 80, bottom: 50 },
+    legend: { top: 36, left: 'center', itemGap: 34, data: lines.map(({ name }) => name) },
+    grid: { left: 80, right: 30, top: 90, bottom: 50 },
     xAxis: { type: x.log ? 'log' : 'value', name: x.name, nameLocation: 'middle', nameGap: 28 },
     yAxis: { type: y.log ? 'log' : 'value', name: y.name, ...(y.min !== undefined && { min: y.min }) },
     series: lines.map(({ name, points }) => ({

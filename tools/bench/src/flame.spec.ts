@@ -28,3 +28,7 @@ test('the graph shows each function once below what it calls, with names that do
   expect(svg).not.toContain('(idle)');
   expect(svg).not.toContain('data-depth');
 });
+
+test('what came before is left out', () => {
+  expect(stacksOf(profile, 1_200).total).toBe(300);
+});

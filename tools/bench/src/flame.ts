@@ -24,10 +24,18 @@ interface Frame {
 
 const NOT_WORK = new Set(['(idle)', '(program)']);
 
-/** All stacks put together, each function below who calls it. Time in which nothing was to do is left out. */
-export function stacksOf({ nodes, samples, timeDeltas }: CpuProfile): Frame {
+/**
+ * All stacks put together, each function below who calls it. Time in which nothing was to do is left out, and what comes before `from`
+ * (microseconds since the start of the program).
+ */
+export function stacksOf({ nodes, samples, timeDeltas }: CpuProfile, from = 0): Frame {
   const self = new Map<number, number>();
-  samples.forEach((id, n) => self.set(id, (self.get(id) ?? 0) + Math.max(0, timeDeltas[n] ?? 0)));
+  let now = 0;
+  samples.forEach((id, n) => {
+    const delta = Math.max(0, timeDeltas[n] ?? 0);
+    now += delta;
+    if (now >= from) self.set(id, (self.get(id) ?? 0) + delta);
+  });
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const root: Frame = { name: 'all', self: 0, total: 0, calls: new Map() };
   const addTo = (parent: Frame, node: ProfileNode): number => {

@@ -14,7 +14,7 @@ const HELP = `Usage: make bench-profile
        node tools/bench/src/main.ts profile [--patients N] [--seconds N] [--scenarios a,b] [--docs]
 
 A flame graph of the API's processor time in each scenario of the load tool, and which functions take most of it. Each scenario gets an API
-of its own, so start and seeding of the first are not in the others; what there was to do before the load is in each, and is little.
+of its own, and its start is left out.
 
   --docs   writes them into docs/performance.md and docs/performance/ too
 `;
@@ -90,13 +90,16 @@ const profiled = (plan: Plan, say: (line: string) => void): Promise<(Profiled & 
     await seeding.stop();
     for (const scenario of plan.scenarios) {
       const folder = join(scratch, scenario);
-      const { app } = await startMeasuredApi(place, stub.url, folder);
+      const { app, startSeconds } = await startMeasuredApi(place, stub.url, folder);
       later(() => app.stop());
       const { rps } = await toolOf(app.url, app.pid).run(scenario);
       await app.stop();
       const [file] = await readdir(folder);
       if (file === undefined) throw new Error(`the API has left no profile of ${scenario}`);
-      const stacks = stacksOf(JSON.parse(await readFile(join(folder, file), 'utf8')) as CpuProfile); // V8's own format
+      const stacks = stacksOf(
+        JSON.parse(await readFile(join(folder, file), 'utf8')) as CpuProfile,
+        startSeconds * 1_000_000,
+      ); // V8's own format
       results.push({
         scenario,
         widest: widest(stacks, SHOWN),
