@@ -105,7 +105,7 @@ test('with no more than these roles all apps are ready, and a change goes all th
   await eventually('the worker reacts', async () => (await reactions.findOne({ state: 'done' })) !== null, 60_000);
 }, 150_000);
 
-test.each([
+test.each<readonly [user: string, database: string]>([
   ['clinic-api', gatekeeper],
   ['clinic-api', directory],
   ['clinic-worker', gatekeeper],
