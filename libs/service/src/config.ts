@@ -41,6 +41,15 @@ export const commonSettings = {
     .describe('how much is logged'),
   ...proxySettings,
   ...loadSettings,
+  HEAP_GROWTH_PERCENT: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(1000)
+    .default(150)
+    .describe(
+      'how far the heap may outgrow what lives in it before it is collected: less takes less memory and more processor time',
+    ),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({
       protocol: /^https?$/,

@@ -15,7 +15,7 @@ import { measureReadiness, measureRequests } from './metrics-of-app.ts';
 import { type LoadSettings, shedLoad } from './load/shed-load.ts';
 import { sendSecurityHeaders } from './security-headers.ts';
 import { acceptJson } from './json-body.ts';
-import { keepHeapSmall } from './memory.ts';
+import { limitHeapGrowth } from './memory.ts';
 import { startTracing, traceRequests } from './tracing/index.ts';
 import { heedProxies, type ProxyHeaders, trustOf } from './proxies.ts';
 
@@ -39,7 +39,6 @@ export async function runApp<Shape extends z.ZodRawShape & typeof commonSettings
     process.stdout.write(settingsHelp(definition.name, definition.schema));
     return;
   }
-  keepHeapSmall();
   try {
     const { app, logger, url } = await startApp(definition, process.env);
     logger.info({ url }, 'listening');
@@ -61,6 +60,7 @@ interface Common extends LoadSettings {
   readonly SHARD_ID: string;
   readonly TRUSTED_PROXIES?: string;
   readonly PROXY_HEADERS: ProxyHeaders;
+  readonly HEAP_GROWTH_PERCENT: number;
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string;
 }
 
@@ -73,6 +73,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   // The constraint on Shape says that the common settings are among them; zod's mapped output type does not let TypeScript see it.
   const common = config as unknown as Common;
   const logger = createLogger(definition.name, common.LOG_LEVEL, { shard: common.SHARD_ID });
+  limitHeapGrowth(common.HEAP_GROWTH_PERCENT);
   const trust = common.TRUSTED_PROXIES === undefined ? undefined : trustOf(common.TRUSTED_PROXIES);
   const endTracing = await tracing(definition.name, common);
   const app = await NestFactory.create<NestFastifyApplication>(

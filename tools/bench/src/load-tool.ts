@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort, type Servers, smallMemory, startApp, startServers } from '@caregate/stack';
+import { freePort, type Servers, startApp, startServers } from '@caregate/stack';
 import { MongoClient } from 'mongodb';
 import type { Measured } from './load-report.ts';
 
@@ -66,7 +66,7 @@ export async function startMeasuredApi({ servers, database }: Place, identityUrl
       IDENTITY_URL: identityUrl,
       DATA_SOURCES_URL: identityUrl,
       ...(profile !== undefined && {
-        NODE_OPTIONS: `${smallMemory.NODE_OPTIONS} --cpu-prof --cpu-prof-dir=${resolve(profile)}`,
+        NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(profile)}`,
       }),
     },
   });
