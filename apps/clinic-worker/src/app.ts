@@ -1,4 +1,10 @@
-import { ChangeEventServer, topicDefinitions, topicPrefix } from '@caregate/change-events';
+import {
+  ChangeEventServer,
+  givesPasswordAway,
+  kafkaAddress,
+  topicDefinitions,
+  topicPrefix,
+} from '@caregate/change-events';
 import { type AppDefinition, HealthChecks, Metrics, MONGO } from '@caregate/service';
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
@@ -12,9 +18,11 @@ export const clinicWorker: AppDefinition<typeof settings.shape> = {
   module: (config) => AppModule.forRoot(config),
   configure: async (app, config, logger) => {
     const prefix = topicPrefix(config);
+    const kafka = kafkaAddress(config.KAFKA_BROKERS);
+    if (givesPasswordAway(kafka)) logger.warn('KAFKA_BROKERS has a password but no TLS; use kafkas://');
     app.connectMicroservice({
       strategy: new ChangeEventServer({
-        brokers: config.KAFKA_BROKERS.split(','),
+        ...kafka,
         topicPrefix: prefix,
         streams: [...changeStreams(prefix), userEvents(config.USER_EVENTS_TOPIC)],
         // The user platform owns its topic: it is created where it is missing, and its settings are left alone.

@@ -1,11 +1,18 @@
 import { z } from 'zod';
+import { kafkaAddress } from './kafka-address.ts';
 
 /** Settings of an app that reads or feeds Kafka. */
 export const streamSettings = {
   KAFKA_BROKERS: z
     .string({ error: 'is needed: host:port, several with commas between them' })
-    .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, 'must look like host:port,host:port')
-    .describe('the Kafka brokers, host:port,host:port'),
+    .superRefine((text, context) => {
+      try {
+        kafkaAddress(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message }); // WrongKafkaAddress
+      }
+    })
+    .describe('the Kafka brokers, host:port,host:port or kafkas://user:password@host:port,host:port?mechanism=…'),
   TOPIC_PREFIX: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/, 'must be lower-case letters, digits and inner hyphens')

@@ -1,8 +1,8 @@
+import { type KafkaAddress, kafkaAddress, WrongKafkaAddress } from '@caregate/change-events/kafka-address';
 import { CommandFailed } from './command-failed.ts';
 
 /** The servers and the shard that a command works on: the same variables as the apps have. */
-export interface ShardSettings {
-  readonly brokers: readonly string[];
+export interface ShardSettings extends KafkaAddress {
   readonly topicPrefix: string;
 }
 
@@ -10,7 +10,14 @@ export interface ShardSettings {
 export function shardSettings(env: NodeJS.ProcessEnv = process.env): ShardSettings {
   const brokers = env['KAFKA_BROKERS'];
   if (!brokers) throw new CommandFailed('KAFKA_BROKERS is needed: host:port, several with commas between them');
-  if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(brokers))
-    throw new CommandFailed('KAFKA_BROKERS must look like host:port,host:port');
-  return { brokers: brokers.split(','), topicPrefix: env['TOPIC_PREFIX'] || env['SHARD_ID'] || 'au1' };
+  return { ...addressIn(brokers), topicPrefix: env['TOPIC_PREFIX'] || env['SHARD_ID'] || 'au1' };
+}
+
+function addressIn(brokers: string): KafkaAddress {
+  try {
+    return kafkaAddress(brokers);
+  } catch (error) {
+    if (error instanceof WrongKafkaAddress) throw new CommandFailed(`KAFKA_BROKERS ${error.message}`);
+    throw error;
+  }
 }

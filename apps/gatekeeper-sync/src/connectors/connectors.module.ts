@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
-import { CONFIG } from '@caregate/service';
-import { ConnectClient, topicPrefix } from '@caregate/change-events';
+import { CONFIG, LOGGER, type Logger } from '@caregate/service';
+import { ConnectClient, givesPasswordAway, kafkaAddress, serversOf, topicPrefix } from '@caregate/change-events';
 import kafkajs from 'kafkajs';
 import type { GatekeeperSyncConfig } from '../config.ts';
 import { ConnectorsService } from './connectors.service.ts';
@@ -15,7 +15,7 @@ import { KAFKA } from './kafka.ts';
       inject: [CONFIG],
       useFactory: (config: GatekeeperSyncConfig) => new ConnectClient(config.CONNECT_URL),
     },
-    { provide: KAFKA, inject: [CONFIG], useFactory: kafkaOf },
+    { provide: KAFKA, inject: [CONFIG, LOGGER], useFactory: kafkaOf },
     Lease,
     PrepareSourcesService,
     ConnectorsService,
@@ -24,10 +24,12 @@ import { KAFKA } from './kafka.ts';
 })
 export class ConnectorsModule {}
 
-function kafkaOf(config: GatekeeperSyncConfig) {
+function kafkaOf(config: GatekeeperSyncConfig, logger: Logger) {
+  const address = kafkaAddress(config.KAFKA_BROKERS);
+  if (givesPasswordAway(address)) logger.warn('KAFKA_BROKERS has a password but no TLS; use kafkas://');
   return new kafkajs.Kafka({
     clientId: `${topicPrefix(config)}.gatekeeper-sync`,
-    brokers: config.KAFKA_BROKERS.split(','),
+    ...serversOf(address),
     logLevel: kafkajs.logLevel.NOTHING, // what goes wrong is thrown to the caller, who says it
     connectionTimeout: 2_000,
     retry: { retries: 1, initialRetryTime: 200 },

@@ -12,6 +12,7 @@ import { describeFailure } from './failures.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
 import { Outbox } from './outbox.ts';
+import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { CHANGE_EVENTS, type ReactionDefinition } from './reaction.ts';
 import { laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
 import { type BoundReaction, type Outcome, type ReactionQueue, ReactionRunner, type Work } from './reaction-runner.ts';
@@ -20,8 +21,7 @@ import { RuntimeMetrics } from './runtime-metrics.ts';
 import { type UntilDone, untilDone } from './until-done.ts';
 import { fromRetryMessage, type WaitingFor } from './waiting-message.ts';
 
-export interface ChangeEventServerSettings {
-  readonly brokers: readonly string[];
+export interface ChangeEventServerSettings extends KafkaAddress {
   /** Names the consumer group and begins the names of the retry and dead-letter topics. */
   readonly topicPrefix: string;
   /** The group's own name; `<topicPrefix>.worker` unless given. */
@@ -292,10 +292,10 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 const MOST_CLAIMED = 512;
 
 /** The client's own messages are for debugging: what matters of them is said by the intake. */
-function kafkaClient({ brokers, logger }: ChangeEventServerSettings, clientId: string): Kafka {
+function kafkaClient({ logger, ...servers }: ChangeEventServerSettings, clientId: string): Kafka {
   return new Kafka({
     clientId,
-    brokers: [...brokers],
+    ...serversOf(servers),
     connectionTimeout: 3_000,
     requestTimeout: 15_000,
     retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000 },

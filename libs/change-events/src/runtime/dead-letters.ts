@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, type Message } from 'kafkajs';
 import pRetry from 'p-retry';
+import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { topicsOf } from '../topics.ts';
 import { type DeadLetter, readDeadLetter } from './dead-letter.ts';
 import { inRequests } from './requests.ts';
@@ -8,8 +9,7 @@ import { toRetryMessage } from './waiting-message.ts';
 
 export type { DeadLetter } from './dead-letter.ts';
 
-export interface DeadLettersSettings {
-  readonly brokers: readonly string[];
+export interface DeadLettersSettings extends KafkaAddress {
   readonly topicPrefix: string;
 }
 
@@ -28,12 +28,12 @@ export class DeadLetters {
   private readonly topics: ReturnType<typeof topicsOf>;
   private readonly prefix: string;
 
-  constructor({ brokers, topicPrefix }: DeadLettersSettings) {
+  constructor({ topicPrefix, ...servers }: DeadLettersSettings) {
     this.prefix = topicPrefix;
     this.topics = topicsOf(topicPrefix);
     this.kafka = new Kafka({
       clientId: `${topicPrefix}.dead-letters`,
-      brokers: [...brokers],
+      ...serversOf(servers),
       logLevel: logLevel.NOTHING,
       connectionTimeout: 3_000,
       retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 1_000 },

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, type Message } from 'kafkajs';
+import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { topicsOf } from '../topics.ts';
 import type { RawMessage } from './event-stream.ts';
 import { inRequests } from './requests.ts';
 import { toRetryMessage } from './waiting-message.ts';
 
-export interface EventLogSettings {
-  readonly brokers: readonly string[];
+export interface EventLogSettings extends KafkaAddress {
   readonly topicPrefix: string;
 }
 
@@ -21,11 +21,11 @@ export class EventLog {
   private readonly kafka: Kafka;
   private readonly prefix: string;
 
-  constructor({ brokers, topicPrefix }: EventLogSettings) {
+  constructor({ topicPrefix, ...servers }: EventLogSettings) {
     this.prefix = topicPrefix;
     this.kafka = new Kafka({
       clientId: `${topicPrefix}.event-log`,
-      brokers: [...brokers],
+      ...serversOf(servers),
       logLevel: logLevel.NOTHING,
       connectionTimeout: 3_000,
       retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 1_000 },

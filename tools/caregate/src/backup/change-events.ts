@@ -1,11 +1,11 @@
 import { ConnectClient } from '@caregate/change-events/connect-client';
+import { type KafkaAddress, serversOf } from '@caregate/change-events/kafka-address';
 import { topicsOf } from '@caregate/change-events/topics';
 import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import pRetry from 'p-retry';
 import { CommandFailed } from '../command-failed.ts';
 
-export interface EventPlace {
-  readonly brokers: readonly string[];
+export interface EventPlace extends KafkaAddress {
   readonly connectUrl: string;
   readonly topicPrefix: string;
   readonly userEventsTopic: string;
@@ -28,7 +28,7 @@ export class ChangeEventPlaces {
     this.connect = new ConnectClient(place.connectUrl);
     this.kafka = new kafkajs.Kafka({
       clientId: `${place.topicPrefix}.restore`,
-      brokers: [...place.brokers],
+      ...serversOf(place),
       logLevel: kafkajs.logLevel.NOTHING,
       connectionTimeout: 3_000,
       retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 1_000 },

@@ -73,10 +73,8 @@ async function restore(
 const timeOf = ({ clusterTime }: Manifest) => new Date(clusterTime.t * 1_000);
 
 function eventPlace() {
-  const { brokers, topicPrefix } = shardSettings();
   return {
-    brokers,
-    topicPrefix,
+    ...shardSettings(),
     connectUrl: setting('CONNECT_URL', 'the REST interface of Kafka Connect'),
     userEventsTopic: process.env['USER_EVENTS_TOPIC'] || 'user-events',
   };
