@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { versions } from '@caregate/stack';
 import { parse } from 'yaml';
+import { databaseUsers } from './database-users.ts';
 
 interface Service {
   image?: string;
   build?: { context?: string; args?: Record<string, string> };
   environment?: Record<string, string>;
+  command?: string[];
+  volumes?: string[];
 }
 
 const root = join(import.meta.dirname, '../../..');
@@ -57,4 +61,47 @@ test('directory and shards share the provisioning secret', () => {
   );
   expect(new Set(secrets).size).toBe(1);
   expect(secrets[0]).toBeTruthy();
+});
+
+describe('its MongoDB', () => {
+  const SECRET = '${SECRET}'; // as the compose file writes it
+  const addresses = Object.entries(services).flatMap(([service, { environment = {} }]) =>
+    Object.entries(environment).flatMap(([name, value]) =>
+      name.endsWith('MONGODB_URI') ? [[service, name, value] as const] : [],
+    ),
+  );
+
+  test('asks for passwords, and makes its users with the script', async () => {
+    expect(services.mongod?.command).toEqual(expect.arrayContaining(['--keyFile', '/etc/mongod-key/key']));
+    expect(services.mongod?.volumes).toEqual(
+      expect.arrayContaining(['mongod-key:/etc/mongod-key:ro', './deploy/mongo:/docker-entrypoint-initdb.d:ro']),
+    );
+    expect(services.mongod?.environment?.MONGO_INITDB_ROOT_PASSWORD).toBe(`${SECRET}-mongo-root`);
+    expect(services['mongod-key']?.image).toBe(services.mongod?.image);
+    expect(services.mongod?.environment?.SHARDS).toBe(SHARDS.join(','));
+
+    const made: unknown[] = [];
+    const database = (name: string) => ({ createUser: (user: unknown) => made.push([name, user]) });
+    runInNewContext(await readFile(join(root, 'deploy/mongo/users.js'), 'utf8'), {
+      require: (path: string) => path === '/docker-entrypoint-initdb.d/roles.cjs' && databaseUsers,
+      process: { env: { ...services.mongod?.environment } },
+      db: { getSiblingDB: database },
+    });
+    expect(made).toEqual(databaseUsers.usersOf(SHARDS, SECRET).map((user) => ['admin', user]));
+    expect(made).toHaveLength(1 + SHARDS.length * SHARD_APPS.length);
+  });
+
+  test('is reached by every app with a database', () => {
+    expect(new Set(addresses.map(([service]) => service))).toEqual(
+      new Set(['directory', ...SHARDS.flatMap((shard) => SHARD_APPS.map((app) => `${app}-${shard}`))]),
+    );
+    expect(addresses).toHaveLength(1 + SHARDS.length * (SHARD_APPS.length + 1));
+  });
+
+  test.each(addresses)('is reached by %s (%s) with the user of its own, who may write there', (service, _, uri) => {
+    const user = databaseUsers.usersOf(SHARDS, SECRET).find((each) => each.user === service);
+    const database = /\/(\w+)\?/.exec(uri)?.[1];
+    expect(uri).toBe(`mongodb://${service}:${user?.pwd}@mongod:27017/${database}?replicaSet=rs0&authSource=admin`);
+    expect(user?.roles).toContainEqual({ role: 'readWrite', db: database });
+  });
 });

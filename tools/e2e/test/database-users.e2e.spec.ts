@@ -6,23 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { call, eventually, session } from '@caregate/demo';
 import { freePort, installMongod, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
-import { type Document, MongoClient } from 'mongodb';
+import { MongoClient } from 'mongodb';
+import { databaseUsers } from './database-users.ts';
 import { leaveNothing } from './leave-nothing.ts';
 import { openPractice } from './practice.ts';
 
 // Each app with the user that docs/operations.md ("Hardening") gives it, on a mongod that asks everybody who they are.
 const prefix = `du${randomBytes(3).toString('hex')}_`;
 const [clinic, gatekeeper, directory] = [`${prefix}clinic_au1`, `${prefix}gatekeeper_au1`, `${prefix}directory`];
-const ROLES: Record<string, Document[]> = {
-  'clinic-api': [{ role: 'readWrite', db: clinic }],
-  'clinic-worker': [{ role: 'readWrite', db: clinic }],
-  'gatekeeper-sync': [
-    { role: 'readWrite', db: clinic },
-    { role: 'dbAdmin', db: clinic },
-    { role: 'readWrite', db: gatekeeper },
-  ],
-  directory: [{ role: 'readWrite', db: directory }],
-};
+const ROLES = databaseUsers.rolesOf({ clinic, gatekeeper, directory });
 const PASSWORD = randomBytes(12).toString('hex');
 
 let folder: string;
