@@ -15,7 +15,7 @@ const HELP = `Usage: make bench
 Every bench, one after another, and one report of all: dist/bench/report.md with plots beside it. When it is interrupted, or one fails, the
 report has what was measured until then. The soak of 20 minutes is a command of its own (\`make soak\`); its last figures are in the report.
 
-  --short      small sizes: shows that everything runs; the figures say nothing
+  --short      small sizes: shows that everything runs; the figures say nothing, and are not kept for a later report
   --docs       writes the tables into docs/performance.md and docs/scale.md, and the plots into docs/performance/
   --only a,b   only these of: load, lists, events, moves, growth, sizes, soak
 `;
@@ -54,6 +54,10 @@ export async function all(args: readonly string[], say: Say = console.log): Prom
     say(HELP);
     return 0;
   }
+  if (values.short && values.docs) {
+    say('bench: figures of a short run say nothing, so they are not written into docs/; leave out --short or --docs');
+    return 2;
+  }
   const began = performance.now();
   const minutes = () => ((performance.now() - began) / 60_000).toFixed(1);
   const failed: string[] = [];
@@ -69,8 +73,7 @@ export async function all(args: readonly string[], say: Say = console.log): Prom
     const short = SHORT[name];
     if (!short) throw new Error(`there is no bench ${name}`);
     say(`\n=== ${name} (${n + 1} of ${names.length}; ${minutes()} min so far)`);
-    // Figures of another run are not of this one.
-    for (const kind of ['json', 'txt']) await rm(join(RESULTS, `${name}.${kind}`), { force: true });
+    await forget(name); // figures of another run are not of this one
     child = spawn(process.execPath, [MAIN, name, ...(values.short ? short : [])], {
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true, // a terminal's Ctrl-C comes once, through this program
@@ -82,8 +85,13 @@ export async function all(args: readonly string[], say: Say = console.log): Prom
   listenNoMore();
   await report(values.docs ? ['--docs'] : [], say);
   if (values.docs) await sizes(['--plan-only', '--docs'], () => undefined);
+  if (values.short) for (const name of names) await forget(name);
   say(`\nbench: ${minutes()} minutes${failed.length > 0 ? `; did not run to the end: ${failed.join(', ')}` : ''}`);
   return failed.length > 0 ? 1 : 0;
+}
+
+async function forget(name: string): Promise<void> {
+  for (const kind of ['json', 'txt']) await rm(join(RESULTS, `${name}.${kind}`), { force: true });
 }
 
 /** Passes on what a bench says; of lists it is all that is left. @returns its exit status */
