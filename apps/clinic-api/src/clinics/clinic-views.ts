@@ -7,7 +7,6 @@ import {
   stripesOf,
   sumCounts,
 } from '@caregate/clinic-model';
-import { SharedReads } from '../shared-reads.ts';
 import { clinicView, NO_COUNTS } from './clinic.view.ts';
 
 type Stripe = Pick<ClinicCountsDocument, 'clinicId' | 'tags' | 'sites'>;
@@ -16,15 +15,11 @@ const STRIPE = { _id: 0, clinicId: 1, tags: 1, sites: 1 } as const;
 /** Clinics as clients see them, with how many patients each tag and site has. */
 @Injectable()
 export class ClinicViews {
-  private readonly counts = new SharedReads<readonly Stripe[]>();
-
   constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
 
-  /** Many look at a large clinic at once: they share the reading of its counts. */
   async one(clinic: ClinicDocument) {
     if (!hasGroups(clinic)) return clinicView(clinic, NO_COUNTS);
-    const stripes = await this.counts.read(clinic._id.toHexString(), () => this.stripes(stripesOf(clinic._id)));
-    return clinicView(clinic, sumCounts(stripes));
+    return clinicView(clinic, sumCounts(await this.stripes(stripesOf(clinic._id))));
   }
 
   /** In the order given. The counts of all are read at once, and only of those that have something to count. */

@@ -53,6 +53,8 @@ export function clinicView(clinic: ClinicDocument, counts: Counts = NO_COUNTS) {
   };
 }
 
+export type ClinicView = ReturnType<typeof clinicView>;
+
 /** A tag by itself or in its clinic. */
 export const tagView = (tag: PatientTag, { tags }: Pick<Counts, 'tags'> = NO_COUNTS) => ({
   ...named(tag),

@@ -15,6 +15,8 @@ import type { UserId } from '@caregate/identity';
 import { BadRequest, Forbidden, NotFound } from '@caregate/service';
 import type { ClientSession } from 'mongoose';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { SharedReads } from '../shared-reads.ts';
+import type { ClinicView } from './clinic.view.ts';
 import { ClinicViews } from './clinic-views.ts';
 import { type ClinicFilter, ClinicsRepository, type Page } from './clinics.repository.ts';
 import { DemoPatient } from './demo-patient.ts';
@@ -26,6 +28,8 @@ export type SentClinic = ClinicInputs['Clinic'];
 /** Clinics: made, found, changed, deleted. */
 @Injectable()
 export class ClinicsService {
+  private readonly shown = new SharedReads<ClinicView>();
+
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly clinics: ClinicsRepository,
@@ -63,8 +67,9 @@ export class ClinicsService {
     return this.views.many(await this.clinics.list(filter, filter));
   }
 
-  async get(clinicId: string) {
-    return this.views.one(await this.clinics.get(clinicId));
+  /** Many look at a clinic at once: they share the reading of it and of its counts. */
+  get(clinicId: string) {
+    return this.shown.read(clinicId, async () => this.views.one(await this.clinics.get(clinicId)));
   }
 
   async getByShareCode(shareCode: string) {
