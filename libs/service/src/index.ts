@@ -1,3 +1,4 @@
+export * from './attempt-limit.ts';
 export { accompanied, type Companion } from './companion.ts';
 export * from './config.ts';
 export * from './docs.ts';

@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG, MONGO, TooManyRequests } from '@caregate/service';
+import { AttemptLimit, CONFIG, MONGO, prepareAttempts } from '@caregate/service';
 import type { UserId } from '@caregate/identity';
 import type { Connection } from 'mongoose';
-import { RateLimiterMongo, RateLimiterRes } from 'rate-limiter-flexible';
 import type { ClinicApiConfig } from '../config.ts';
 
 const COLLECTION = 'invite_attempts';
@@ -13,36 +12,25 @@ const COLLECTION = 'invite_attempts';
  */
 @Injectable()
 export class InviteLimit {
-  private readonly limiter: RateLimiterMongo;
+  private readonly limit: AttemptLimit;
 
-  constructor(@Inject(MONGO) connection: Connection, @Inject(CONFIG) config: ClinicApiConfig) {
-    this.limiter = new RateLimiterMongo({
-      storeClient: connection,
-      tableName: COLLECTION,
-      keyPrefix: 'user',
-      points: config.INVITES_PER_HOUR,
-      duration: 3_600,
-      disableIndexesCreation: true, // it would print what fails; ours are made with the others
-    });
+  constructor(
+    @Inject(MONGO) connection: Connection,
+    @Inject(CONFIG) private readonly config: ClinicApiConfig,
+  ) {
+    const points = config.INVITES_PER_HOUR;
+    this.limit = new AttemptLimit(connection, { collection: COLLECTION, name: 'user', points, minutes: 60 });
   }
 
-  static async prepare(connection: Connection): Promise<void> {
-    await connection.collection(COLLECTION).createIndexes([
-      { key: { expire: -1 }, expireAfterSeconds: 0 },
-      { key: { key: 1 }, unique: true },
-    ]);
+  static prepare(connection: Connection): Promise<void> {
+    return prepareAttempts(connection, COLLECTION);
   }
 
   /** Before an email is asked for. @throws {TooManyRequests} */
-  async count(invitedBy: UserId): Promise<void> {
-    try {
-      await this.limiter.consume(invitedBy);
-    } catch (refused) {
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw new TooManyRequests(
-        `there were more than ${this.limiter.points} invites by one person in an hour; wait as long as Retry-After says`,
-        refused.msBeforeNext / 1000,
-      );
-    }
+  count(invitedBy: UserId): Promise<void> {
+    return this.limit.count(
+      invitedBy,
+      `there were more than ${this.config.INVITES_PER_HOUR} invites by one person in an hour; wait as long as Retry-After says`,
+    );
   }
 }
