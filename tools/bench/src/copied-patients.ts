@@ -1,16 +1,33 @@
 import { clinicModels, objectId, repairCounts, searchFields } from '@caregate/clinic-model/recount';
 import { createConnection, Types } from 'mongoose';
 import { randomBytes } from 'node:crypto';
-import { personOf } from './requests.ts';
+import { makeClinic, newPatient, personOf, type Requests } from './requests.ts';
 
 const AT_ONCE = 1_000;
 const KNOWN = 100;
+
+export interface FilledClinic {
+  readonly id: string;
+  /** Some of its patients. */
+  readonly patients: readonly string[];
+}
+
+/** A clinic of so many patients: the API makes the clinic and a patient, and the others are copies. */
+export async function filledClinic(
+  requests: Requests,
+  uri: string,
+  { admin, name, patients }: { admin: string; name: string; patients: number },
+): Promise<FilledClinic> {
+  const id = await makeClinic(requests, admin, name);
+  const model = (await requests.ask(newPatient(id, admin, 0, 'M'))) as { id: string }; // of the contract
+  return { id, patients: await copyPatients(uri, { clinicId: id, model: model.id, count: patients - 1 }) };
+}
 
 /**
  * Adds copies of a patient that the API has made, by the driver; then counts and sheets are made as the clinic model makes them.
  * @returns user ids of the first hundred
  */
-export async function copyPatients(
+async function copyPatients(
   uri: string,
   { clinicId, model, count }: { clinicId: string; model: string; count: number },
 ): Promise<string[]> {

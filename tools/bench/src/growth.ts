@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { copyPatients } from './copied-patients.ts';
+import { type FilledClinic, filledClinic } from './copied-patients.ts';
 import { type Growth, type GrowthFigures, growthTables } from './growth-report.ts';
-import { COMPAT, memoryOf, startMeasuredApi, startPlace, startStub } from './load-tool.ts';
+import { COMPAT, leftOut, memoryOf, startMeasuredApi, startPlace } from './load-tool.ts';
 import { RESULTS } from './pages.ts';
-import { type Ask, LAST, makeClinic, newPatient, type Pace, personOf, Requests } from './requests.ts';
+import { type Ask, LAST, newPatient, type Pace, personOf, Requests } from './requests.ts';
 import { withCleanup } from './with-cleanup.ts';
 
 const HELP = `Usage: node tools/bench/src/main.ts growth [--patients a,b,c] [--clinics a,b,c] [--each N] [--seconds N]
@@ -38,10 +37,9 @@ export async function growth(args: readonly string[], say: (line: string) => voi
     say(HELP);
     return 0;
   }
-  if (!existsSync(join(values.compat, 'stub-backends.mjs'))) {
-    say(
-      `The bench of growth is left out: there is no stub-backends.mjs in ${values.compat} (--compat says where it is).`,
-    );
+  const missing = leftOut('the bench of growth', values.compat);
+  if (missing !== undefined) {
+    say(missing);
     return 0;
   }
   const numbers = (text: string) => text.split(',').map(Number);
@@ -73,21 +71,22 @@ const ADMIN = 'a999000101'; // ten digits, as the stub wants them
 
 const measured = (plan: Plan, say: (line: string) => void): Promise<GrowthFigures> =>
   withCleanup(async (later) => {
-    const place = await startPlace(later, say);
-    const stub = await startStub(plan.compat);
-    later(() => stub.stop());
+    const place = await startPlace(plan.compat, later, say);
     const startSeconds: { patients: number; seconds: number }[] = [];
     let inAll = 0;
 
     /** Each size has an API of its own, so memory and start are of that size. */
     const at = async (clinics: number, patients: number): Promise<Growth> => {
-      const { app, startSeconds: seconds } = await startMeasuredApi(place, stub.url);
+      const { app, startSeconds: seconds } = await startMeasuredApi(place);
       later(() => app.stop());
       startSeconds.push({ patients: inAll, seconds });
       const requests = new Requests(app.url);
       later(() => requests.close());
-      const ids: Clinic[] = [];
-      for (let n = 0; n < clinics; n++) ids.push(await filledClinic(requests, patients, app.env['MONGODB_URI'] ?? ''));
+      const ids: FilledClinic[] = [];
+      for (let n = 0; n < clinics; n++)
+        ids.push(
+          await filledClinic(requests, app.env['MONGODB_URI'] ?? '', { admin: ADMIN, name: 'Growing', patients }),
+        );
       inAll += clinics * patients;
       say(`${clinics} clinics of ${patients} patients are there`);
       const paces = await eachScenario(requests, ids, plan.seconds);
@@ -107,22 +106,10 @@ const measured = (plan: Plan, say: (line: string) => void): Promise<GrowthFigure
     return { byPatients, byClinics, patientsOfEachClinic: plan.each, startSeconds };
   });
 
-interface Clinic {
-  readonly id: string;
-  /** Some of its patients. */
-  readonly patients: readonly string[];
-}
-
-async function filledClinic(requests: Requests, patients: number, uri: string): Promise<Clinic> {
-  const id = await makeClinic(requests, ADMIN, 'Growing');
-  const model = (await requests.ask(newPatient(id, ADMIN, 0, 'M'))) as { id: string }; // of the contract
-  return { id, patients: await copyPatients(uri, { clinicId: id, model: model.id, count: patients - 1 }) };
-}
-
 /** Requests spread over all clinics. */
 async function eachScenario(
   requests: Requests,
-  clinics: readonly Clinic[],
+  clinics: readonly FilledClinic[],
   seconds: number,
 ): Promise<Record<string, Pace>> {
   const clinicOf = (n: number) => clinics[n % clinics.length] ?? { id: '', patients: [] };

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,8 +18,14 @@ export interface Listening {
   stop(): Promise<unknown>;
 }
 
+/** What a bench says that is left out where the load tool and its stub are not; undefined where they are. */
+export const leftOut = (bench: string, compat: string): string | undefined =>
+  ['load.mjs', 'stub-backends.mjs'].every((file) => existsSync(join(compat, file)))
+    ? undefined
+    : `${bench}: left out, as load.mjs and its stub-backends.mjs are not in ${compat} (--compat says where they are).`;
+
 /** Knows the callers of the load tool. */
-export const startStub = async (compat: string): Promise<Listening> =>
+const startStub = async (compat: string): Promise<Listening> =>
   start([join(compat, 'stub-backends.mjs'), '--port', String(await freePort())], {});
 
 /** What the machine could do, see bare.ts. */
@@ -32,10 +39,12 @@ export const startBare = async ({ servers, database }: Place): Promise<Listening
 export interface Place {
   readonly servers: Servers;
   readonly database: string;
+  readonly identityUrl: string;
 }
 
-/** A MongoDB, and a database there that nobody else has and that is removed in the end. */
+/** A MongoDB, a database there that nobody else has and that is removed in the end, and the stub that knows the callers. */
 export async function startPlace(
+  compat: string,
   later: (end: () => Promise<unknown>) => void,
   say: (line: string) => void,
 ): Promise<Place> {
@@ -47,13 +56,15 @@ export async function startPlace(
     for (const name of [database, bareOf(database)]) await client.db(name).dropDatabase();
     await client.close();
   });
-  return { servers, database };
+  const stub = await startStub(compat);
+  later(() => stub.stop());
+  return { servers, database, identityUrl: stub.url };
 }
 
 const bareOf = (database: string) => `${database}_bare`;
 
 /** The built clinic API as users get it, but that a remote service knows the callers: the load tool's stub. */
-export async function startMeasuredApi({ servers, database }: Place, identityUrl: string, profile?: string) {
+export async function startMeasuredApi({ servers, database, identityUrl }: Place, profile?: string) {
   const began = performance.now();
   const app = await startApp({
     name: 'clinic-api',

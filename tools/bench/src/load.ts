@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,13 +5,13 @@ import { parseArgs } from 'node:util';
 import { type LoadFigures, loadRows, type Measured } from './load-report.ts';
 import {
   COMPAT,
+  leftOut,
   LoadTool,
   memoryOf,
   type Seeded,
   startBare,
   startMeasuredApi,
   startPlace,
-  startStub,
 } from './load-tool.ts';
 import { makeClinic, newPatient, Requests } from './requests.ts';
 import { missedOf, textTable } from './rows.ts';
@@ -63,8 +62,9 @@ export async function load(args: readonly string[], say: (line: string) => void 
     say(HELP);
     return 0;
   }
-  if (!existsSync(join(values.compat, 'load.mjs'))) {
-    say(`The load bench is left out: there is no load.mjs in ${values.compat} (--compat says where it is).`);
+  const missing = leftOut('the bench of requests', values.compat);
+  if (missing !== undefined) {
+    say(missing);
     return 0;
   }
   const [patients, seconds, rounds] = [Number(values.patients), Number(values.seconds), Number(values.rounds)];
@@ -94,10 +94,8 @@ const measured = (plan: Plan, say: (line: string) => void): Promise<LoadFigures>
     const machine = { cores: availableParallelism(), loadBefore: loadavg()[0] ?? 0, node: process.version };
     const scratch = await mkdtemp(join(tmpdir(), 'caregate-bench-'));
     later(() => rm(scratch, { recursive: true }));
-    const place = await startPlace(later, say);
-    const stub = await startStub(plan.compat);
-    later(() => stub.stop());
-    const { app: api, startSeconds } = await startMeasuredApi(place, stub.url, plan.profile);
+    const place = await startPlace(plan.compat, later, say);
+    const { app: api, startSeconds } = await startMeasuredApi(place, plan.profile);
     later(() => api.stop());
     const bare = await startBare(place);
     later(() => bare.stop());
@@ -129,8 +127,11 @@ async function byTurns(plan: Plan, tools: { caregate: LoadTool; bare: LoadTool }
   }
   const middles = (results: Record<string, Measured[]>) =>
     Object.fromEntries(
-      Object.entries(results).flatMap(([name, each]) => (middle(each) ? [[name, middle(each)]] : [])),
-    ) as Record<string, Measured>; // none is undefined
+      Object.entries(results).flatMap(([name, each]) => {
+        const result = middle(each, ({ rps }) => rps);
+        return result ? [[name, result]] : [];
+      }),
+    );
   return { caregate: middles(all.caregate), bare: middles(all.bare) };
 }
 
@@ -153,9 +154,8 @@ async function createsBySize(plan: Plan, url: string, { admin, big }: Seeded, sa
   } finally {
     await requests.close();
   }
-  const mid = (values: number[]) => values.sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
-  return { small: mid(rates.small), big: mid(rates.big) };
+  return { small: middle(rates.small, (rate) => rate) ?? 0, big: middle(rates.big, (rate) => rate) ?? 0 };
 }
 
-const middle = (results: readonly Measured[]) =>
-  [...results].sort((a, b) => a.rps - b.rps)[Math.floor((results.length - 1) / 2)];
+const middle = <T>(all: readonly T[], rate: (one: T) => number): T | undefined =>
+  all.toSorted((a, b) => rate(a) - rate(b))[Math.floor((all.length - 1) / 2)];

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CpuProfile, flameGraph, stacksOf, widest } from './flame.ts';
 import { SCENARIOS } from './load.ts';
-import { COMPAT, LoadTool, startMeasuredApi, startPlace, startStub } from './load-tool.ts';
+import { COMPAT, leftOut, LoadTool, startMeasuredApi, startPlace } from './load-tool.ts';
 import { writePlots, writeSection } from './pages.ts';
 import { markdown } from './rows.ts';
 import { withCleanup } from './with-cleanup.ts';
@@ -43,8 +42,9 @@ export async function profile(args: readonly string[], say: (line: string) => vo
     say(HELP);
     return 0;
   }
-  if (!existsSync(join(values.compat, 'load.mjs'))) {
-    say(`The profiles are left out: there is no load.mjs in ${values.compat} (--compat says where it is).`);
+  const missing = leftOut('the profiles', values.compat);
+  if (missing !== undefined) {
+    say(missing);
     return 0;
   }
   const plan = { compat: values.compat, patients: Number(values.patients), seconds: Number(values.seconds) };
@@ -77,20 +77,18 @@ const profiled = (plan: Plan, say: (line: string) => void): Promise<(Profiled & 
   withCleanup(async (later) => {
     const scratch = await mkdtemp(join(tmpdir(), 'caregate-profile-'));
     later(() => rm(scratch, { recursive: true }));
-    const place = await startPlace(later, say);
-    const stub = await startStub(plan.compat);
-    later(() => stub.stop());
+    const place = await startPlace(plan.compat, later, say);
     const results: (Profiled & { svg: string })[] = [];
     const state = join(scratch, 'state.json');
     const toolOf = (url: string, pid: number | undefined) => new LoadTool({ ...plan, url, pid, state });
     say('seeding ...');
-    const { app: seeding } = await startMeasuredApi(place, stub.url);
+    const { app: seeding } = await startMeasuredApi(place);
     later(() => seeding.stop());
     await toolOf(seeding.url, seeding.pid).run('get_clinic');
     await seeding.stop();
     for (const scenario of plan.scenarios) {
       const folder = join(scratch, scenario);
-      const { app, startSeconds } = await startMeasuredApi(place, stub.url, folder);
+      const { app, startSeconds } = await startMeasuredApi(place, folder);
       later(() => app.stop());
       const { rps } = await toolOf(app.url, app.pid).run(scenario);
       await app.stop();

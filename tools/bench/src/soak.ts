@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { copyPatients } from './copied-patients.ts';
-import { COMPAT, memoryOf, startMeasuredApi, startPlace, startStub } from './load-tool.ts';
+import { filledClinic } from './copied-patients.ts';
+import { COMPAT, leftOut, memoryOf, startMeasuredApi, startPlace } from './load-tool.ts';
 import { RESULTS } from './pages.ts';
-import { type Ask, LAST, makeClinic, newPatient, personOf, Requests } from './requests.ts';
+import { type Ask, LAST, newPatient, personOf, Requests } from './requests.ts';
 import { missedOf, textTable } from './rows.ts';
 import { type SoakFigures, soakRows, type SoakSample } from './soak-report.ts';
 import { withCleanup } from './with-cleanup.ts';
@@ -40,8 +39,9 @@ export async function soak(args: readonly string[], say: (line: string) => void 
     say(HELP);
     return 0;
   }
-  if (!existsSync(join(values.compat, 'stub-backends.mjs'))) {
-    say(`The soak is left out: there is no stub-backends.mjs in ${values.compat} (--compat says where it is).`);
+  const missing = leftOut('the soak', values.compat);
+  if (missing !== undefined) {
+    say(missing);
     return 0;
   }
   const figures = await measured(
@@ -63,17 +63,13 @@ const ADMIN = 'a999000201'; // ten digits, as the stub wants them
 
 const measured = (plan: Plan, say: (line: string) => void): Promise<SoakFigures> =>
   withCleanup(async (later) => {
-    const place = await startPlace(later, say);
-    const stub = await startStub(plan.compat);
-    later(() => stub.stop());
-    const { app } = await startMeasuredApi(place, stub.url);
+    const place = await startPlace(plan.compat, later, say);
+    const { app } = await startMeasuredApi(place);
     later(() => app.stop());
     const requests = new Requests(app.url);
     later(() => requests.close());
-    const clinicId = await makeClinic(requests, ADMIN, 'Soaked');
-    const model = (await requests.ask(newPatient(clinicId, ADMIN, 0, 'M'))) as { id: string }; // of the contract
-    const patients = await copyPatients(app.env['MONGODB_URI'] ?? '', {
-      ...{ clinicId, model: model.id, count: plan.patients - 1 },
+    const { id: clinicId, patients } = await filledClinic(requests, app.env['MONGODB_URI'] ?? '', {
+      ...{ admin: ADMIN, name: 'Soaked', patients: plan.patients },
     });
     let made = 0;
     const began = performance.now();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { eventually } from '@caregate/eventually';
-import { COMPAT, startMeasuredApi, startPlace, startStub } from '../src/load-tool.ts';
+import { COMPAT, startMeasuredApi, startPlace } from '../src/load-tool.ts';
 import { makeClinic, newPatient, Requests } from '../src/requests.ts';
 
 const ROUNDS = 4;
@@ -15,10 +15,8 @@ if (!existsSync(COMPAT)) console.warn(`The identity stub is not in ${COMPAT}: gr
 
 (existsSync(COMPAT) ? test : test.skip)('work that is over leaves nothing open', async () => {
   const later = (end: () => Promise<unknown>) => void ends.push(end);
-  const place = await startPlace(later, () => undefined);
-  const stub = await startStub(COMPAT);
-  later(() => stub.stop());
-  const { app } = await startMeasuredApi(place, stub.url);
+  const place = await startPlace(COMPAT, later, () => undefined);
+  const { app } = await startMeasuredApi(place);
   later(() => app.stop());
   const admin = randomBytes(5).toString('hex');
   const open = async () => {
