@@ -97,7 +97,7 @@ export function countUpdate(
 
 /** Adds to a clinic's counts in the transaction that changes its patients. An empty delta costs nothing. */
 export async function addToCounts(
-  models: Pick<ClinicModels, 'clinicCounts'>,
+  models: Pick<ClinicModels, 'sheets'>,
   session: ClientSession,
   clinicId: Types.ObjectId,
   delta: Record<string, number>,
@@ -107,7 +107,7 @@ export async function addToCounts(
 
 /** Writes counts and sheets; gives way when another transaction is just making the same, or the counts are to wait. */
 export async function writeGivingWay(
-  { clinicCounts: { collection } }: Pick<ClinicModels, 'clinicCounts'>,
+  { sheets: { collection } }: Pick<ClinicModels, 'sheets'>,
   session: ClientSession,
   updates: mongo.AnyBulkWriteOperation[],
 ): Promise<mongo.BulkWriteResult | undefined> {

@@ -12,7 +12,7 @@ import {
   writeOnSheets,
 } from './sheets.ts';
 
-type Models = Pick<ClinicModels, 'patients' | 'sheets' | 'clinicCounts'>;
+type Models = Pick<ClinicModels, 'patients' | 'sheets'>;
 
 /** Patients of a clinic or of its sheets, and how many of them stand there as they are. */
 export interface SheetCheck {

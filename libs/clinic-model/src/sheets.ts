@@ -205,7 +205,7 @@ function doubles(values: readonly number[]): mongo.Binary | undefined {
 const ids = (values: readonly Types.ObjectId[]) =>
   values.length === 0 ? undefined : new mongo.Binary(Buffer.concat(values.map(({ id }) => id)));
 
-type Models = Pick<ClinicModels, 'patients' | 'sheets' | 'clinicCounts'>;
+type Models = Pick<ClinicModels, 'patients' | 'sheets'>;
 
 /** What of a patient changed: also their figures, or not. */
 export type SheetChanges = 'all' | 'people';
@@ -213,7 +213,7 @@ const partsOf = (changes: SheetChanges) => (changes === 'all' ? Object.keys(PART
 
 /** Writes patients on their sheets as they are now, in the transaction that made them so. */
 export async function writeOnSheets(
-  models: Pick<Models, 'clinicCounts'>,
+  models: Pick<Models, 'sheets'>,
   session: ClientSession,
   patients: readonly SheetPatient[],
   changes: SheetChanges,
@@ -359,7 +359,7 @@ export async function fromSheets(
 
 /** Takes patients off every part of a clinic's sheets, whatever stands there. */
 export async function eraseFromSheets(
-  models: Pick<Models, 'clinicCounts'>,
+  models: Pick<Models, 'sheets'>,
   session: ClientSession,
   clinicId: Types.ObjectId,
   patients: readonly string[],

@@ -4,7 +4,6 @@ import type { AuditEntry, AuditSubject } from './audit-entry.ts';
 import { AuditRepository, type Outcome } from './audit.repository.ts';
 import { GroupCommit } from './group-commit.ts';
 
-const MOST_AT_ONCE = 500;
 /** Nobody waits for outcomes: many together cost the database little more than one. */
 const GATHER_MS = 50;
 
@@ -26,7 +25,7 @@ export class AuditTrail implements BeforeApplicationShutdown, OnApplicationShutd
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.entries = new GroupCommit<AuditEntry>((entries) => repository.insert(entries));
-    this.outcomes = new GroupCommit<Outcome>((outcomes) => repository.setOutcomes(outcomes), MOST_AT_ONCE, GATHER_MS);
+    this.outcomes = new GroupCommit<Outcome>((outcomes) => repository.setOutcomes(outcomes), { gatherMs: GATHER_MS });
   }
 
   /** Resolves when the write may begin. */

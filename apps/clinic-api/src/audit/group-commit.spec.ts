@@ -43,14 +43,14 @@ test('a group that fails fails those in it, and no others', async () => {
 
 test('a group is no larger than it may be', async () => {
   const sizes: number[] = [];
-  const written = new GroupCommit<number>(async (items) => void sizes.push(items.length), 2);
+  const written = new GroupCommit<number>(async (items) => void sizes.push(items.length), { mostAtOnce: 2 });
   await Promise.all([1, 2, 3, 4, 5].map((item) => written.add(item)));
   expect(sizes).toEqual([2, 2, 1]);
 });
 
 test('items may gather before they are written, and go at once when all is to be written', async () => {
   const { groups, commit } = recorded();
-  const written = new GroupCommit(commit, 500, 3_600_000);
+  const written = new GroupCommit(commit, { gatherMs: 3_600_000 });
   const adding = [written.add(1)];
   await turn();
   adding.push(written.add(2));

@@ -4,6 +4,8 @@ interface Waiting<T> {
   readonly failed: (error: unknown) => void;
 }
 
+const MOST_AT_ONCE = 500;
+
 /**
  * Writes items in groups: the first at once, and all that come while a group is being written together as the next.
  * So a single one waits for nobody, and many cost little more than one. Items that nobody waits for may `gather` a while before.
@@ -15,8 +17,7 @@ export class GroupCommit<T> {
 
   constructor(
     private readonly commit: (items: readonly T[]) => Promise<void>,
-    private readonly mostAtOnce = 500,
-    private readonly gatherMs = 0,
+    private readonly how: { readonly mostAtOnce?: number; readonly gatherMs?: number } = {},
   ) {}
 
   /** Resolves when the item is written; throws what the write of its group threw. */
@@ -36,10 +37,11 @@ export class GroupCommit<T> {
   }
 
   private async run(): Promise<void> {
+    const { mostAtOnce = MOST_AT_ONCE, gatherMs = 0 } = this.how;
     await Promise.resolve(); // what comes in the same turn of the event loop goes along
     while (this.waiting.length > 0) {
-      if (this.gatherMs > 0) await this.gather();
-      const group = this.waiting.splice(0, this.mostAtOnce);
+      if (gatherMs > 0) await this.gather(gatherMs);
+      const group = this.waiting.splice(0, mostAtOnce);
       try {
         await this.commit(group.map(({ item }) => item));
         for (const { done } of group) done();
@@ -50,9 +52,9 @@ export class GroupCommit<T> {
     this.running = undefined;
   }
 
-  private gather(): Promise<void> {
+  private gather(gatherMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.gatherMs);
+      const timer = setTimeout(resolve, gatherMs);
       this.endGathering = () => {
         clearTimeout(timer);
         resolve();

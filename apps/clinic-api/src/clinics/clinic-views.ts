@@ -18,8 +18,8 @@ export class ClinicViews {
   constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
 
   async one(clinic: ClinicDocument) {
-    if (!hasGroups(clinic)) return clinicView(clinic, NO_COUNTS);
-    return clinicView(clinic, sumCounts(await this.stripes(stripesOf(clinic._id))));
+    const counts = await this.countsOf([clinic]);
+    return clinicView(clinic, counts(clinic));
   }
 
   /** In the order given. The counts of all are read at once, and only of those that have something to count. */
@@ -29,19 +29,13 @@ export class ClinicViews {
   }
 
   private async countsOf(clinics: readonly ClinicDocument[]) {
-    const ids = clinics.filter(hasGroups).map(({ _id }) => _id);
+    const ids = clinics.filter(({ patientTags, sites }) => patientTags.length + sites.length > 0).map(({ _id }) => _id);
     if (ids.length === 0) return () => NO_COUNTS;
     const byClinic = new Map(ids.map((id): [string, Stripe[]] => [id.toHexString(), []]));
-    for (const stripe of await this.stripes({ $or: ids.map(stripesOf) }))
-      byClinic.get(stripe.clinicId.toHexString())?.push(stripe);
+    const which = { $or: ids.map(stripesOf) };
+    // Not through mongoose, which would take longer than the reading. The projection takes what a stripe is here.
+    const found = await this.models.clinicCounts.collection.find(which, { projection: STRIPE }).toArray();
+    for (const stripe of found as unknown as Stripe[]) byClinic.get(stripe.clinicId.toHexString())?.push(stripe);
     return ({ _id }: ClinicDocument) => sumCounts(byClinic.get(_id.toHexString()) ?? []);
   }
-
-  private async stripes(which: object): Promise<Stripe[]> {
-    // Not through mongoose, which would take longer than the reading. The projection takes what a stripe is here.
-    const found = this.models.clinicCounts.collection.find(which, { projection: STRIPE });
-    return (await found.toArray()) as unknown as Stripe[];
-  }
 }
-
-const hasGroups = ({ patientTags, sites }: ClinicDocument) => patientTags.length + sites.length > 0;
