@@ -40,6 +40,27 @@ export class AuditRepository {
   }
 
   async setOutcomes(outcomes: readonly Outcome[]): Promise<void> {
+    if (!(await this.complete(outcomes))) await this.bringAgain(outcomes);
+  }
+
+  /** Nearly always all entries are there, and most outcomes are alike: those go into one statement. Says whether that was all. */
+  private async complete(outcomes: readonly Outcome[]): Promise<boolean> {
+    const alike = Map.groupBy(outcomes, ({ status, subject }) => JSON.stringify({ status, subject }));
+    const updates = [...alike.values()].map((some) => ({
+      updateMany: {
+        filter: { _id: { $in: some.map(({ entry }) => entry._id) } },
+        update: { $set: { status: some[0]?.status, ...some[0]?.subject } },
+      },
+    }));
+    try {
+      const { matchedCount } = await this.entries.bulkWrite(updates, { ordered: false, writeConcern: AT_ONCE });
+      return matchedCount === outcomes.length;
+    } catch {
+      return false; // if there is more to it than a broken connection, the next attempt tells
+    }
+  }
+
+  private async bringAgain(outcomes: readonly Outcome[]): Promise<void> {
     const updates = outcomes.map(({ entry: { _id, ...entry }, status, subject }) => {
       const $set = { status, ...subject };
       const $setOnInsert = Object.fromEntries(Object.entries(entry).filter(([field]) => !(field in $set)));
