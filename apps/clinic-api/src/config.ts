@@ -21,6 +21,12 @@ export const settings = z.object({
     .positive()
     .default(100)
     .describe('invites to clinicians that one person may have sent in an hour, over all their clinics'),
+  SHEET_CACHE_MIB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(32)
+    .describe('memory in MiB for what lists of patients are decided by, so that only what changed is read again'),
   FREE_TIER_PATIENT_LIMIT: z.coerce
     .number()
     .int()

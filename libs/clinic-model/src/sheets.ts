@@ -94,6 +94,9 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
 /** So many sheets share a clinic's patients: patients made one after the other stand on different ones, so that parallel writers seldom meet. */
 export const SHEETS = 128;
 
+/** Of a sheet: another one after each change, and no two alike, so who knows the stamp knows what stands there. */
+export const STAMP = 'stamp';
+
 /** By the last byte of the id, which counts up; for good, so nothing need be looked up. */
 export const sheetOf = (patientId: Types.ObjectId) => (patientId.id[patientId.id.length - 1] ?? 0) % SHEETS;
 const sheetId = (clinicId: Types.ObjectId, part: string, sheet: number) =>
@@ -322,7 +325,8 @@ function updatesOf(sheets: ReadonlyMap<string, SheetChange>): mongo.AnyBulkWrite
       updateOne: {
         filter: { _id: _id as never }, // the driver's type for native collections knows ObjectIds only
         update: {
-          ...(isThere && { $set, $setOnInsert: { clinicId } }),
+          $set: { ...$set, [STAMP]: new Types.ObjectId() },
+          ...(isThere && { $setOnInsert: { clinicId } }),
           ...(Object.keys($unset).length > 0 && { $unset }),
         },
         upsert: isThere,
@@ -341,7 +345,7 @@ export async function fromSheets(
   const byPatient = new Map<string, Record<string, Record<string, unknown>>>();
   for (const part of Object.keys(PARTS)) {
     const _id = { $in: numbers.map((number) => sheetId(clinicId, part, number)) };
-    for await (const { _id: _, clinicId: _clinic, ...columns } of sheets.collection.find(
+    for await (const { _id: _, clinicId: _clinic, [STAMP]: _stamp, ...columns } of sheets.collection.find(
       { _id: _id as never },
       { session },
     )) {

@@ -16,9 +16,11 @@ export const TYPE = {
 } as const;
 
 const LENGTH = 4;
+/** Of an ObjectId, in bytes. */
+export const ID_SIZE = 12;
 const SIZES: Readonly<Record<number, number>> = {
   [TYPE.double]: 8,
-  [TYPE.id]: 12,
+  [TYPE.id]: ID_SIZE,
   [TYPE.boolean]: 1,
   [TYPE.moment]: 8,
   [TYPE.none]: 0,

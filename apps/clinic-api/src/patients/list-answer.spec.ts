@@ -1,10 +1,11 @@
-import { entriesOf, newObjectId, searchFields, type SheetPatient } from '@caregate/clinic-model';
-import { mongo, Types } from 'mongoose';
-import { answerFrom, pageOfThoseWith } from './list-answer.ts';
+import { newObjectId, searchFields, type SheetPatient } from '@caregate/clinic-model';
+import { Types } from 'mongoose';
+import { sheetsWith } from '../../test/sheets.ts';
+import { pageOf, pageOfThoseWith } from './list-answer.ts';
 import { type FilterInput, filterOf } from './list-filter.ts';
 import { questionsOf, sortKeyOf } from './list-questions.ts';
 import { orderOf, type SortInput } from './list-sort.ts';
-import type { Column } from './sheet-columns.ts';
+import { Matching } from './matching.ts';
 
 const [tag, other, site] = [newObjectId(), newObjectId(), newObjectId()];
 const clinicId = newObjectId();
@@ -34,21 +35,11 @@ const PATIENTS = [
   patientOf(5, 'adam', { glycemicRanges: { type: 'custom' } }),
 ];
 
-/** As the sheets of the patients come from the database, two of each part. */
-function sheets({ part }: Column): Buffer[] {
-  const half = (patients: readonly SheetPatient[]) => {
-    const columns: Record<string, Record<string, unknown>> = {};
-    for (const patient of patients)
-      for (const [column, entry] of Object.entries(entriesOf(patient)[part] ?? {}))
-        (columns[column] ??= {})[patient._id.toHexString()] = entry;
-    return Buffer.from(mongo.BSON.serialize(columns));
-  };
-  return [half(PATIENTS.slice(0, 2)), half(PATIENTS.slice(2))];
-}
+const sheets = sheetsWith(PATIENTS.slice(0, 2), PATIENTS.slice(2));
 
 /** The patients of the answer, by number. */
 function numbers(query: FilterInput & SortInput, page = { limit: 10, offset: 0 }): number[] {
-  const { ids } = answerFrom(sheets, questionsOf(filterOf(query)), sortKeyOf(orderOf(query)), page);
+  const ids = pageOf(Matching.of(sheets, questionsOf(filterOf(query))), sortKeyOf(orderOf(query)), page);
   return ids.map((id) => parseInt(id, 16));
 }
 

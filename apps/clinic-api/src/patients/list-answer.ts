@@ -1,34 +1,21 @@
 import quickselect from 'quickselect';
-import type { Question, SortKey } from './list-questions.ts';
+import type { SortKey } from './list-questions.ts';
 import { Matching } from './matching.ts';
 import type { Sheets } from './sheet-columns.ts';
+import type { Visit } from './sheet-entries.ts';
 import { Texts } from './texts.ts';
-
-/** The patients of a page, by their ids in hex, and how many match. */
-export interface ListAnswer {
-  readonly ids: readonly string[];
-  readonly count: number;
-}
 
 export interface PageRange {
   readonly limit: number;
   readonly offset: number;
 }
 
-/** Of all who stand on the sheets, those of whom every question holds: how many, and a page of them in order. */
-export function answerFrom(
-  sheets: Sheets,
-  questions: readonly Question[],
-  sortKey: SortKey,
-  page: PageRange,
-): ListAnswer {
-  const matching = Matching.of(sheets, questions);
-  return { ids: pageOf(matching, sheets, sortKey, page), count: matching.places().length };
-}
-
-/** A page of those who match, in order. */
-export function pageOf(matching: Matching, sheets: Sheets, sortKey: SortKey, page: PageRange): string[] {
-  return sliceOf(matching, matching.places(), compareBy(sortKey, matching, sheets), page);
+/**
+ * A page of those who match, in order.
+ * @param keys where the column of the order is, when it is not among those that they were matched by
+ */
+export function pageOf(matching: Matching, sortKey: SortKey, page: PageRange, keys?: Sheets): string[] {
+  return sliceOf(matching, matching.places(), compareBy(sortKey, matching, keys), page);
 }
 
 /** Says whether those without come after all others. */
@@ -39,10 +26,10 @@ export const noneComeLast = ({ noneLast, direction }: SortKey) => noneLast || di
  * need be known of the others. Undefined when it is not.
  */
 export function pageOfThoseWith(sheets: Sheets, sortKey: SortKey, page: PageRange): readonly string[] | undefined {
-  const matching = new Matching();
   const { numberOf } = sortKey;
-  matching.begin(sheets, sortKey, (bytes, at, length) => !Number.isNaN(numberOf(bytes, at, length)));
-  return matching.patients.size < page.offset + page.limit ? undefined : pageOf(matching, sheets, sortKey, page);
+  const matching = Matching.with(sheets, sortKey, (...entry) => !Number.isNaN(numberOf(...entry)));
+  const isFull = matching.places().length >= page.offset + page.limit;
+  return isFull ? pageOf(matching, sortKey, page) : undefined;
 }
 
 type Compare = (a: number, b: number) => number;
@@ -59,15 +46,16 @@ function sliceOf(matching: Matching, order: number[], compare: Compare, { limit,
     .map((place) => matching.patients.idAt(place));
 }
 
-function compareBy(sortKey: SortKey, matching: Matching, sheets: Sheets): Compare {
+function compareBy(sortKey: SortKey, matching: Matching, keys?: Sheets): Compare {
   const { patients } = matching;
   const { direction, youngestFirst, noneLast, numberOf, text } = sortKey;
   const numbers = new Float64Array(patients.size).fill(NaN);
   const texts = text && new Texts(patients.size, text);
-  matching.visit(sheets, sortKey, (place, bytes, at, length) => {
-    numbers[place] = numberOf(bytes, at, length);
-    texts?.set(place, bytes, at, length);
-  });
+  const visit: Visit = (place, ...entry) => {
+    numbers[place] = numberOf(...entry);
+    texts?.set(place, ...entry);
+  };
+  matching.visit(sortKey, visit, keys);
   return (a, b) => {
     const [numberA, numberB] = [numbers[a] ?? NaN, numbers[b] ?? NaN];
     if (numberA < numberB) return -direction;

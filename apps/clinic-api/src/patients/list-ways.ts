@@ -13,7 +13,7 @@ export interface Way {
 export type Counts = Pick<ClinicCounts, 'total' | 'tags' | 'sites'>;
 
 /** So few documents are looked at sooner than the sheets of a clinic. */
-export const FEW = 600;
+export const FEW = 100;
 
 export const byTag = ({ tags = [] }: PatientFilter, counts: Counts): Way[] =>
   tags.map((tag) => ({ hint: 'by_tag', condition: { tags: tag }, size: counts.tags[tag.toHexString()] ?? 0 }));
@@ -33,10 +33,6 @@ export function labelsOnly({ search, tags, sites, figures, others }: PatientFilt
   if (!tags && !sites) return 'none';
   return (tags?.length === 1 && !sites) || (sites?.length === 1 && !tags) ? 'one' : 'more';
 }
-
-/** In the order of an index one looks so many times as far as a page is for those who match, unless the page ends farther in than this. */
-export const WALKED = 4;
-export const NOT_FAR = 100;
 
 /** An index of all that is in the order of a list; with the condition of being in it. */
 export function walkOf({ path, figure }: Order): Pick<Way, 'hint' | 'condition'> | undefined {

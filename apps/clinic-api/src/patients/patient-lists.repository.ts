@@ -15,23 +15,11 @@ import { mongo, Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
 import { BY_NAME, type Order, sortOf } from './list-sort.ts';
-import { answerFrom, noneComeLast, pageOf, pageOfThoseWith, type PageRange } from './list-answer.ts';
+import { noneComeLast, pageOf, pageOfThoseWith, type PageRange } from './list-answer.ts';
 import { type Question, questionsOf, sortKeyOf } from './list-questions.ts';
-import {
-  bySite,
-  byTag,
-  conditionsOf,
-  type Counts,
-  FEW,
-  labelsOnly,
-  NOT_FAR,
-  shortest,
-  WALKED,
-  walkOf,
-  type Way,
-} from './list-ways.ts';
+import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf, type Way } from './list-ways.ts';
 import { Matching } from './matching.ts';
-import { EVERYBODY, isSame, readColumns } from './sheet-columns.ts';
+import { EVERYBODY, SheetColumns } from './sheet-columns.ts';
 
 type ObjectId = Types.ObjectId;
 
@@ -53,10 +41,6 @@ export interface PatientPage {
 
 const DEFAULT_LIMIT = 10;
 const rangeOf = ({ limit = DEFAULT_LIMIT, offset = 0 }: Page): PageRange => ({ limit, offset });
-/** Of some who come first: undefined when there are others on the page. */
-const pageOfFirst = (first: readonly string[], { limit, offset }: PageRange, count: number) =>
-  first.length < Math.min(offset + limit, count) ? undefined : first.slice(offset, offset + limit);
-
 const NO_PATIENTS = { patients: [], count: 0 } as const;
 
 /**
@@ -68,7 +52,10 @@ const NO_PATIENTS = { patients: [], count: 0 } as const;
 export class PatientListsRepository {
   private readonly totals = new SharedReads<number>();
 
-  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly columns: SheetColumns,
+  ) {}
 
   async list(clinicId: ObjectId, filter: PatientFilter, order: Order, page: Page): Promise<PatientPage> {
     const labels = labelsOnly(filter);
@@ -125,12 +112,12 @@ export class PatientListsRepository {
     const { wanted } = page;
     const [sortKey, range] = [sortKeyOf(order), rangeOf(page)];
     if (!noneComeLast(sortKey)) return (await this.fromSheets(clinicId, [], order, page)).patients;
-    const sheets = await readColumns(this.models, clinicId, [sortKey], wanted);
-    const ids = pageOfThoseWith(sheets, sortKey, range);
-    if (ids) return this.withIds({ clinicId }, idsIn(ids), wanted);
-    const people = await readColumns(this.models, clinicId, [EVERYBODY], wanted);
-    const answer = answerFrom((column) => (isSame(column, sortKey) ? sheets : people)(column), [], sortKey, range);
-    return this.withIds({ clinicId }, idsIn(answer.ids), wanted);
+    const sheets = await this.columns.read(clinicId, [sortKey], wanted);
+    const first = pageOfThoseWith(sheets, sortKey, range);
+    if (first) return this.withIds({ clinicId }, idsIn(first), wanted);
+    const people = await this.columns.read(clinicId, [EVERYBODY], wanted, sheets.patients);
+    const ids = pageOf(Matching.of(people, []), sortKey, range, sheets);
+    return this.withIds({ clinicId }, idsIn(ids), wanted);
   }
 
   private async amongFew(conditions: Condition, order: Order, page: Page, hint: string): Promise<Found> {
@@ -154,30 +141,10 @@ export class PatientListsRepository {
     const { wanted } = page;
     const [sortKey, range] = [sortKeyOf(order), rangeOf(page)];
     // Where an entry is asked for, those without one need not be known.
-    const asked = [...(questions.every(({ ofNone }) => ofNone) ? [EVERYBODY] : []), ...questions];
-    const walk = asked.some((column) => isSame(column, sortKey)) ? undefined : this.walkFor(clinicId, order, page);
-    const [sheets, first] = await Promise.all([
-      readColumns(this.models, clinicId, walk ? asked : [...asked, sortKey], wanted),
-      walk,
-    ]);
-    const matching = Matching.of(sheets, questions);
-    const count = matching.places().length;
-    const found = first && pageOfFirst(matching.among(first), range, count);
-    const keys = walk && !found ? await readColumns(this.models, clinicId, [sortKey], wanted) : sheets;
-    const ids = found ?? pageOf(matching, keys, sortKey, range);
-    return { patients: await this.withIds({ clinicId }, idsIn(ids), wanted), count };
-  }
-
-  /** The first in the order of an index: when most match, they fill a page that is not far in, and nobody's place need be looked at. */
-  private walkFor(clinicId: ObjectId, order: Order, page: Page): Promise<string[]> | undefined {
-    const walk = walkOf(order);
-    const { limit, offset } = rangeOf(page);
-    if (!walk || offset + limit > NOT_FAR) return undefined;
-    const found = this.patients
-      .find({ clinicId, ...walk.condition }, { projection: { _id: 1 }, hint: walk.hint, signal: page.wanted })
-      .sort(sortOf(order))
-      .limit(WALKED * (offset + limit));
-    return found.map(({ _id }) => _id.toHexString()).toArray();
+    const asked = questions.every(({ ofNone }) => ofNone) ? [EVERYBODY, ...questions] : questions;
+    const matching = Matching.of(await this.columns.read(clinicId, [...asked, sortKey], wanted), questions);
+    const ids = pageOf(matching, sortKey, range);
+    return { patients: await this.withIds({ clinicId }, idsIn(ids), wanted), count: matching.places().length };
   }
 
   /** In the order of the ids; without those who went meanwhile. */

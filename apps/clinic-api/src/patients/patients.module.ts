@@ -9,6 +9,7 @@ import { PatientListsRepository } from './patient-lists.repository.ts';
 import { PatientsController } from './patients.controller.ts';
 import { PatientsRepository } from './patients.repository.ts';
 import { PatientsService } from './patients.service.ts';
+import { SheetColumns } from './sheet-columns.ts';
 
 @Module({
   imports: [ClinicsModule, CountsModule],
@@ -21,7 +22,8 @@ import { PatientsService } from './patients.service.ts';
     PatientAdmission,
     CustodialAccounts,
     MembershipsService,
+    SheetColumns,
   ],
-  exports: [PatientCreation],
+  exports: [PatientCreation, SheetColumns],
 })
 export class PatientsModule {}

@@ -1,32 +1,67 @@
-import { sizeOf, TYPE, visitFields } from './bson-bytes.ts';
+import { sizeOf, TYPE } from './bson-bytes.ts';
+import type { PatientIndex } from './patient-index.ts';
 
 /**
- * Reads sheets without making objects of them: a question about a clinic looks at ten thousand entries and more, and shows ten. Texts are
- * looked at byte by byte, in which order and parts of texts are what they are for MongoDB, byte by byte too.
+ * The entries of a column on one sheet, without an object for each: a question about a clinic looks at ten thousand entries and more, and
+ * shows ten. Texts are looked at byte by byte, in which order and parts of texts are what they are for MongoDB, byte by byte too.
  */
+export class SheetEntries {
+  private constructor(
+    /** Whose they are. */
+    private readonly places: Int32Array,
+    /** Where each begins, and where the last one ends. */
+    private readonly starts: Int32Array,
+    private readonly bytes: Buffer,
+  ) {}
 
-/** An entry of a column: where in the bytes the patient's id in hex begins, and where the entry is. */
-export type Visit = (bytes: Buffer, idAt: number, at: number, length: number) => void;
+  /** @param column as MongoDB sends it: a document of entries by patient */
+  static from(column: Buffer, patients: PatientIndex): SheetEntries {
+    let [count, size] = [0, 0];
+    visitFields(column, (_id, at, end) => {
+      count++;
+      size += end - at;
+    });
+    const [places, starts, bytes] = [new Int32Array(count), new Int32Array(count + 1), Buffer.allocUnsafeSlow(size)];
+    let [i, next] = [0, 0];
+    visitFields(column, (idAt, at, end) => {
+      places[i++] = patients.placeFor(column, idAt);
+      next += column.copy(bytes, next, at, end);
+      starts[i] = next;
+    });
+    return new SheetEntries(places, starts, bytes);
+  }
 
-/** Visits the entries of a column of one sheet. */
-export function visitColumn(sheet: Buffer, column: string, visit: Visit): void {
-  visitFields(sheet, 0, (type, nameAt, nameEnd, at) => {
-    if (type === TYPE.object && sheet.toString('latin1', nameAt, nameEnd) === column) visitEntries(sheet, at, visit);
-  });
+  /** In bytes. */
+  get size(): number {
+    return this.bytes.length + this.places.byteLength + this.starts.byteLength;
+  }
+
+  visit(visit: Visit): void {
+    const { places, starts, bytes } = this;
+    let at = 0;
+    for (let i = 0; i < places.length; i++) {
+      const end = starts[i + 1] ?? at;
+      visit(places[i] ?? 0, bytes, at, end - at);
+      at = end;
+    }
+  }
 }
 
-function visitEntries(bytes: Buffer, start: number, visit: Visit): void {
-  const end = start + bytes.readInt32LE(start) - 1;
-  for (let field = start + LENGTH; field < end;) {
+/** A patient's entry: where it stands in the bytes, and how long it is. */
+export type Visit = (place: number, bytes: Buffer, at: number, length: number) => void;
+
+function visitFields(bytes: Buffer, visit: (idAt: number, at: number, end: number) => void): void {
+  const last = bytes.readInt32LE(0) - 1;
+  for (let field = LENGTH; field < last;) {
     const type = bytes[field] ?? 0;
     const idAt = field + 1;
     const at = idAt + ID_LENGTH + 1;
     if (bytes[at - 1] !== 0) throw new Error('a sheet holds an entry of what is no patient');
-    const size = sizeOf(type, bytes, at);
-    if (type === TYPE.text) visit(bytes, idAt, at + LENGTH, size - LENGTH - 1);
-    else if (type === TYPE.binary) visit(bytes, idAt, at + LENGTH + 1, size - LENGTH - 1);
-    else visit(bytes, idAt, at, size);
-    field = at + size;
+    const end = at + sizeOf(type, bytes, at);
+    if (type === TYPE.text) visit(idAt, at + LENGTH, end - 1);
+    else if (type === TYPE.binary) visit(idAt, at + LENGTH + 1, end);
+    else visit(idAt, at, end);
+    field = end;
   }
 }
 

@@ -1,6 +1,6 @@
-import { entriesOf, newObjectId, searchFields, type SheetPatient } from '@caregate/clinic-model';
-import { mongo, Types } from 'mongoose';
-import type { Column } from '../patients/sheet-columns.ts';
+import { newObjectId, searchFields, type SheetPatient } from '@caregate/clinic-model';
+import { Types } from 'mongoose';
+import { sheetsWith } from '../../test/sheets.ts';
 import { categoriesOf } from './tide-categories.ts';
 import { MOST_PATIENTS, MOST_WITHOUT_DATA, selectFrom, type TideScope } from './tide-selection.ts';
 
@@ -24,20 +24,9 @@ function patient(figures?: Record<string, number>, lastData = hoursAgo(1), given
   return { ...patient, ...(summary && { summary }) };
 }
 
-/** As the sheets come from the database. */
-const sheetsOf =
-  (patients: readonly SheetPatient[]) =>
-  ({ part }: Column) => {
-    const columns: Record<string, Record<string, unknown>> = {};
-    for (const each of patients)
-      for (const [column, entry] of Object.entries(entriesOf(each)[part] ?? {}))
-        (columns[column] ??= {})[each._id.toHexString()] = entry;
-    return [Buffer.from(mongo.BSON.serialize(columns))];
-  };
-
 function report(patients: readonly SheetPatient[], different: Partial<TideScope> = {}) {
   const ids = patients.map(({ _id }) => _id.toHexString());
-  const selected = selectFrom(sheetsOf(patients), { ...scope, ...different }, now);
+  const selected = selectFrom(sheetsWith(patients), { ...scope, ...different }, now);
   return Object.fromEntries(
     [...selected].flatMap(([category, some]) =>
       some.length > 0 ? [[category, some.map((id) => ids.indexOf(id))]] : [],

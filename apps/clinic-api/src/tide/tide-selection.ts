@@ -75,11 +75,11 @@ class TaggedPatients {
     this.matching = Matching.of(sheets, [labelled(COLUMN.tags, scope.tags, 'all')]);
     this.places = this.matching.places();
     this.lastData = this.none();
-    this.read(sheets, [[LAST_DATA, this.lastData]]);
+    this.read([[LAST_DATA, this.lastData]]);
     for (const category of scope.categories) this.figures.set(category.figure, this.none());
     const wanted = scope.categories.map((category) => [placeIn(scope, category), this.figure(category)] as const);
-    for (const inColumn of Map.groupBy(wanted, ([{ column }]) => column).values()) this.read(sheets, inColumn);
-    this.matching.visit(sheets, DISCONNECTED, (place) => this.disconnected.add(place));
+    for (const inColumn of Map.groupBy(wanted, ([{ column }]) => column).values()) this.read(inColumn);
+    this.matching.visit(DISCONNECTED, (place) => this.disconnected.add(place));
   }
 
   /** By place; NaN for none. */
@@ -126,10 +126,10 @@ class TaggedPatients {
   }
 
   /** Figures that stand in one column. */
-  private read(sheets: Sheets, wanted: readonly (readonly [SheetPlace, Float64Array])[]): void {
+  private read(wanted: readonly (readonly [SheetPlace, Float64Array])[]): void {
     const [[column] = []] = wanted;
     if (!column) return;
-    this.matching.visit(sheets, column, (place, bytes, at) => {
+    this.matching.visit(column, (place, bytes, at) => {
       for (const [{ at: offset }, values] of wanted) values[place] = bytes.readDoubleLE(at + offset);
     });
   }

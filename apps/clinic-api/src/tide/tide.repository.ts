@@ -1,17 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLINIC_MODELS, type ClinicModels, objectId } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
-import { readColumns } from '../patients/sheet-columns.ts';
+import { SheetColumns } from '../patients/sheet-columns.ts';
 import { columnsOf, selectFrom, type TideScope } from './tide-selection.ts';
 import { SHOWN_FIGURES, type TidePatient } from './tide.view.ts';
 
 @Injectable()
 export class TideRepository {
-  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly columns: SheetColumns,
+  ) {}
 
   /** Decided on the clinic's sheets, by category; only those who are shown are read. */
   async report(clinicId: Types.ObjectId, scope: TideScope): Promise<ReadonlyMap<string, readonly TidePatient[]>> {
-    const selected = selectFrom(await readColumns(this.models, clinicId, columnsOf(scope)), scope, new Date());
+    const selected = selectFrom(await this.columns.read(clinicId, columnsOf(scope)), scope, new Date());
     const patients = await this.read([...selected.values()].flat(), scope.period);
     return new Map([...selected].map(([category, ids]) => [category, ids.flatMap((id) => patients.get(id) ?? [])]));
   }
