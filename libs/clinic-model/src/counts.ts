@@ -110,10 +110,14 @@ export async function writeGivingWay(
   { sheets: { collection } }: Pick<ClinicModels, 'sheets'>,
   session: ClientSession,
   updates: mongo.AnyBulkWriteOperation[],
-): Promise<mongo.BulkWriteResult | undefined> {
-  if (updates.length === 0) return undefined;
+): Promise<Pick<mongo.UpdateResult, 'matchedCount' | 'upsertedCount'> | undefined> {
+  const [first, ...more] = updates;
+  if (!first) return undefined;
   try {
-    return await collection.bulkWrite(updates, { session });
+    if (more.length > 0 || !('updateOne' in first)) return await collection.bulkWrite(updates, { session });
+    // Most are one, and the driver takes half as long for it.
+    const { filter, update, ...options } = first.updateOne;
+    return await collection.updateOne(filter, update, { ...options, session });
   } catch (error) {
     if (isDuplicateKey(error)) throw giveWay();
     throw error;

@@ -85,7 +85,7 @@ export async function changePatient(
   const delta = countsDelta(before, after, isDemo);
   // An MRN is nothing that is counted, but who holds all patients back (`holdPatientWrites`) to look at their MRNs must meet this writer.
   if ('mrn' in change && change.mrn !== before.mrn) delta['turn'] = 1;
-  const changes = sheetChangesOf(Object.keys(change)) ?? ($set['sortName'] === undefined ? undefined : 'people');
+  const changes = sheetChangesOf(Object.keys({ ...change, ...$set }));
   const onSheets = changes === undefined ? [] : changedOnSheets([after], changes);
   await writeGivingWay(models, session, [...countUpdate(before.clinicId, delta), ...onSheets]);
   await models.patients.collection.updateOne(
@@ -135,7 +135,8 @@ export async function changeAsKnown(
   );
   if (!found) return undefined;
   const after = found as unknown as PatientDocument; // what the collection holds, but for what is put back here
-  await writeOnSheets(models, session, [{ ...after, ...$set }], 'people');
+  const changes = sheetChangesOf(Object.keys({ ...$set, ...$unset }));
+  if (changes) await writeOnSheets(models, session, [{ ...after, ...$set }], changes);
   return after;
 }
 

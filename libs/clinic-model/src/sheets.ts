@@ -83,12 +83,14 @@ export function placeOfFigure(kind: SheetKind, name: string, period: string | un
 }
 
 const partOf = (kind: SheetKind, period: string) => `${kind}_${period}`;
-const FIGURE_PARTS = KINDS.flatMap((kind) => PERIODS.map((period) => ({ kind, period, part: partOf(kind, period) })));
+const FIGURE_PARTS = new Map(
+  KINDS.flatMap((kind) => PERIODS.map((period) => [partOf(kind, period), { kind, period }] as const)),
+);
 
 /** Every part with its columns. */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   [PEOPLE]: Object.values(COLUMN),
-  ...Object.fromEntries(FIGURE_PARTS.map(({ part }) => [part, Object.keys(FIGURES)])),
+  ...Object.fromEntries([...FIGURE_PARTS.keys()].map((part) => [part, Object.keys(FIGURES)])),
 };
 
 /** So many sheets share a clinic's patients: patients made one after the other stand on different ones, so that parallel writers seldom meet. */
@@ -122,39 +124,42 @@ export type SheetPatient = Pick<
   | 'glycemicRanges'
   | 'summary'
 >;
-const ON_SHEETS = [
-  'clinicId',
-  'sortName',
-  'searchText',
-  'birthDate',
-  'tags',
-  'sites',
-  'reviews',
-  'dataSources',
-  'glycemicRanges',
-  'summary',
-] as const;
+/** Which columns of the part about people a field stands in. */
+const COLUMNS_OF: Readonly<Record<string, readonly string[]>> = {
+  sortName: [COLUMN.name],
+  searchText: [COLUMN.text],
+  birthDate: [COLUMN.birthDate],
+  tags: [COLUMN.tags],
+  sites: [COLUMN.sites],
+  reviews: [COLUMN.review],
+  dataSources: [COLUMN.disconnected],
+  glycemicRanges: [COLUMN.otherRanges],
+  summary: [COLUMN.cgm, COLUMN.bgm],
+};
+const ON_SHEETS = ['clinicId', ...Object.keys(COLUMNS_OF)];
 
 /** What a change of these fields is to the sheets. */
 export function sheetChangesOf(fields: readonly string[]): SheetChanges | undefined {
   if (fields.includes('summary')) return 'all';
-  return ON_SHEETS.some((field) => fields.includes(field)) ? 'people' : undefined;
+  const columns = fields.flatMap((field) => COLUMNS_OF[field] ?? []);
+  return columns.length === 0 ? undefined : { columns };
 }
 
 /** By column. */
 type Entries = Readonly<Record<string, string | mongo.Binary | true>>;
 
 /** A patient's entries by part and column; what is not there has no entry. */
-export function entriesOf(patient: SheetPatient): Readonly<Record<string, Entries>> {
-  return Object.fromEntries(
-    [
-      [PEOPLE, peopleEntries(patient)] as const,
-      ...FIGURE_PARTS.map(({ kind, period, part }) => {
-        const figures = asRecord(asRecord(statsOf(patient, kind)['periods'])[period]);
-        return [part, figureEntries(figures)] as const;
-      }),
-    ].filter(([, entries]) => Object.keys(entries).length > 0),
+export const entriesOf = (patient: SheetPatient): Readonly<Record<string, Entries>> =>
+  Object.fromEntries(
+    Object.keys(PARTS)
+      .map((part) => [part, entriesIn(part, patient)] as const)
+      .filter(([, entries]) => Object.keys(entries).length > 0),
   );
+
+function entriesIn(part: string, patient: SheetPatient): Entries {
+  const figures = FIGURE_PARTS.get(part);
+  if (!figures) return peopleEntries(patient);
+  return figureEntries(asRecord(asRecord(statsOf(patient, figures.kind)['periods'])[figures.period]));
 }
 
 function peopleEntries(patient: SheetPatient): Entries {
@@ -210,9 +215,13 @@ const ids = (values: readonly Types.ObjectId[]) =>
 
 type Models = Pick<ClinicModels, 'patients' | 'sheets'>;
 
-/** What of a patient changed: also their figures, or not. */
-export type SheetChanges = 'all' | 'people';
-const partsOf = (changes: SheetChanges) => (changes === 'all' ? Object.keys(PARTS) : [PEOPLE]);
+/** What of a patient changed: also their figures, or not, or only some columns of the part about people. */
+export type SheetChanges = 'all' | 'people' | { readonly columns: readonly string[] };
+
+function columnsOf(changes: SheetChanges): Readonly<Record<string, readonly string[]>> {
+  if (changes === 'all') return PARTS;
+  return { [PEOPLE]: changes === 'people' ? Object.values(COLUMN) : changes.columns };
+}
 
 /** Writes patients on their sheets as they are now, in the transaction that made them so. */
 export async function writeOnSheets(
@@ -231,11 +240,11 @@ export function changedOnSheets(
 ): mongo.AnyBulkWriteOperation[] {
   const sheets = new Map<string, SheetChange>();
   for (const patient of patients) {
-    const [entries, hex] = [entriesOf(patient), patient._id.toHexString()];
-    for (const part of partsOf(changes)) {
-      const change = changeOf(sheets, patient, part);
-      for (const column of PARTS[part] ?? []) {
-        const entry = entries[part]?.[column];
+    const hex = patient._id.toHexString();
+    for (const [part, columns] of Object.entries(columnsOf(changes))) {
+      const [change, entries] = [changeOf(sheets, patient, part), entriesIn(part, patient)];
+      for (const column of columns) {
+        const entry = entries[column];
         if (entry === undefined) change.$unset[`${column}.${hex}`] = 1;
         else change.$set[`${column}.${hex}`] = entry;
       }
@@ -271,7 +280,7 @@ export async function refreshSheets(
   models: Models,
   session: ClientSession,
   which: Readonly<Record<string, unknown>>,
-  changes: SheetChanges,
+  changes: 'all' | 'people',
 ): Promise<void> {
   const some: SheetPatient[] = [];
   for await (const patient of readForSheets(models, session, which, changes)) {
@@ -286,7 +295,7 @@ export const readForSheets = (
   { patients }: Pick<Models, 'patients'>,
   session: ClientSession,
   which: Readonly<Record<string, unknown>>,
-  changes: SheetChanges,
+  changes: 'all' | 'people',
 ) =>
   patients.collection
     .find(which, { session, projection: projectionOf(changes) })
@@ -295,7 +304,7 @@ export const readForSheets = (
 const AT_ONCE = 1_000;
 
 /** Of large summaries only what is needed. */
-const projectionOf = (changes: SheetChanges): Readonly<Record<string, 1>> => {
+const projectionOf = (changes: 'all' | 'people'): Readonly<Record<string, 1>> => {
   const fields = changes === 'all' ? ON_SHEETS : ON_SHEETS.filter((field) => field !== 'summary');
   const dates = changes === 'all' ? [] : KINDS.map((kind) => `summary.${kind}Stats.dates`);
   return Object.fromEntries([...fields, ...dates].map((field) => [field, 1 as const]));
