@@ -48,6 +48,12 @@ const TRUST_MS = 12_000;
 /** A copy that was not seen for so long may be dead: then no account is fenced, or its writers would wait for it. */
 const OVERDUE_MS = 4_000;
 const LOOK_MS = 250;
+/**
+ * MongoDB wakes whoever waits at a change stream at every write of the whole database, which costs as much as a good part of the write.
+ * So the accounts are looked at from time to time, and without a pause only while one of them is fenced and its writers wait.
+ */
+const CALM_MS = 100;
+const AWAIT_MS = 10;
 const NOTICES_KEPT = 200;
 const CLINICS_KNOWN = 50_000;
 /** An account may adopt a clinic that had none. */
@@ -262,7 +268,7 @@ export class WriteDoor {
     if (!db) return this.pause(100);
     this.stream = db
       .collection<AccountDocument>('accounts')
-      .watch([], { fullDocument: 'updateLookup', maxAwaitTimeMS: 1_000 });
+      .watch([], { fullDocument: 'updateLookup', maxAwaitTimeMS: AWAIT_MS });
     try {
       await this.stream.tryNext(); // from here on nothing is missed; what was before is read now
       await this.readAll();
@@ -272,10 +278,16 @@ export class WriteDoor {
         // A stream that was ended from the other side answers at once, for ever.
         if (this.stream.closed) throw new Error('the stream of accounts was ended');
         if (change && 'fullDocument' in change && change.fullDocument) this.learn(change.fullDocument);
+        if (!change && this.isCalm()) await this.pause(CALM_MS);
       }
     } finally {
       await this.stream.close().catch(() => {});
     }
+  }
+
+  private isCalm(): boolean {
+    for (const { fence } of this.standings.values()) if (fence) return false;
+    return true;
   }
 
   /** Whatever fenced an account may be gone: its writers do not wait for it for ever. Whether the fence was sealed is decided in the database. */
