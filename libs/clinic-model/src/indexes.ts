@@ -1,18 +1,6 @@
 import type { mongo } from 'mongoose';
 import { PERIODS } from './periods.ts';
 
-/** Names the index of when data of a kind came last. */
-export const lastDataIndexOf = (kind: 'cgm' | 'bgm') => `${kind}_last_data`;
-
-function lastDataIndex(kind: 'cgm' | 'bgm'): mongo.IndexDescription {
-  const lastData = `summary.${kind}Stats.dates.lastData`;
-  return {
-    name: lastDataIndexOf(kind),
-    key: { clinicId: 1, [lastData]: -1, _id: 1, sortName: 1 },
-    partialFilterExpression: { [lastData]: { $exists: true } },
-  };
-}
-
 /** Every index of the shard's clinic database, beside the query that needs it. */
 export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>> = {
   clinics: [
@@ -65,8 +53,6 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
       partialFilterExpression: { uniqueMrn: { $exists: true } },
     },
     { name: 'by_user', key: { userId: 1, createdTime: 1 } }, // clinics of a patient
-    lastDataIndex('cgm'), // the list by last data
-    lastDataIndex('bgm'),
     {
       name: 'by_cgm_summary',
       key: { 'summary.cgmStats.id': 1 },
@@ -133,7 +119,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
 /** Indexes that no query needs any longer; dropped where a shard still has them. */
 export const RETIRED_INDEXES: Readonly<Record<string, readonly string[]>> = {
   patients: [
-    ...['by_name', 'by_age', 'by_last_review', 'by_last_data'],
+    ...['by_name', 'by_age', 'by_last_review', 'by_last_data', 'cgm_last_data', 'bgm_last_data'],
     ...PERIODS.flatMap((period) => [`cgm_${period}`, `bgm_${period}`, `tide_${period}`]),
   ],
 };

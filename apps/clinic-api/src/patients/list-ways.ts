@@ -1,4 +1,4 @@
-import { type ClinicCounts, lastDataIndexOf } from '@caregate/clinic-model';
+import type { ClinicCounts } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
 import { type Condition, type PatientFilter, searchCondition } from './list-filter.ts';
 import { type Order, pathOf } from './list-sort.ts';
@@ -34,15 +34,10 @@ export function labelsOnly({ search, tags, sites, figures, others }: PatientFilt
   return (tags?.length === 1 && !sites) || (sites?.length === 1 && !tags) ? 'one' : 'more';
 }
 
-/** An index of all that is in the order of a list; with the condition of being in it. */
-export function walkOf({ path, figure }: Order): Pick<Way, 'hint' | 'condition'> | undefined {
-  if (figure?.name === 'lastData') return { hint: lastDataIndexOf(figure.kind), condition: { [path]: ANY_DATE } };
-  const hint = IN_ORDER_OF[path];
-  return hint === undefined ? undefined : { hint, condition: {} };
-}
+/** An index of all that is in the order of a list. */
+export const walkOf = ({ path }: Order): string | undefined => IN_ORDER_OF[path];
 
 const IN_ORDER_OF: Readonly<Record<string, string>> = { sortName: 'in_name_order', birthDate: 'by_birth_date' };
-const ANY_DATE = { $gte: new Date(-8.64e15) };
 
 /** The way's own condition comes first: of several on one index, MongoDB takes the first. */
 export function conditionsOf({ search, tags, sites, figures, others }: PatientFilter, way: Way): Condition[] {

@@ -100,11 +100,9 @@ export class PatientListsRepository {
     const walk = walkOf(order);
     const [totalCount, patients] = await Promise.all([
       this.total(clinicId),
-      walk && this.read({ clinicId, ...walk.condition }, order, page, walk.hint),
+      walk === undefined ? undefined : this.read({ clinicId }, order, page, walk),
     ]);
-    // Not all are in every index; those who are not come last.
-    const isWhole = patients && (!order.noneLast || patients.length === (page.limit ?? DEFAULT_LIMIT));
-    return { patients: isWhole ? patients : await this.byColumn(clinicId, order, page), count: totalCount, totalCount };
+    return { patients: patients ?? (await this.byColumn(clinicId, order, page)), count: totalCount, totalCount };
   }
 
   /** Most pages by a figure are filled by those who have it, and one column is enough for them. */
