@@ -87,7 +87,6 @@ async function costOf(query: object) {
 test.each([
   ['in name order', {}, PATIENTS],
   ['in name order, backwards', { sort: '-fullName', sortType: 'cgm' }, PATIENTS],
-  ['by birth date', { sort: '+birthDate', sortType: 'cgm' }, PATIENTS],
   ['of a tag', { tags: [common.toHexString()] }, 70],
 ])('a page %s is as far as an index is walked', async (_, query, count) => {
   const cost = await costOf(query);
@@ -108,6 +107,7 @@ test.each([
   ['a filter on any other figure', { 'cgm.timeInLowMinutes': '>=0' }, 0, 2],
   ['an order by a figure', { sort: '+timeInTargetPercent', sortType: 'cgm' }, PATIENTS, 2],
   ['an order by any other figure', { sort: '-maxDelta', sortType: 'cgm', period: '14d' }, PATIENTS, 2],
+  ['an order by birth date', { sort: '+birthDate', sortType: 'cgm' }, PATIENTS, 1],
   ['an order by last data', { sort: '-lastData', sortType: 'cgm' }, PATIENTS, 1],
   ['an order by a figure, far in', { sort: '+timeInTargetPercent', sortType: 'cgm', offset: 600 }, PATIENTS, 2],
   ['a filter on the last data', { 'cgm.lastDataFrom': '2026-01-01T03:00:00Z' }, 260, 2],

@@ -436,6 +436,10 @@ describe('people and their clinics', () => {
     const find = async (query: object) => answered(await mine.api.GET('/v1/patients', { params: { query } }));
     expect((await find({ mrn })).map(({ clinic }) => clinic.id).sort()).toEqual([mine.clinicId, second.id].sort());
     expect(await find({ mrn, birthDate: '2001-02-04' })).toEqual([]);
+    expect((await find({ birthDate: '2001-02-03' })).map(({ clinic }) => clinic.id).sort()).toEqual(
+      [mine.clinicId, second.id].sort(),
+    );
+    expect(await find({ birthDate: '2001-02-04' })).toEqual([]);
     expect(
       (await find({ mrn, workspaceId: second.id, workspaceIdType: 'clinicId' })).map(({ clinic }) => clinic.name),
     ).toEqual(['Second']);
