@@ -10,7 +10,7 @@ import { type Kind, kindsOf } from './list-kinds.ts';
 import { groupTable, type Timing, timingOf } from './list-report.ts';
 
 const LIMIT_MS = 15;
-const HELP = `Usage: node tools/bench/src/main.ts lists [--patients N] [--runs N] [--only WORD] [--whole] [--every] [--check]
+const HELP = `Usage: node tools/bench/src/main.ts lists [--patients N] [--runs N] [--only WORD] [--whole] [--every] [--forgetful] [--check]
 
 Every kind of list, search and report in a clinic of many patients, one request at a time, against the built clinic API: how long it takes,
 next to a bare find in the same run, and what MongoDB looks at for it. Where MONGODB_URI is set that server is used.
@@ -20,6 +20,7 @@ next to a bare find in the same run, and what MongoDB looks at for it. Where MON
   --only WORD    only groups whose name has this word
   --whole        each figure in each period, not only in one
   --every        one line for each request, not only for each group
+  --forgetful    nothing of the sheets is kept in memory: what the first list after a start takes
   --check        exit 1 when a request takes more than ${LIMIT_MS} ms at its best
 `;
 
@@ -34,6 +35,7 @@ export async function lists(args: readonly string[], say: (line: string) => void
       only: { type: 'string', default: '' },
       every: { type: 'boolean' },
       whole: { type: 'boolean' },
+      forgetful: { type: 'boolean' },
       check: { type: 'boolean' },
     },
   });
@@ -42,7 +44,13 @@ export async function lists(args: readonly string[], say: (line: string) => void
     return 0;
   }
   const timings = await measured(
-    { patients: Number(values.patients), runs: Number(values.runs), only: values.only, whole: values.whole ?? false },
+    {
+      patients: Number(values.patients),
+      runs: Number(values.runs),
+      only: values.only,
+      whole: values.whole ?? false,
+      settings: values.forgetful ? { SHEET_CACHE_MIB: '0' } : {},
+    },
     say,
   );
   say(groupTable(timings, LIMIT_MS, values.every ?? false));
@@ -55,11 +63,15 @@ interface Plan {
   readonly runs: number;
   readonly only: string;
   readonly whole: boolean;
+  readonly settings: Readonly<Record<string, string>>;
 }
 
-async function measured({ patients, runs, only, whole }: Plan, say: (line: string) => void): Promise<Timing[]> {
+async function measured(
+  { patients, runs, only, whole, settings }: Plan,
+  say: (line: string) => void,
+): Promise<Timing[]> {
   const servers = await startServers({ only: ['mongod'], log: say });
-  const api = await startApi(servers.mongodbUri);
+  const api = await startApi(servers.mongodbUri, undefined, settings);
   const { MONGODB_URI: uri = '' } = api.app.env;
   const database = await MongoClient.connect(uri);
   try {

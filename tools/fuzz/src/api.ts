@@ -12,7 +12,11 @@ export interface Api {
 }
 
 /** @param server where the database is made: `MONGODB_URI` without a database */
-export async function startApi(server: string, dist?: string): Promise<Api> {
+export async function startApi(
+  server: string,
+  dist?: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Api> {
   const uri = new URL(server);
   uri.pathname = `/clinic_fuzz_${randomBytes(6).toString('hex')}`;
   const secret = () => randomBytes(32).toString('hex');
@@ -29,6 +33,7 @@ export async function startApi(server: string, dist?: string): Promise<Api> {
       PROVISIONING_SECRET: provisioningSecret,
       INVITES_PER_HOUR: '1000000', // it invites as often as it can
       LOG_LEVEL: 'warn',
+      ...settings,
     },
     ...(dist !== undefined && { dist }),
   });
