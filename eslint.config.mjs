@@ -36,6 +36,18 @@ export default tseslint.config(
     },
   },
   {
+    // Tests of libs that need servers of their own (with TLS, say) start them; what the libs are made of stays clear of tools.
+    files: ['libs/**/*.int.spec.ts'],
+    rules: {
+      '@nx/enforce-module-boundaries': [
+        'error',
+        {
+          depConstraints: [{ sourceTag: 'type:lib', onlyDependOnLibsWithTags: ['type:lib', 'type:pure', 'type:tool'] }],
+        },
+      ],
+    },
+  },
+  {
     files: ['tools/**', 'apps/*/src/main.ts'],
     rules: { 'no-console': 'off' }, // commands talk to a person
   },

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, stdSerializers, type Logger } from 'pino';
+import { type DestinationStream, pino, stdSerializers, type Logger } from 'pino';
 import { traceFields } from './tracing/tracing.ts';
 
 export type { Logger } from 'pino';
@@ -8,14 +8,20 @@ export type { Logger } from 'pino';
 export const LOGGER = Symbol('LOGGER');
 
 /** JSON lines on stdout. Log ids, never names, emails, birth dates, MRNs or keys (design, decision 6). */
-export function createLogger(app: string, level: string, fields: Record<string, string> = {}): Logger {
-  return pino({
+export function createLogger(
+  app: string,
+  level: string,
+  fields: Record<string, string> = {},
+  destination: DestinationStream = pino.destination(1),
+): Logger {
+  const options = {
     level,
     base: { app, ...fields },
     mixin: traceFields,
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: serializeError },
-  });
+  };
+  return pino(options, destination);
 }
 
 /** The driver's errors carry whole documents (`keyValue`, `writeErrors`), so only what names the fault is kept. */

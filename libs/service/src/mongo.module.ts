@@ -2,6 +2,7 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type On
 import { createConnection, type Connection } from 'mongoose';
 import { HealthChecks } from './health.ts';
 import { LOGGER, type Logger } from './log.ts';
+import { adviceOnMongo } from './mongo-advice.ts';
 
 /** Injection token of the app's mongoose `Connection`. */
 export const MONGO = Symbol('MONGO');
@@ -23,6 +24,8 @@ const RETRY_MS = 500;
 class MongoLink implements OnModuleInit, OnApplicationShutdown {
   private prepared = false;
   private leaving = false;
+  /** What is to be done about the last failure, as far as that is known. */
+  private advice: string | undefined;
 
   constructor(
     private readonly connection: Connection,
@@ -48,17 +51,22 @@ class MongoLink implements OnModuleInit, OnApplicationShutdown {
         await this.options.prepare?.(this.connection);
         this.prepared = true;
       } catch (error) {
-        if (attempt === 1) this.logger.warn({ err: error }, 'MongoDB is not reachable yet; trying on');
+        const advice = adviceOnMongo(error);
+        const isNews = attempt === 1 || advice !== this.advice;
+        this.advice = advice;
+        if (isNews) this.logger.warn({ err: error }, `MongoDB is not reachable yet${said(advice)}; trying on`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }
 
   private async check(): Promise<void> {
-    if (!this.prepared) throw new Error('not connected yet');
+    if (!this.prepared) throw new Error(`not connected yet${said(this.advice)}`);
     await this.connection.db?.command({ ping: 1 });
   }
 }
+
+const said = (advice: string | undefined): string => (advice === undefined ? '' : `: ${advice}`);
 
 const CONNECT_OPTIONS = {
   // Commands fail at once while it is not open, instead of waiting. (`connection.set` would not reach what asks for these.)

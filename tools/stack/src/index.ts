@@ -1,4 +1,5 @@
 export { startApp, type App, type StartAppOptions } from './apps/app.ts';
+export { makeCertificates, type Certificates } from './certificates.ts';
 export { installMongod } from './install/install-all.ts';
 export { startShards, type AppName, type Platform, type Shard, type StartShardsOptions } from './apps/platform.ts';
 export { type Region, type ShardEntry, type ShardsFile } from './apps/shards-file.ts';

@@ -1,22 +1,39 @@
+import type { Certificates } from '../certificates.ts';
 import { host } from '../process/ports.ts';
 import { properties } from './properties.ts';
+
+/** Where Kafka speaks TLS and asks for a user and password (SASL), beside its plain port. */
+export interface SecureListener {
+  readonly port: number;
+  readonly certificates: Certificates;
+  readonly user: KafkaUser;
+}
+
+/** Letters and digits only. */
+export interface KafkaUser {
+  readonly name: string;
+  readonly password: string;
+}
 
 /** One node that is broker and controller, tuned to start and to recover quickly. */
 export function kafkaProperties({
   port,
   controllerPort,
   storage,
+  secure,
 }: {
   port: number;
   controllerPort: number;
   storage: string;
+  secure?: SecureListener | undefined;
 }): string {
   return properties({
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@${host}:${controllerPort}`,
-    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${host}:${port}`,
+    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}${secure ? `,SECURE://${host}:${secure.port}` : ''}`,
+    'advertised.listeners': `PLAINTEXT://${host}:${port}${secure ? `,SECURE://${host}:${secure.port}` : ''}`,
+    ...(secure && secureProperties(secure)),
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': storage,
     'num.partitions': 3,
@@ -36,4 +53,21 @@ export function kafkaProperties({
     'broker.heartbeat.interval.ms': 500,
     'broker.session.timeout.ms': 3000,
   });
+}
+
+const LOGIN = 'org.apache.kafka.common.security';
+
+function secureProperties({ certificates, user }: SecureListener): Record<string, string> {
+  const listener = 'listener.name.secure';
+  const scram = `${LOGIN}.scram.ScramLoginModule required;`;
+  return {
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL',
+    [`${listener}.ssl.keystore.type`]: 'PEM',
+    [`${listener}.ssl.keystore.location`]: certificates.serverFile,
+    [`${listener}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    [`${listener}.plain.sasl.jaas.config`]: `${LOGIN}.plain.PlainLoginModule required user_${user.name}="${user.password}";`,
+    // Whom these know stands in the storage.
+    [`${listener}.scram-sha-256.sasl.jaas.config`]: scram,
+    [`${listener}.scram-sha-512.sasl.jaas.config`]: scram,
+  };
 }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MongoClient, MongoServerError } from 'mongodb';
+import type { Certificates } from '../certificates.ts';
 import { StackError } from '../errors.ts';
 import { poll } from '../poll.ts';
 import { baseEnvironment } from '../process/base-environment.ts';
@@ -13,7 +14,12 @@ const replicaSet = 'rs0';
 const alreadyInitialized = 23;
 
 /** One mongod that is a replica set of its own, as transactions and change streams need one. */
-export async function planMongod(program: string, run: RunFolder, preferredPort?: number): Promise<DaemonPlan> {
+export async function planMongod(
+  program: string,
+  run: RunFolder,
+  preferredPort?: number,
+  tls?: Certificates,
+): Promise<DaemonPlan> {
   const port = await freePort(preferredPort);
   const data = join(run.data, `mongod-${port}`);
   await mkdir(data);
@@ -26,6 +32,8 @@ export async function planMongod(program: string, run: RunFolder, preferredPort?
         ...['--replSet', replicaSet, '--bind_ip', host, '--port', String(port), '--dbpath', data],
         ...['--oplogSize', '512', '--wiredTigerCacheSizeGB', '0.5', '--nounixsocket'],
         ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
+        ...(tls ? ['--tlsMode', 'requireTLS', '--tlsCertificateKeyFile', tls.serverFile] : []),
+        ...(tls ? ['--tlsCAFile', tls.caFile, '--tlsAllowConnectionsWithoutCertificates'] : []),
         // A SIGTERM does not wait for other members to take over: there are none.
         ...['--setParameter', 'shutdownTimeoutMillisForSignaledShutdown=0'],
       ],
@@ -33,18 +41,21 @@ export async function planMongod(program: string, run: RunFolder, preferredPort?
       env: baseEnvironment(),
       logFile: join(run.logs, 'mongod.log'),
     },
-    isReady: async () => (await accepts(host, port)) && (await becomePrimary(port)),
+    isReady: async () => (await accepts(host, port)) && (await becomePrimary(port, tls)),
     withinMs: 60_000,
   };
 }
 
-export function mongodUri(port: number): string {
-  return `mongodb://${host}:${port}/?replicaSet=${replicaSet}`;
+/** The address of the one that speaks TLS says so, and by which CA to know it. */
+export function mongodUri(port: number, tls?: Certificates): string {
+  const plain = `mongodb://${host}:${port}/?replicaSet=${replicaSet}`;
+  return tls ? `${plain}&tls=true&tlsCAFile=${encodeURIComponent(tls.caFile)}` : plain;
 }
 
-async function becomePrimary(port: number): Promise<boolean> {
+async function becomePrimary(port: number, tls?: Certificates): Promise<boolean> {
   const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, {
     serverSelectionTimeoutMS: 2_000,
+    ...(tls && { tls: true, tlsCAFile: tls.caFile }),
   });
   const hello = () => client.db('admin').command({ hello: 1 });
   try {

@@ -11,6 +11,7 @@ import { createRunFolder, type RunFolder } from '../run-folder.ts';
 import { connectUrl, planConnect } from './connect.ts';
 import { checkReachable, externalServer, hostsAndPorts, withoutPassword } from './external-server.ts';
 import { planKafka } from './kafka.ts';
+import type { SecureListener } from './kafka-properties.ts';
 import { planMaildev } from './maildev.ts';
 import { mongodbAnswers, mongodUri, planMongod } from './mongod.ts';
 import { withDatabase, withoutDatabase } from './mongodb-uri.ts';
@@ -25,6 +26,8 @@ export interface StartServersOptions {
   wellKnownPorts?: boolean;
   /** Where to look for MONGODB_URI, KAFKA_BROKERS, CONNECT_URL, SMTP_URL, MAIL_WEB_URL. */
   env?: NodeJS.ProcessEnv;
+  /** mongod speaks nothing but TLS, and Kafka has a second port with TLS that asks for this user. Servers that are given stay as they are. */
+  secured?: Omit<SecureListener, 'port'>;
 }
 
 /** The servers, running. The address of a server that was not asked for cannot be read. */
@@ -34,6 +37,8 @@ export interface Servers {
   mongodbUriFor(database: string): string;
   /** host:port */
   readonly kafkaBrokers: string;
+  /** host:port, where Kafka speaks TLS. */
+  readonly kafkaSecureBrokers: string;
   readonly connectUrl: string;
   readonly smtpUrl: string;
   /** The mail catcher's page; its REST API is at /api/email. */
@@ -57,7 +62,7 @@ export async function startServers(options: StartServersOptions = {}): Promise<S
   const { log = silent, env = process.env } = options;
   const elapsed = stopwatch();
   const run = await createRunFolder();
-  const start = new Start(run, log, env, options.wellKnownPorts ? wellKnown : undefined);
+  const start = new Start(run, log, env, options);
   const wanted = new Set(options.only ?? serverNames);
   try {
     await everyOne([
@@ -88,12 +93,14 @@ class Start {
   private readonly log: Log;
   private readonly given: NodeJS.ProcessEnv;
   private readonly ports: typeof wellKnown | undefined;
+  private readonly secured: StartServersOptions['secured'];
 
-  constructor(run: RunFolder, log: Log, given: NodeJS.ProcessEnv, ports: typeof wellKnown | undefined) {
+  constructor(run: RunFolder, log: Log, given: NodeJS.ProcessEnv, options: StartServersOptions) {
     this.run = run;
     this.log = log;
     this.given = given;
-    this.ports = ports;
+    this.ports = options.wellKnownPorts ? wellKnown : undefined;
+    this.secured = options.secured;
   }
 
   async mongod(): Promise<void> {
@@ -103,9 +110,10 @@ class Start {
       await this.take('mongod', 'MONGODB_URI', server, () => mongodbAnswers(server));
       return;
     }
+    const tls = this.secured?.certificates;
     const program = await installMongod({ log: this.log });
-    const daemon = await this.start('mongod', () => planMongod(program, this.run, this.ports?.mongod));
-    this.addresses.MONGODB_URI = mongodUri(portOf(daemon));
+    const daemon = await this.start('mongod', () => planMongod(program, this.run, this.ports?.mongod, tls));
+    this.addresses.MONGODB_URI = mongodUri(portOf(daemon), tls);
   }
 
   async kafka(): Promise<void> {
@@ -119,8 +127,10 @@ class Start {
     }
     // Connect is made of the same jars; where it is given, Kafka alone needs them.
     const installation = await installKafka({ log: this.log });
-    const daemon = await this.start('kafka', () => planKafka(installation, this.run, this.ports?.kafka));
+    const daemon = await this.start('kafka', () => planKafka(installation, this.run, this.ports?.kafka, this.secured));
     this.addresses.KAFKA_BROKERS = `${host}:${portOf(daemon)}`;
+    const securePort = daemon.plan.ports[2]; // behind the controller's
+    if (securePort !== undefined) this.addresses.KAFKA_SECURE_BROKERS = `${host}:${securePort}`;
   }
 
   async connect(): Promise<void> {
@@ -194,6 +204,9 @@ class RunningServers implements Servers {
   }
   get kafkaBrokers(): string {
     return this.address('KAFKA_BROKERS');
+  }
+  get kafkaSecureBrokers(): string {
+    return this.address('KAFKA_SECURE_BROKERS');
   }
   get connectUrl(): string {
     return this.address('CONNECT_URL');
