@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -60,6 +60,15 @@ test.each(['shard', 'client'])(
     );
   },
 );
+
+test.each(PACKAGES)('%s brings nothing that only a server of the page of its contracts needs', async (name) => {
+  const manifest: unknown = JSON.parse(
+    await readFile(join(folder, 'node_modules/@caregate', name, 'package.json'), 'utf8'),
+  );
+  const { dependencies = {} } = manifest as { dependencies?: Record<string, string> }; // as npm wants it
+  const ours = PACKAGES.map((each) => `@caregate/${each}`);
+  expect([...OTHERS, ...ours]).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+});
 
 test.each([
   ['Node', ['--module', 'nodenext']],
