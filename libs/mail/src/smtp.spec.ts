@@ -12,6 +12,7 @@ it.each([
   ['our password refused', { code: 'EAUTH', responseCode: 535, command: 'AUTH PLAIN' }, 'away'],
   ['nobody there', { code: 'ECONNECTION', command: 'CONN' }, 'away'],
   ['cut off', { code: 'ETIMEDOUT', command: 'DATA' }, 'away'],
+  ['a certificate refused', { code: 'ESOCKET', command: 'CONN', originalCode: 'CERT_HAS_EXPIRED' }, 'away'],
   ['anything else', {}, 'away'],
 ])('%s', (_what, fields, result) => {
   const sent = sendResult(fault(fields));

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { certificateAdvice } from '@caregate/service';
 import { createTransport } from 'nodemailer';
 import { oneLine, type RenderedMail } from './template.ts';
 
@@ -86,20 +87,30 @@ export class Smtp {
  * is a fault of the settings, which an operator repairs, and then the mail goes out. The server's words may hold the address, so they are left out.
  */
 export function sendResult(error: unknown): SendResult {
-  const { code, responseCode: status, command } = smtpFault(error);
-  const reason = [code, command, status].filter((part) => part !== undefined).join(' ') || 'the connection failed';
+  const { code, responseCode: status, command, originalCode } = smtpFault(error);
+  const what = [code, command, status, originalCode].filter((part) => part !== undefined);
+  const reason = certificateAdvice(originalCode) ?? (what.join(' ') || 'the connection failed');
   const aboutMail = code === 'EENVELOPE' ? command !== 'MAIL FROM' : code === 'EMESSAGE';
   if (!aboutMail) return { result: 'away', reason };
   // An envelope that nodemailer itself refuses (no usable address) has no status: nobody will ever take it.
   return { result: status === undefined || status >= 500 ? 'refused' : 'later', reason };
 }
 
-function smtpFault(error: unknown): { code?: string; responseCode?: number; command?: string } {
+interface SmtpFault {
+  readonly code?: string;
+  readonly responseCode?: number;
+  readonly command?: string;
+  /** Of the network or of TLS, where nodemailer put its own in its place. */
+  readonly originalCode?: string;
+}
+
+function smtpFault(error: unknown): SmtpFault {
   if (typeof error !== 'object' || error === null) return {};
-  const { code, responseCode, command } = error as Record<string, unknown>; // nodemailer adds these to its errors
+  const { code, responseCode, command, originalCode } = error as Record<string, unknown>; // nodemailer adds these to its errors
   return {
     ...(typeof code === 'string' && { code }),
     ...(typeof responseCode === 'number' && { responseCode }),
+    ...(typeof originalCode === 'string' && { originalCode }),
     ...(typeof command === 'string' && { command: command.replace(/[^A-Z ]/g, '') }),
   };
 }

@@ -1,4 +1,5 @@
 export * from './attempt-limit.ts';
+export * from './certificate-advice.ts';
 export { accompanied, type Companion } from './companion.ts';
 export * from './config.ts';
 export * from './docs.ts';

@@ -1,15 +1,8 @@
 import { isNativeError } from 'node:util/types';
 import { mongo } from 'mongoose';
+import { certificateAdvice } from './certificate-advice.ts';
 
 const AUTHENTICATION_FAILED = 18;
-const NOBODY_VOUCHES = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'CERT_SIGNATURE_FAILURE',
-]);
 
 /**
  * What an operator is to look at when MongoDB cannot be reached, where the error tells. It speaks of the address and repeats nothing of it:
@@ -20,11 +13,8 @@ export function adviceOnMongo(error: unknown): string | undefined {
     return 'it refuses the user or password of its address; the user may be in another database: say authSource=admin';
   for (const fault of faultsIn(error)) {
     const code = String('code' in fault ? fault.code : '');
-    if (NOBODY_VOUCHES.has(code))
-      return 'nobody who is known vouches for its certificate; name the file of the CA by tlsCAFile in its address';
-    if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-      return 'its certificate is for another host; its address must have a name that is in the certificate';
-    if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired; it needs a new one';
+    const ofCertificate = certificateAdvice(code, 'tlsCAFile in its address');
+    if (ofCertificate) return ofCertificate;
     if (code === 'ENOENT' || code === 'EACCES')
       return `a file that its address names (tlsCAFile, tlsCertificateKeyFile) cannot be read (${code})`;
     if (/before secure TLS connection was established$/.test(fault.message))

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
@@ -23,7 +24,8 @@ export async function makeCertificates(folder: string, address = host): Promise<
   // A clock that is a little behind is no reason to be refused.
   const life = { notBeforeDate: new Date(now - DAY_MS), notAfterDate: new Date(now + DAY_MS) };
   const common = { ...life, keyType: 'ec', algorithm: 'sha256' } as const;
-  const authority = await generate([{ name: 'commonName', value: 'Caregate test authority' }], {
+  // Clients look authorities up by name: two must not have the same.
+  const authority = await generate([{ name: 'commonName', value: `Caregate test authority ${randomUUID()}` }], {
     ...common,
     extensions: [
       { name: 'basicConstraints', cA: true, critical: true },
