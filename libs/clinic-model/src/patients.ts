@@ -52,7 +52,7 @@ export async function insertPatientAsKnown(
   const counted = countUpdateAsKnown(clinic, countsDelta(undefined, patient, isDemo), stripe);
   const updates = [counted, ...newOnSheets(patient)];
   const written = await writeGivingWay(models, session, updates);
-  if (!written || written.matchedCount + written.upsertedCount < updates.length) {
+  if (written < updates.length) {
     await writeGivingWay(models, session, goneFromSheets([patient]));
     return false;
   }
