@@ -18,6 +18,10 @@ export class PatientIndex {
     return this.count;
   }
 
+  get bytes(): number {
+    return this.ids.length + this.slots.byteLength;
+  }
+
   /** The place of the patient whose id in hex stands at `idAt`; a new one for who has none. */
   placeFor(bytes: Buffer, idAt: number): number {
     // Columns have their patients in much the same order, so the next one is often the next one here.

@@ -37,10 +37,15 @@ interface KnownColumn {
   readonly sheets: ReadonlyMap<string, KnownEntries>;
 }
 
+interface KeptIndex {
+  readonly patients: PatientIndex;
+  readonly bytes: number;
+}
+
 /** What a sheet and a column take beside their bytes, about. */
 const OVERHEAD = 200;
 
-const MOST_CLINICS = 1_000;
+const MIB = 1024 * 1024;
 const INDEX_MS = 60 * 60_000;
 
 /**
@@ -52,13 +57,20 @@ export class SheetColumns {
   private readonly known: LRUCache<string, KnownColumn>;
   private readonly stamps = new SharedReads<readonly Sheet[]>();
   /** Of each clinic. A new one by and by, since who has gone is never taken out of one. */
-  private readonly patients = new LRUCache<string, PatientIndex>({ max: MOST_CLINICS, ttl: INDEX_MS });
+  private readonly patients: LRUCache<string, KeptIndex>;
 
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     @Inject(CONFIG) { SHEET_CACHE_MIB }: Pick<ClinicApiConfig, 'SHEET_CACHE_MIB'>,
   ) {
-    this.known = new LRUCache({ maxSize: Math.max(1, SHEET_CACHE_MIB * 1024 * 1024), sizeCalculation: sizeOfColumn });
+    const memory = Math.max(4, SHEET_CACHE_MIB * MIB);
+    this.known = new LRUCache({ maxSize: memory * 0.75, sizeCalculation: sizeOfColumn });
+    this.patients = new LRUCache({
+      maxSize: memory * 0.25,
+      sizeCalculation: ({ bytes }) => OVERHEAD + bytes,
+      ttl: INDEX_MS,
+      noUpdateTTL: true,
+    });
   }
 
   /**
@@ -76,6 +88,7 @@ export class SheetColumns {
       return [part, await this.readPart({ clinicId, part, patients, signal }, names)] as const;
     });
     const byPart = new Map(await Promise.all(read));
+    this.weighAgain(clinicId, patients);
     return { patients, entriesIn: ({ part, column }) => byPart.get(part)?.get(column) ?? [] };
   }
 
@@ -107,10 +120,18 @@ export class SheetColumns {
   }
 
   private patientsOf(clinicId: Types.ObjectId): PatientIndex {
-    const key = clinicId.toHexString();
-    const patients = this.patients.get(key) ?? new PatientIndex();
-    if (patients.size === 0) this.patients.set(key, patients);
+    const kept = this.patients.get(clinicId.toHexString());
+    if (kept) return kept.patients;
+    const patients = new PatientIndex();
+    this.patients.set(clinicId.toHexString(), { patients, bytes: patients.bytes });
     return patients;
+  }
+
+  /** An index grows, and then takes more of the memory that there is for all. */
+  private weighAgain(clinicId: Types.ObjectId, patients: PatientIndex): void {
+    const [key, { bytes }] = [clinicId.toHexString(), patients];
+    const kept = this.patients.peek(key);
+    if (kept?.patients === patients && kept.bytes !== bytes) this.patients.set(key, { patients, bytes });
   }
 
   private async find(which: object, columns: readonly string[], signal?: AbortSignal): Promise<readonly Sheet[]> {
