@@ -5,7 +5,7 @@ import { callerOf, CALLERS, type CallerName } from './callers.ts';
 import { contractFor } from './contract.ts';
 import { installPackages } from './python.ts';
 import { type Outcome, type RunPlan, runSchemathesis } from './schemathesis.ts';
-import { makeWorld, type Target } from './world.ts';
+import { makeWorld, type Target, type World } from './world.ts';
 
 export { CALLERS, type CallerName, type Outcome, type RunPlan };
 
@@ -27,6 +27,11 @@ export interface FuzzOptions {
   readonly signal?: AbortSignal;
 }
 
+interface Try {
+  readonly name: CallerName;
+  readonly world: World;
+}
+
 /** Tries the whole contract as each kind of caller, each in a world of its own. Gives what came out, by caller. */
 export async function fuzz({
   target,
@@ -39,9 +44,8 @@ export async function fuzz({
   const packages = await installPackages(say);
   const folder = await mkdtemp(join(tmpdir(), 'caregate-fuzz-'));
   const outcomes = new Map<CallerName, Outcome>();
-  const tryAs = async (name: CallerName) => {
+  const tryAs = async ({ name, world }: Try) => {
     const began = Date.now();
-    const world = await makeWorld(target);
     const caller = callerOf(name, target, world);
     const own = join(folder, name);
     await mkdir(own);
@@ -60,12 +64,15 @@ export async function fuzz({
     );
   };
   try {
-    const together = callers.filter((name) => name !== ALONE);
+    // All worlds before anything is tried: after so many attempts to sign in the makers of later ones would be told to wait.
+    const tries: Try[] = [];
+    for (const name of callers) tries.push({ name, world: await makeWorld(target) });
+    const together = tries.filter(({ name }) => name !== ALONE);
     const work = async () => {
-      for (let name = together.shift(); name !== undefined; name = together.shift()) await tryAs(name);
+      for (let next = together.shift(); next !== undefined; next = together.shift()) await tryAs(next);
     };
     await Promise.all(Array.from({ length: atOnce }, work));
-    if (callers.includes(ALONE)) await tryAs(ALONE);
+    for (const each of tries.filter(({ name }) => name === ALONE)) await tryAs(each);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
