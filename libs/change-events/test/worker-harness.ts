@@ -4,6 +4,7 @@ import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import { type Connection, createConnection } from 'mongoose';
+import { type KafkaAddress, serversOf } from '../src/kafka-address.ts';
 import {
   ChangeEventServer,
   type ChangeEventServerSettings,
@@ -24,15 +25,20 @@ export const SERVERS_GIVEN = Boolean(process.env['MONGODB_URI'] && process.env['
 export class WorkerHarness {
   readonly prefix = `t${randomBytes(5).toString('hex')}`;
   readonly topic = `${this.prefix}.happenings`;
-  readonly kafka = new Kafka({
-    clientId: this.prefix,
-    brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
-    logLevel: logLevel.NOTHING,
-  });
-  readonly admin: Admin = this.kafka.admin();
-  readonly producer: Producer = this.kafka.producer();
+  readonly kafka: Kafka;
+  readonly admin: Admin;
+  readonly producer: Producer;
   readonly connection: Connection = createConnection();
+  private readonly address: KafkaAddress;
   private readonly running = new Set<() => Promise<void>>();
+
+  /** @param address of Kafka; the one that is given to all tests, unless a test has another */
+  constructor(address: KafkaAddress = { brokers: (process.env['KAFKA_BROKERS'] ?? '').split(',') }) {
+    this.address = address;
+    this.kafka = new Kafka({ clientId: this.prefix, ...serversOf(address), logLevel: logLevel.NOTHING });
+    this.admin = this.kafka.admin();
+    this.producer = this.kafka.producer();
+  }
 
   async start(partitions = 3): Promise<void> {
     const uri = new URL(process.env['MONGODB_URI'] ?? '');
@@ -65,14 +71,14 @@ export class WorkerHarness {
   };
 
   /** A worker with these controllers' reactions; `close` finishes what runs. */
-  async worker(controllers: Type[], settings: Partial<ChangeEventServerSettings> = {}) {
+  async worker(controllers: Type[], settings: Partial<ChangeEventServerSettings> = {}, address = this.address) {
     @Module({ controllers })
     class WorkerModule {}
     const metrics = new Metrics();
     const health = new HealthChecks();
     const app = await NestFactory.createMicroservice(WorkerModule, {
       strategy: new ChangeEventServer({
-        brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
+        ...address,
         topicPrefix: this.prefix,
         streams: [this.happenings],
         connection: this.connection,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@caregate/service';
 import type { Batch, Consumer, Kafka } from 'kafkajs';
+import { adviceOnKafka } from './kafka-advice.ts';
 import { OpenOffsets } from './open-offsets.ts';
 import type { RawMessage } from './event-stream.ts';
 
@@ -48,6 +49,8 @@ export class Intake {
   private readonly working = new Set<Promise<void>>();
   private consumer: Consumer | undefined;
   private lastContact = 0;
+  /** What is to be done about the last failure, as far as that is known. */
+  private advice: string | undefined;
   private life: Promise<void> | undefined;
   private commits: Promise<void> = Promise.resolve();
 
@@ -62,7 +65,7 @@ export class Intake {
 
   /** @throws {Error} while Kafka does not answer or the group has not let this member in */
   assertReading(): void {
-    if (this.lastContact === 0) throw new Error('not connected yet');
+    if (this.lastContact === 0) throw new Error(`not connected yet${said(this.advice)}`);
     if (Date.now() - this.lastContact > SILENCE_MS) throw new Error('does not answer');
   }
 
@@ -94,7 +97,10 @@ export class Intake {
           quiet = false;
         });
       } catch (error) {
-        if (!quiet) this.settings.logger.warn({ err: error }, 'cannot read from Kafka yet; trying on');
+        const advice = adviceOnKafka(error);
+        if (!quiet || advice !== this.advice)
+          this.settings.logger.warn({ err: error }, `cannot read from Kafka yet${said(advice)}; trying on`);
+        this.advice = advice;
         quiet = true;
       }
       this.lastContact = 0;
@@ -276,6 +282,8 @@ export class Intake {
     return this.commits;
   }
 }
+
+const said = (advice: string | undefined): string => (advice === undefined ? '' : `: ${advice}`);
 
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
