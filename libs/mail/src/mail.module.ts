@@ -2,6 +2,7 @@ import { LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
 import { type DynamicModule, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 import { Mail, type MailSettings } from './mail.ts';
+import { givesPasswordAway } from './smtp.ts';
 
 const CHECK_EVERY_MS = 30_000;
 
@@ -20,8 +21,11 @@ export class MailModule implements OnApplicationBootstrap, OnApplicationShutdown
         {
           provide: Mail,
           inject: [MONGO, LOGGER, Metrics],
-          useFactory: (connection: Connection, logger: Logger, metrics: Metrics) =>
-            new Mail({ ...settings, connection, logger, metrics }),
+          useFactory: (connection: Connection, logger: Logger, metrics: Metrics) => {
+            if (givesPasswordAway(settings.url))
+              logger.warn('SMTP_URL has a password and does not insist on TLS; use smtps:// or add ?requireTLS=true');
+            return new Mail({ ...settings, connection, logger, metrics });
+          },
         },
       ],
       exports: [Mail],

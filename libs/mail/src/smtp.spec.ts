@@ -1,4 +1,4 @@
-import { messageIdOf, sendResult } from './smtp.ts';
+import { givesPasswordAway, messageIdOf, sendResult } from './smtp.ts';
 
 const fault = (fields: object) => Object.assign(new Error('550 <someone@example.com> unknown'), fields);
 
@@ -25,3 +25,11 @@ it('derives the Message-ID from the delivery, on the sender’s domain', () => {
   expect(messageIdOf('a', 'x@y.z')).toBe(messageIdOf('a', 'x@y.z'));
   expect(messageIdOf('a', 'x@y.z')).not.toBe(messageIdOf('b', 'x@y.z'));
 });
+
+it.each([
+  ['smtp://u:p@mail.example:587', true],
+  ['smtp://u:p@mail.example:587?requireTLS=false', true],
+  ['smtp://u:p@mail.example:587/?requireTLS=true', false],
+  ['smtps://u:p@mail.example', false],
+  ['smtp://mail.example:25', false],
+])('whether %s gives a password away: %j', (url, gives) => expect(givesPasswordAway(url)).toBe(gives));

@@ -28,6 +28,13 @@ export interface SmtpSettings {
   readonly connections: number;
 }
 
+/** Whether the password can go over the network for all to read: worth a warning. STARTTLS is only an offer, which whoever stands between can take away. */
+export function givesPasswordAway(url: string): boolean {
+  if (!URL.canParse(url)) return false; // then nothing can be sent either
+  const { protocol, password, searchParams } = new URL(url);
+  return protocol === 'smtp:' && password !== '' && searchParams.get('requireTLS') !== 'true';
+}
+
 /** All of these together stay below the lease of a delivery. Milliseconds. */
 const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000 };
 

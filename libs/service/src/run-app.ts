@@ -12,6 +12,7 @@ import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { measureReadiness, measureRequests } from './metrics-of-app.ts';
+import { limitConnections } from './load/connections.ts';
 import { type LoadSettings, shedLoad } from './load/shed-load.ts';
 import { sendSecurityHeaders } from './security-headers.ts';
 import { acceptJson } from './json-body.ts';
@@ -82,6 +83,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
     { logger: new NestLog(logger), bodyParser: false, abortOnError: false },
   );
   const fastify = app.getHttpAdapter().getInstance();
+  limitConnections(fastify.server, common, trust, app.get(Metrics));
   shedLoad(fastify, common, app.get(Metrics));
   sendSecurityHeaders(fastify);
   heedProxies(fastify, trust, common.PROXY_HEADERS);

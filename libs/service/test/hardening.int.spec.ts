@@ -12,8 +12,8 @@ afterEach(async () => {
 });
 
 /** A connection that a test writes to by hand, and what came back. */
-function dial() {
-  const socket = connect(Number(new URL(small.url).port), '127.0.0.1');
+function dial(localAddress = '127.0.0.1') {
+  const socket = connect({ port: Number(new URL(small.url).port), host: '127.0.0.1', localAddress });
   const heard = { text: '', closed: false };
   socket.on('data', (chunk) => (heard.text += chunk));
   socket.on('close', () => (heard.closed = true));
@@ -76,6 +76,7 @@ describe('a client that is slow holds nothing for long', () => {
     });
 
   test.each([
+    ['nothing at all', ''],
     ['headers that do not end', 'GET /quick HTTP/1.1\r\nHost: x\r\nX-Slow: '],
     [
       'a body that does not come',
@@ -124,5 +125,39 @@ describe('a client that is slow holds nothing for long', () => {
     expect(three.heard.text).toBe('');
     one.socket.destroy();
     await eventually(async () => (await fetch(`${small.url}/quick`).catch(() => undefined))?.status === 200);
+    const closed = () => figure('caregate_connections_closed_total{too_many="in_all"}').catch(() => 0);
+    await eventually(async () => (await closed()) > 0, 'they are counted');
+  });
+
+  describe('of one address', () => {
+    const REQUEST = 'GET /quick HTTP/1.1\r\nHost: x\r\n\r\n';
+    const isServed = async (address: string) => {
+      const { socket, heard } = dial(address);
+      socket.write(REQUEST);
+      await eventually(() => heard.text !== '' || heard.closed);
+      return heard.text.startsWith('HTTP/1.1 200 ');
+    };
+
+    test('connections beyond its most are closed at once, and those of others are served', async () => {
+      small = await begin({ MAX_CONNECTIONS_PER_ADDRESS: '2', HEADERS_TIMEOUT_SECONDS: '60' });
+      const first = dial('127.0.0.2'); // which says nothing, and counts
+      expect(await isServed('127.0.0.2')).toBe(true);
+      expect(await isServed('127.0.0.2')).toBe(false);
+      expect(await isServed('127.0.0.3')).toBe(true);
+      expect(await figure('caregate_connections_closed_total{too_many="of_address"}')).toBe(1);
+      first.socket.destroy();
+      await eventually(() => isServed('127.0.0.2'), 'its place is free');
+    });
+
+    test.each([
+      [
+        'of a proxy that is trusted are everybody’s',
+        { TRUSTED_PROXIES: '127.0.0.2', MAX_CONNECTIONS_PER_ADDRESS: '2' },
+      ],
+      ['may be as many as there are in all, where there is no limit', { MAX_CONNECTIONS_PER_ADDRESS: '0' }],
+    ])('connections %s', async (_what, env) => {
+      small = await begin(env);
+      for (let i = 0; i < 5; i++) expect(await isServed('127.0.0.2')).toBe(true);
+    });
   });
 });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CaregateError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { SECURITY_HEADERS } from '../security-headers.ts';
+import { type ConnectionSettings, connectionSettings } from './connections.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
 
 /** How much an app takes on; spread into its settings by `commonSettings`. */
@@ -25,13 +26,7 @@ export const loadSettings = {
     .max(30_000)
     .default(250)
     .describe('when an answer is late, in milliseconds; while one in ten is, fewer requests are taken'),
-  MAX_CONNECTIONS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .default(10_000)
-    .describe('connections that are open at once; one more is closed at once'),
+  ...connectionSettings,
   HEADERS_TIMEOUT_SECONDS: seconds(10, 'within which a request’s headers must have come'),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 'within which a request must have come, with its body'),
   READER_TIMEOUT_SECONDS: seconds(60, 'within which a client must have taken its answer'),
@@ -41,10 +36,9 @@ function seconds(unlessGiven: number, what: string) {
   return z.coerce.number().min(0.1).max(600).default(unlessGiven).describe(`seconds ${what}`);
 }
 
-export interface LoadSettings {
+export interface LoadSettings extends ConnectionSettings {
   readonly MAX_REQUESTS_IN_FLIGHT: number;
   readonly LATE_AFTER_MS: number;
-  readonly MAX_CONNECTIONS: number;
   readonly HEADERS_TIMEOUT_SECONDS: number;
   readonly REQUEST_TIMEOUT_SECONDS: number;
   readonly READER_TIMEOUT_SECONDS: number;
@@ -96,7 +90,6 @@ export function shedLoad(fastify: FastifyInstance, settings: LoadSettings, metri
   });
   fastify.addHook('preHandler', beginHandling);
   fastify.addHook('onSend', endHandling);
-  server.maxConnections = settings.MAX_CONNECTIONS;
   const sweep = setInterval(() => entrance.dropSlowReaders(), settings.READER_TIMEOUT_SECONDS * SWEEPS_MS);
   sweep.unref();
   fastify.addHook('onClose', async () => clearInterval(sweep));
