@@ -52,7 +52,7 @@ const LOOK_MS = 250;
  * MongoDB wakes whoever waits at a change stream at every write of the whole database, which costs as much as a good part of the write.
  * So the accounts are looked at from time to time, and without a pause only while one of them is fenced and its writers wait.
  */
-const CALM_MS = 100;
+const CALM_MS = 150;
 const AWAIT_MS = 10;
 const NOTICES_KEPT = 200;
 const CLINICS_KNOWN = 50_000;
