@@ -252,7 +252,6 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
       sites: [],
       sortName: 'pat',
       searchText: 'pat',
-      searchGrams: [],
       createdTime: now,
       updatedTime: now,
     };

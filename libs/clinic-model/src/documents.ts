@@ -167,9 +167,8 @@ export interface PatientDocument {
   readonly diagnosisType?: string;
   /** The name folded for sorting without regard to case. */
   readonly sortName: string;
-  /** Name, email, MRN and birth date folded and joined, and its trigrams: what a search looks through (design, decision 3). */
+  /** Name, email, MRN and birth date folded and joined: what a search looks through. */
   readonly searchText: string;
-  readonly searchGrams: readonly string[];
   readonly createdTime: Date;
   readonly updatedTime: Date;
 }

@@ -41,7 +41,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   patients: [
     { name: 'patient', key: { clinicId: 1, userId: 1 }, unique: true }, // one patient of a clinic
     { name: 'in_name_order', key: { clinicId: 1, sortName: 1, _id: 1 } }, // the list in name order
-    { name: 'search', key: { clinicId: 1, searchGrams: 1 } }, // search by a rare part of name, email, MRN, birth date; find a birth date over clinics
+    { name: 'by_birth_date', key: { clinicId: 1, birthDate: 1, _id: 1 } }, // the list in order of birth date; find over clinics
     { name: 'by_tag', key: { clinicId: 1, tags: 1, sortName: 1, _id: 1 } }, // the list of a tag, in name order
     { name: 'by_site', key: { clinicId: 1, 'sites._id': 1, sortName: 1, _id: 1 } }, // the list of a site, in name order
     { name: 'by_mrn', key: { mrn: 1, clinicId: 1 }, partialFilterExpression: { mrn: { $exists: true } } }, // find over clinics; another patient with this MRN
@@ -118,7 +118,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
 /** Indexes that no query needs any longer; dropped where a shard still has them. */
 export const RETIRED_INDEXES: Readonly<Record<string, readonly string[]>> = {
   patients: [
-    ...['by_name', 'by_age', 'by_birth_date', 'by_last_review', 'by_last_data', 'cgm_last_data', 'bgm_last_data'],
+    ...['by_name', 'by_age', 'search', 'by_last_review', 'by_last_data', 'cgm_last_data', 'bgm_last_data'],
     ...PERIODS.flatMap((period) => [`cgm_${period}`, `bgm_${period}`, `tide_${period}`]),
   ],
 };

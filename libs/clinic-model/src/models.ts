@@ -112,7 +112,6 @@ const patient: SchemaDefinition = {
   diagnosisType: String,
   sortName: String,
   searchText: String,
-  searchGrams: [String],
   createdTime: Date,
   updatedTime: Date,
 };

@@ -26,7 +26,7 @@ export interface PatientWrites {
 
 /** New values for some fields of a patient; a field that is undefined is taken away. Search fields follow by themselves. */
 export type PatientChange = Partial<Omit<PatientDocument, '_id' | 'clinicId' | 'userId' | DerivedField>>;
-type DerivedField = 'sortName' | 'searchText' | 'searchGrams';
+type DerivedField = 'sortName' | 'searchText';
 
 /** Adds a patient and counts it. A second one of the same user in the clinic breaks the unique index `patient`. */
 export async function insertPatient(
@@ -141,7 +141,7 @@ export async function changeAsKnown(
 }
 
 /** What is only for searching and sorting, and is not shown. */
-export const WITHOUT_SEARCH_FIELDS = { searchText: 0, searchGrams: 0, sortName: 0 } as const;
+export const WITHOUT_SEARCH_FIELDS = { searchText: 0, sortName: 0 } as const;
 
 function sameMembers(array: string, path: string, members: readonly Types.ObjectId[]) {
   const distinct = [...new Map(members.map((member) => [member.toHexString(), member])).values()];

@@ -1,12 +1,10 @@
-import { gramsOf, searchFields, sortNameOf } from './search-text.ts';
+import { searchFields, sortNameOf } from './search-text.ts';
 
 const patient = { fullName: 'Émile Zola', email: 'emile@example.test', mrn: 'Z-1', birthDate: '1990-01-02' };
 
 test('all four fields are searched through without regard to case, and none runs into the next', () => {
-  const { searchText, searchGrams } = searchFields(patient);
+  const { searchText } = searchFields(patient);
   expect(searchText).toBe('émile zola\nemile@example.test\nz-1\n1990-01-02');
-  expect(searchGrams).toEqual(expect.arrayContaining(['émi', 'e z', 'z-1', '990']));
-  expect(searchGrams.some((gram) => gram.includes('\n'))).toBe(false);
   expect(searchFields({ ...patient, fullName: 'Two\nlines' }).searchText).toMatch(/^two lines\n/);
 });
 
@@ -14,13 +12,7 @@ test('what a person does not have is not searched through', () => {
   expect(searchFields({ fullName: 'Al', birthDate: '' })).toEqual({
     sortName: 'al',
     searchText: 'al',
-    searchGrams: [],
   });
-});
-
-test('pieces are of whole characters, each once', () => {
-  expect(gramsOf('aaaa')).toEqual(['aaa']);
-  expect(gramsOf('a😀b')).toEqual(['a😀b']);
 });
 
 test('names are sorted without regard to case and accents', () => {

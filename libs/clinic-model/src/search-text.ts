@@ -1,8 +1,6 @@
 /** Folds a text for comparing without regard to case. */
 export const fold = (text: string) => text.normalize('NFC').toLowerCase();
 
-/** How long the pieces are by which a search finds its candidates. */
-export const GRAM = 3;
 /** Between the searched fields; it is taken out of the fields themselves. */
 export const SEARCH_SEPARATOR = '\n';
 
@@ -20,18 +18,7 @@ export const sortNameOf = (fullName: string) =>
     .normalize('NFD')
     .replace(/\p{M}+/gu, '');
 
-/** The distinct trigrams of a text, within its fields. */
-export function gramsOf(text: string): string[] {
-  const grams = new Set<string>();
-  for (const field of text.split(SEARCH_SEPARATOR)) {
-    const letters = [...field];
-    for (let i = 0; i + GRAM <= letters.length; i++) grams.add(letters.slice(i, i + GRAM).join(''));
-  }
-  return [...grams];
-}
-
 /** The fields that a patient document derives from what people see. */
 export function searchFields(patient: { fullName: string; email?: string; mrn?: string; birthDate: string }) {
-  const searchText = searchTextOf(patient);
-  return { sortName: sortNameOf(patient.fullName), searchText, searchGrams: gramsOf(searchText) };
+  return { sortName: sortNameOf(patient.fullName), searchText: searchTextOf(patient) };
 }

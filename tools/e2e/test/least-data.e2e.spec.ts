@@ -119,7 +119,6 @@ const patient: Whole<PatientDocument> = {
   ...{
     sortName: planted('sort'),
     searchText: planted('search'),
-    searchGrams: [planted('gram')],
     createdTime: now,
     updatedTime: now,
   },

@@ -25,7 +25,7 @@ test('a list of all is walked where an index has its order', () => {
   const walk = (sort: string) => walkOf(orderOf({ sort, sortType: 'bgm' }));
   expect(['+fullName', '-birthDate', '-lastData', '+timeInTargetPercent', '-lastReviewed'].map(walk)).toEqual([
     'in_name_order',
-    undefined,
+    'by_birth_date',
     undefined,
     undefined,
     undefined,

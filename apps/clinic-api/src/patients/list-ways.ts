@@ -34,8 +34,10 @@ export function labelsOnly({ search, tags, sites, figures, others }: PatientFilt
   return (tags?.length === 1 && !sites) || (sites?.length === 1 && !tags) ? 'one' : 'more';
 }
 
-/** An index of all that is in the order of a list. Only the usual order has one: every update of a patient pays for each. */
-export const walkOf = ({ path }: Order): string | undefined => (path === 'sortName' ? 'in_name_order' : undefined);
+/** An index of all that is in the order of a list. Few have one: every update of a patient pays for each. */
+export const walkOf = ({ path }: Order): string | undefined => IN_ORDER_OF[path];
+
+const IN_ORDER_OF: Readonly<Record<string, string>> = { sortName: 'in_name_order', birthDate: 'by_birth_date' };
 
 /** The way's own condition comes first: of several on one index, MongoDB takes the first. */
 export function conditionsOf({ search, tags, sites, figures, others }: PatientFilter, way: Way): Condition[] {

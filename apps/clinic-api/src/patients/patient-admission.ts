@@ -25,7 +25,7 @@ import { type ClinicRules, PatientsRepository } from './patients.repository.ts';
 /** A patient before the clinic has taken them in. */
 export type NewPatient = Omit<
   PatientDocument,
-  '_id' | 'clinicId' | 'createdTime' | 'updatedTime' | 'sortName' | 'searchText' | 'searchGrams' | 'uniqueMrn'
+  '_id' | 'clinicId' | 'createdTime' | 'updatedTime' | 'sortName' | 'searchText' | 'uniqueMrn'
 >;
 
 /** The rules by which a clinic takes a patient in, and keeps an MRN (behaviour, "Patients"). */

@@ -2,22 +2,18 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   CLINIC_MODELS,
   type ClinicModels,
-  GRAM,
-  gramsOf,
-  objectId,
   type PatientDocument,
   readCounts,
   stripesOf,
   valueAt,
 } from '@caregate/clinic-model';
-import { LRUCache } from 'lru-cache';
 import { mongo, Types } from 'mongoose';
 import { SharedReads } from '../shared-reads.ts';
 import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
 import { BY_NAME, type Order, sortOf } from './list-sort.ts';
 import { noneComeLast, pageOf, pageOfThoseWith, type PageRange } from './list-answer.ts';
 import { type Question, questionsOf, sortKeyOf } from './list-questions.ts';
-import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf, type Way } from './list-ways.ts';
+import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf } from './list-ways.ts';
 import { Matching } from './matching.ts';
 import { EVERYBODY, SheetColumns } from './sheet-columns.ts';
 
@@ -60,12 +56,11 @@ export class PatientListsRepository {
   async list(clinicId: ObjectId, filter: PatientFilter, order: Order, page: Page): Promise<PatientPage> {
     const labels = labelsOnly(filter);
     if (labels === 'none') return this.everybody(clinicId, order, page);
-    const [counts, grams] = await Promise.all([this.countsFor(filter, clinicId), this.byGram(clinicId, filter)]);
+    const counts = await this.countsFor(filter, clinicId);
     const totalCount = counts.total;
     if (filter.search !== undefined && !canMatch(filter.search)) return { ...NO_PATIENTS, totalCount };
-    const kept = [...byTag(filter, counts), ...bySite(filter, counts)];
-    const way = shortest([...kept, ...grams]);
-    if (way?.size === 0 && kept.includes(way)) return { ...NO_PATIENTS, totalCount };
+    const way = shortest([...byTag(filter, counts), ...bySite(filter, counts)]);
+    if (way?.size === 0) return { ...NO_PATIENTS, totalCount };
     if (way && labels === 'one' && order.path === BY_NAME.path) {
       const patients = await this.read({ clinicId, ...way.condition }, order, page, way.hint);
       return { patients, count: way.size, totalCount };
@@ -88,11 +83,7 @@ export class PatientListsRepository {
       ...(mrn !== undefined && { mrn }),
       ...(birthDate !== undefined && { birthDate }),
     };
-    const found =
-      mrn === undefined && birthDate !== undefined
-        ? this.read({ searchGrams: rarestPieceOf(birthDate), ...conditions }, BY_NAME, page, 'search')
-        : this.read(conditions, BY_NAME, page);
-    return (await found).map(asDocument);
+    return (await this.read(conditions, BY_NAME, page)).map(asDocument);
   }
 
   /** The records of a user in the clinics of the shard. */
@@ -183,40 +174,10 @@ export class PatientListsRepository {
       : { total: await this.total(clinicId), tags: {}, sites: {} };
   }
 
-  /** By pieces of the search text. How rare a piece is decides only the way, so it need not be fresh. */
-  private byGram(clinicId: ObjectId, { search = '' }: PatientFilter): Promise<Way[]> {
-    const pieces = gramsOf(search)
-      .filter((_, i, grams) => i % GRAM === 0 || i === grams.length - 1)
-      .slice(0, MOST_PIECES);
-    return Promise.all(
-      pieces.map(async (gram) => ({
-        hint: 'search',
-        condition: { searchGrams: gram },
-        size: (await this.frequencies.fetch(`${clinicId.toHexString()} ${gram}`)) ?? FEW + 1,
-      })),
-    );
-  }
-
-  /** Counted in the index, and not beyond what would be worth it. */
-  private readonly frequencies = new LRUCache<string, number>({
-    max: 10_000,
-    ttl: FREQUENCY_MS,
-    fetchMethod: (key) => {
-      const [clinicId = '', gram = ''] = [key.slice(0, 24), key.slice(25)];
-      return this.patients.countDocuments(
-        { clinicId: objectId(clinicId), searchGrams: gram },
-        { hint: 'search', limit: FEW + 1 },
-      );
-    },
-  });
-
   private get patients() {
     return this.models.patients.collection;
   }
 }
-
-/** Of `1990-02-03` it is `90-`, which one in fifty has: so birth dates need no index of their own, which every update would pay for. */
-const rarestPieceOf = (birthDate: string) => birthDate.slice(2, 2 + GRAM);
 
 /** Not through mongoose, and not even decoded: a page is read as fast as the driver can. */
 const asSent = (cursor: { toArray(): Promise<unknown[]> }) => cursor.toArray() as Promise<Buffer[]>; // `raw` gives bytes
@@ -229,5 +190,3 @@ const idIn = (patient: Buffer) => patient.toString('hex', ID_AT, ID_AT + 12);
 const idsIn = (texts: readonly string[]) => texts.map((text) => new Types.ObjectId(text));
 
 type Found = Pick<PatientPage, 'patients' | 'count'>;
-const FREQUENCY_MS = 30_000;
-const MOST_PIECES = 6;

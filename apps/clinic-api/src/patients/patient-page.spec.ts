@@ -20,7 +20,6 @@ const plain = {
   sites: [],
   sortName: 'ada',
   searchText: 'ada',
-  searchGrams: ['ada'],
   createdTime: new Date('2026-01-01T10:00:00.120Z'),
   updatedTime: new Date('2026-01-01T10:00:00Z'),
 } satisfies PatientDocument;
