@@ -18,7 +18,8 @@ if (!existsSync(COMPAT)) console.warn(`The identity stub is not in ${COMPAT}: gr
   const place = await startPlace(COMPAT, later, () => undefined);
   const { app } = await startMeasuredApi(place);
   later(() => app.stop());
-  const admin = randomBytes(5).toString('hex');
+  // Ten digits; the first says to the stub what kind of user it is.
+  const admin = `a${randomBytes(5).toString('hex').slice(1)}`;
   const open = async () => {
     const metrics = await (await fetch(`${app.url}/metrics`, { headers: { connection: 'close' } })).text();
     const valueOf = (name: string) => {
