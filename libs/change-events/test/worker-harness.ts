@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createLogger, HealthChecks, Metrics } from '@caregate/service';
+import { createLogger, guardAgainstClosedSockets, HealthChecks, Metrics } from '@caregate/service';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
@@ -41,6 +41,7 @@ export class WorkerHarness {
   }
 
   async start(partitions = 3): Promise<void> {
+    guardAgainstClosedSockets(); // as the apps' own module does
     const uri = new URL(process.env['MONGODB_URI'] ?? '');
     uri.pathname = `/${this.prefix}`;
     await this.connection.openUri(uri.href);

@@ -1,6 +1,7 @@
 export * from './attempt-limit.ts';
 export * from './certificate-advice.ts';
 export { accompanied, type Companion } from './companion.ts';
+export { guardAgainstClosedSockets } from './closed-sockets.ts';
 export * from './config.ts';
 export * from './docs.ts';
 export * from './error-filter.ts';

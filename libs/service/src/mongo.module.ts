@@ -1,5 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { createConnection, type Connection } from 'mongoose';
+import { guardAgainstClosedSockets } from './closed-sockets.ts';
 import { HealthChecks } from './health.ts';
 import { LOGGER, type Logger } from './log.ts';
 import { adviceOnMongo } from './mongo-advice.ts';
@@ -84,6 +85,7 @@ export class MongoModule {
   static forRoot(options: MongoOptions): DynamicModule {
     const token = options.token ?? MONGO;
     const link = Symbol('MONGO_LINK');
+    guardAgainstClosedSockets();
     return {
       module: MongoModule,
       global: true,
