@@ -215,8 +215,11 @@ const ids = (values: readonly Types.ObjectId[]) =>
 
 type Models = Pick<ClinicModels, 'patients' | 'sheets'>;
 
+/** Of which all columns are written: of every part, or of the one about people. */
+export type WholeChanges = 'all' | 'people';
+
 /** What of a patient changed: also their figures, or not, or only some columns of the part about people. */
-export type SheetChanges = 'all' | 'people' | { readonly columns: readonly string[] };
+export type SheetChanges = WholeChanges | { readonly columns: readonly string[] };
 
 function columnsOf(changes: SheetChanges): Readonly<Record<string, readonly string[]>> {
   if (changes === 'all') return PARTS;
@@ -280,7 +283,7 @@ export async function refreshSheets(
   models: Models,
   session: ClientSession,
   which: Readonly<Record<string, unknown>>,
-  changes: 'all' | 'people',
+  changes: WholeChanges,
 ): Promise<void> {
   const some: SheetPatient[] = [];
   for await (const patient of readForSheets(models, session, which, changes)) {
@@ -295,7 +298,7 @@ export const readForSheets = (
   { patients }: Pick<Models, 'patients'>,
   session: ClientSession,
   which: Readonly<Record<string, unknown>>,
-  changes: 'all' | 'people',
+  changes: WholeChanges,
 ) =>
   patients.collection
     .find(which, { session, projection: projectionOf(changes) })
@@ -304,7 +307,7 @@ export const readForSheets = (
 const AT_ONCE = 1_000;
 
 /** Of large summaries only what is needed. */
-const projectionOf = (changes: 'all' | 'people'): Readonly<Record<string, 1>> => {
+const projectionOf = (changes: WholeChanges): Readonly<Record<string, 1>> => {
   const fields = changes === 'all' ? ON_SHEETS : ON_SHEETS.filter((field) => field !== 'summary');
   const dates = changes === 'all' ? [] : KINDS.map((kind) => `summary.${kind}Stats.dates`);
   return Object.fromEntries([...fields, ...dates].map((field) => [field, 1 as const]));

@@ -20,3 +20,6 @@ export function certificateAdvice(code: unknown, caSetting = 'NODE_EXTRA_CA_CERT
   if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired; it needs a new one';
   return undefined;
 }
+
+/** How a message about a server that cannot be reached goes on, where it is known what to do. */
+export const withAdvice = (advice: string | undefined): string => (advice === undefined ? '' : `: ${advice}`);

@@ -1,5 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { createConnection, type Connection } from 'mongoose';
+import { withAdvice } from './certificate-advice.ts';
 import { guardAgainstClosedSockets } from './closed-sockets.ts';
 import { HealthChecks } from './health.ts';
 import { LOGGER, type Logger } from './log.ts';
@@ -55,19 +56,17 @@ class MongoLink implements OnModuleInit, OnApplicationShutdown {
         const advice = adviceOnMongo(error);
         const isNews = attempt === 1 || advice !== this.advice;
         this.advice = advice;
-        if (isNews) this.logger.warn({ err: error }, `MongoDB is not reachable yet${said(advice)}; trying on`);
+        if (isNews) this.logger.warn({ err: error }, `MongoDB is not reachable yet${withAdvice(advice)}; trying on`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }
 
   private async check(): Promise<void> {
-    if (!this.prepared) throw new Error(`not connected yet${said(this.advice)}`);
+    if (!this.prepared) throw new Error(`not connected yet${withAdvice(this.advice)}`);
     await this.connection.db?.command({ ping: 1 });
   }
 }
-
-const said = (advice: string | undefined): string => (advice === undefined ? '' : `: ${advice}`);
 
 const CONNECT_OPTIONS = {
   // Commands fail at once while it is not open, instead of waiting. (`connection.set` would not reach what asks for these.)

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@caregate/service';
+import { type Logger, withAdvice } from '@caregate/service';
 import type { Batch, Consumer, Kafka } from 'kafkajs';
 import { adviceOnKafka } from './kafka-advice.ts';
 import { OpenOffsets } from './open-offsets.ts';
@@ -65,7 +65,7 @@ export class Intake {
 
   /** @throws {Error} while Kafka does not answer or the group has not let this member in */
   assertReading(): void {
-    if (this.lastContact === 0) throw new Error(`not connected yet${said(this.advice)}`);
+    if (this.lastContact === 0) throw new Error(`not connected yet${withAdvice(this.advice)}`);
     if (Date.now() - this.lastContact > SILENCE_MS) throw new Error('does not answer');
   }
 
@@ -99,7 +99,7 @@ export class Intake {
       } catch (error) {
         const advice = adviceOnKafka(error);
         if (!quiet || advice !== this.advice)
-          this.settings.logger.warn({ err: error }, `cannot read from Kafka yet${said(advice)}; trying on`);
+          this.settings.logger.warn({ err: error }, `cannot read from Kafka yet${withAdvice(advice)}; trying on`);
         this.advice = advice;
         quiet = true;
       }
@@ -282,8 +282,6 @@ export class Intake {
     return this.commits;
   }
 }
-
-const said = (advice: string | undefined): string => (advice === undefined ? '' : `: ${advice}`);
 
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
