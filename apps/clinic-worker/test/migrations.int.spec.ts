@@ -72,7 +72,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     });
     for (const { email } of patients) expect(await mailsTo(email)).toHaveLength(1);
     await eventually(async () =>
-      (await mailsTo(owner.email)).some(({ subject }) => subject === 'All patients of Harbour have moved'),
+      (await mailsTo(owner.email)).some(({ subject }) => subject === 'All patients have moved to the clinic “Harbour”'),
     );
     await worker.close();
   });

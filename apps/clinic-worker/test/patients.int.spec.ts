@@ -45,7 +45,7 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     await custodial({ email: quiet, isMigrated: true });
     const { _id, userId } = await custodial({ email: first, mrn: 'M1', targetDevices: ['dexcom'] });
     const [mail] = await arrived(first);
-    expect(mail).toMatchObject({ subject: 'Harbour has created an account for you' });
+    expect(mail).toMatchObject({ subject: 'An account was created for you by the clinic “Harbour”' });
     expect(mail?.text).toContain(`https://app.au1.localhost/claim/${userId}`);
     const profile = {
       fullName: 'Ines Okafor',
@@ -70,8 +70,8 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     await change(_id, { lastUploadReminderTime: new Date() });
     const mails = await arrived(email, 2);
     expect(mails.map(({ subject }) => subject)).toEqual([
-      'Harbour is waiting for your data',
-      'Harbour is waiting for your data',
+      'Please upload your data for the clinic “Harbour”',
+      'Please upload your data for the clinic “Harbour”',
     ]);
   });
 
@@ -88,7 +88,9 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     }
     expect((await arrived(own))[0]?.text).toContain('Connect Dexcom:\nhttps://app.au1.localhost/connect/dexcom');
     const custodialMails = await arrived(claimed, 2);
-    expect(custodialMails.map(({ subject }) => subject)).toContain('Harbour asks you to connect your Dexcom account');
+    expect(custodialMails.map(({ subject }) => subject)).toContain(
+      'Please connect your Dexcom account for the clinic “Harbour”',
+    );
     expect((await arrived(again))[0]?.subject).toBe('Please connect your Dexcom account again');
   });
 
@@ -133,7 +135,7 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     const mails = await eventually(
       async () => (await mailsTo(admin.email)).filter(({ subject }) => subject.startsWith('A patient'))[0],
     );
-    expect(mails.text).toContain('Ines Okafor wants to share their data with Harbour.');
+    expect(mails.text).toContain('the patient “Ines Okafor” wants to share their data with the clinic “Harbour”.');
     expect((await mailsTo(quiet.email)).filter(({ subject }) => subject.startsWith('A patient'))).toEqual([]);
   });
 });

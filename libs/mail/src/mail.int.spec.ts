@@ -100,7 +100,7 @@ describeWithServers('mail on real MongoDB and SMTP', () => {
       const { html, text, to: [recipient] = [] } = each;
       expect(html).toContain('Harbour Diabetes Centre');
       expect(text).toContain('Harbour Diabetes Centre');
-      expect(recipient?.name).toBe('Zoë Bcc: x@y.z');
+      expect(recipient?.name).toBe('Zoë Bcc: x @ y. z');
       const source = await sourceOf(each);
       expect(source).toContain('Auto-Submitted: auto-generated');
       expect(source).not.toMatch(/^Bcc:/im);

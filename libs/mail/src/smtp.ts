@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { certificateAdvice } from '@caregate/service';
 import { createTransport } from 'nodemailer';
-import { oneLine, type RenderedMail } from './template.ts';
+import { plainNameInHeader } from './names.ts';
+import type { RenderedMail } from './template.ts';
 
 export interface Recipient {
   readonly address: string;
@@ -60,7 +61,7 @@ export class Smtp {
     try {
       await this.transport.sendMail({
         from: this.from,
-        to: { address: mail.to.address, name: oneLine(mail.to.name ?? '') },
+        to: { address: mail.to.address, name: plainNameInHeader(mail.to.name ?? '') },
         subject: mail.subject,
         html: mail.html,
         text: mail.text,

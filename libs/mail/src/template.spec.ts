@@ -26,6 +26,21 @@ describe('every email', () => {
     expect(text).toContain('<img src=x');
   });
 
+  it.each(allTemplates)('$name begins with words of ours, wherever a reader looks first', ({ render, sample }) => {
+    const names = Object.keys(sample).filter((key) => !/link$/i.test(key));
+    const called = (name: string) => render(Object.fromEntries(names.map((key) => [key, name])));
+    const [one, other] = [called('Your bank” call us “'), called('Locked')];
+    for (const shown of [one, other].map(({ subject, html }) => [
+      subject,
+      /overflow:hidden">(.*?)<\/div>/.exec(html)?.[1] ?? '',
+    ]))
+      for (const line of shown) expect(line).toMatch(/^[A-Z][a-z]* [a-z]+/);
+    const begins = ({ subject, text }: typeof one) =>
+      [subject, ...text.split('\n\n').slice(1)].map((line) => line.slice(0, 5));
+    expect(begins(one)).toEqual(begins(other));
+    expect(one.subject.match(/[“”]/g)?.length ?? 0).toBe(other.subject.match(/[“”]/g)?.length ?? 0);
+  });
+
   it('has a name of its own', () => {
     expect(new Set(allTemplates.map(({ name }) => name)).size).toBe(allTemplates.length);
   });
@@ -34,7 +49,7 @@ describe('every email', () => {
 it('leaves out what is not known', () => {
   const { text } = clinicCreated.render({ clinicName: 'A & B', clinicLink: 'https://x.test/1' });
   expect(text).toContain('Hello,\n');
-  expect(text).toContain('the clinic A & B has been created');
+  expect(text).toContain('your clinic “A & B” has been created');
 });
 
 it('leaves out a paragraph that renders to nothing', () => {

@@ -1,11 +1,13 @@
 import Handlebars from 'handlebars';
 import { htmlLayout, textLayout } from './layout.ts';
+import { plainName, plainNameInHeader, shortened, visible } from './names.ts';
 
 /** One email, written once; HTML and text are made from the same words. All texts are Handlebars over the template's data. */
 export interface TemplateDefinition<Data> {
   readonly name: string;
+  /** Begins with words of ours; a name stands in quotation marks, which no name can end. */
   readonly subject: string;
-  /** What a mail program shows beside the subject. */
+  /** What a mail program shows beside the subject; of the same form. */
   readonly preview: string;
   /** Paragraphs in order; one that renders to nothing is left out. */
   readonly paragraphs: readonly string[];
@@ -41,19 +43,22 @@ export function template<Data extends object>(definition: TemplateDefinition<Dat
     unsubscribable: definition.unsubscribable ?? false,
     sample: definition.sample,
     render: (given) => {
-      const data = onOneLineEach(given);
-      return { subject: oneLine(subject(data)), html: html(data), text: text(data) };
+      const data = named(given, plainName);
+      const inSubject = named(given, plainNameInHeader);
+      return { subject: shortened(visible(subject(inSubject)), LONGEST_SUBJECT), html: html(data), text: text(data) };
     },
   };
 }
 
-/** A name with line breaks could tell, in paragraphs of its own, what we would not. */
-function onOneLineEach<Data extends object>(data: Data): Data {
-  const flat = Object.entries(data).map(([key, value]) => [
-    key,
-    typeof value === 'string' ? withoutBreaks(value) : value,
-  ]);
-  return Object.fromEntries(flat) as Data; // texts stay texts
+const LONGEST_SUBJECT = 200;
+
+/** Whatever people may have chosen is shown as a name; links are ours, made from settings and ids. */
+function named<Data extends object>(data: Data, asName: (text: string) => string): Data {
+  const shown = Object.entries(data).map(([key, value]) => {
+    if (typeof value !== 'string') return [key, value];
+    return [key, /link$/i.test(key) ? visible(value) : asName(value)];
+  });
+  return Object.fromEntries(shown) as Data; // texts stay texts
 }
 
 type Format = 'html' | 'text';
@@ -91,10 +96,3 @@ function compile<Data>(source: string, format: Format): (data: Data) => string {
 
 /** Rendered already, and escaped where it had to be. */
 const safe = (rendered = '') => new Handlebars.SafeString(rendered);
-
-/** A subject is one line: a name with a line break must not become a header of its own. */
-export function oneLine(text: string): string {
-  return withoutBreaks(text).slice(0, 200);
-}
-
-const withoutBreaks = (text: string) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();

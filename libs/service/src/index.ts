@@ -6,6 +6,7 @@ export * from './config.ts';
 export * from './docs.ts';
 export * from './error-filter.ts';
 export * from './errors.ts';
+export * from './fair-queue.ts';
 export * from './health.ts';
 export * from './load/shed-load.ts';
 export * from './log.ts';

@@ -8,11 +8,11 @@ export interface ClinicCreated {
 
 export const clinicCreated = template<ClinicCreated>({
   name: 'clinic_created',
-  subject: '{{clinicName}} is ready on Caregate',
+  subject: 'Your clinic “{{clinicName}}” is ready on Caregate',
   preview: 'Your clinic has been created, and you are its first administrator.',
   paragraphs: [
     'Hello{{#if recipientName}} {{recipientName}}{{/if}},',
-    'the clinic {{clinicName}} has been created, and you are its first administrator.',
+    'your clinic “{{clinicName}}” has been created, and you are its first administrator.',
     'Next, invite the people you work with and add your first patients.',
   ],
   action: { label: 'Open the clinic', link: '{{clinicLink}}' },

@@ -12,11 +12,11 @@ export interface ClinicianInvitation {
 
 export const clinicianInvitation = template<ClinicianInvitation>({
   name: 'clinician_invitation',
-  subject: 'You are invited to {{clinicName}}',
-  preview: 'Join {{clinicName}} as {{role}}.',
+  subject: 'You are invited to the clinic “{{clinicName}}”',
+  preview: 'Join the clinic “{{clinicName}}” as {{role}}.',
   paragraphs: [
     'Hello,',
-    '{{#if invitedBy}}{{invitedBy}}{{else}}an administrator{{/if}} invites you to join {{clinicName}} as {{role}}.',
+    'you are invited by {{#if invitedBy}}“{{invitedBy}}”{{else}}an administrator{{/if}} to join the clinic “{{clinicName}}” as {{role}}.',
     'To accept, sign in with the address that this email was sent to, or sign up with it.',
   ],
   action: { label: 'See the invite', link: '{{inviteLink}}' },

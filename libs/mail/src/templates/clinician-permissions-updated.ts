@@ -12,11 +12,11 @@ export interface ClinicianPermissionsUpdated {
 
 export const clinicianPermissionsUpdated = template<ClinicianPermissionsUpdated>({
   name: 'clinician_permissions_updated',
-  subject: 'Your permissions at {{clinicName}} have changed',
-  preview: 'You are now {{role}} of {{clinicName}}.',
+  subject: 'Your permissions at the clinic “{{clinicName}}” have changed',
+  preview: 'You are now {{role}} of the clinic “{{clinicName}}”.',
   paragraphs: [
     'Hello{{#if recipientName}} {{recipientName}}{{/if}},',
-    '{{#if changedBy}}{{changedBy}}{{else}}an administrator{{/if}} has changed your permissions at {{clinicName}}. You are now {{role}} there.',
+    'your permissions at the clinic “{{clinicName}}” were changed by {{#if changedBy}}“{{changedBy}}”{{else}}an administrator{{/if}}. You are now {{role}} there.',
     'If you did not expect this, please ask an administrator of the clinic.',
   ],
   action: { label: 'Open the clinic', link: '{{clinicLink}}' },

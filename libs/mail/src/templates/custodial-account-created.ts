@@ -8,11 +8,11 @@ export interface CustodialAccountCreated {
 
 export const custodialAccountCreated = template<CustodialAccountCreated>({
   name: 'custodial_account_created',
-  subject: '{{clinicName}} has created an account for you',
+  subject: 'An account was created for you by the clinic “{{clinicName}}”',
   preview: 'Claim it to see your own data and to decide who else may.',
   paragraphs: [
     'Hello{{#if recipientName}} {{recipientName}}{{/if}},',
-    '{{clinicName}} has created an account in which it looks after your data. Claim the account to see your data yourself and to decide who else may.',
+    'an account was created for you by the clinic “{{clinicName}}”, which looks after your data in it. Claim the account to see your data yourself and to decide who else may.',
     'If you are not a patient of this clinic, you need not do anything.',
   ],
   action: { label: 'Claim your account', link: '{{claimLink}}' },

@@ -16,11 +16,11 @@ const sample: ToPatient = {
 
 export const patientUploadReminder = template<ToPatient>({
   name: 'patient_upload_reminder',
-  subject: '{{clinicName}} is waiting for your data',
+  subject: 'Please upload your data for the clinic “{{clinicName}}”',
   preview: 'Please upload the data of your devices.',
   paragraphs: [
     hello,
-    '{{clinicName}} would like to see recent data of your devices. Please upload them, so that your care team can prepare for you.',
+    'your clinic “{{clinicName}}” would like to see recent data of your devices. Please upload them, so that your care team can prepare for you.',
   ],
   action: { label: 'Upload your data', link: '{{link}}' },
   because,
@@ -30,11 +30,11 @@ export const patientUploadReminder = template<ToPatient>({
 
 export const migratePatient = template<ToPatient>({
   name: 'migrate_patient',
-  subject: '{{clinicName}} has moved to a new place for its patients',
+  subject: 'What you share moved along with the clinic “{{clinicName}}”',
   preview: 'What you share with the clinic has moved along. You need not do anything.',
   paragraphs: [
     hello,
-    '{{clinicName}} now works with a clinic account. What you share with the clinic has moved along with it, and you need not do anything.',
+    'your clinic “{{clinicName}}” now works with a clinic account. What you share with the clinic has moved along with it, and you need not do anything.',
     'In your settings you can see and change what you share at any time.',
   ],
   action: { label: 'See what you share', link: '{{link}}' },
@@ -56,11 +56,11 @@ export type Provider = keyof typeof PROVIDERS;
 export const providerConnectTemplates = (Object.keys(PROVIDERS) as Provider[]).flatMap((provider) => [
   template<ProviderRequest>({
     name: `request_${provider}_connect`,
-    subject: '{{clinicName}} asks you to connect your {{provider}} account',
+    subject: 'Please connect your {{provider}} account for the clinic “{{clinicName}}”',
     preview: 'Your data then reaches the clinic by itself.',
     paragraphs: [
       hello,
-      '{{clinicName}} asks you to connect your {{provider}} account. Your data then reaches your care team by itself.',
+      'your clinic “{{clinicName}}” asks you to connect your {{provider}} account. Your data then reaches your care team by itself.',
     ],
     action: { label: 'Connect {{provider}}', link: '{{link}}' },
     because,
@@ -68,11 +68,11 @@ export const providerConnectTemplates = (Object.keys(PROVIDERS) as Provider[]).f
   }),
   template<ProviderRequest>({
     name: `request_${provider}_connect_custodial`,
-    subject: '{{clinicName}} asks you to connect your {{provider}} account',
+    subject: 'Please connect your {{provider}} account for the clinic “{{clinicName}}”',
     preview: 'Claim the account that the clinic made for you, then connect {{provider}}.',
     paragraphs: [
       hello,
-      '{{clinicName}} looks after an account for you and asks you to connect your {{provider}} account to it. Your data then reaches your care team by itself.',
+      'your clinic “{{clinicName}}” looks after an account for you and asks you to connect your {{provider}} account to it. Your data then reaches your care team by itself.',
       'The first step is to claim the account; the second to sign in to {{provider}}.',
     ],
     action: { label: 'Claim and connect', link: '{{link}}' },
@@ -82,10 +82,10 @@ export const providerConnectTemplates = (Object.keys(PROVIDERS) as Provider[]).f
   template<ProviderRequest>({
     name: `request_${provider}_reconnect`,
     subject: 'Please connect your {{provider}} account again',
-    preview: '{{clinicName}} no longer gets your data from {{provider}}.',
+    preview: 'Your data from {{provider}} no longer reaches the clinic “{{clinicName}}”.',
     paragraphs: [
       hello,
-      'the connection to your {{provider}} account has ended, and {{clinicName}} no longer gets your data from there. Please connect it again.',
+      'the connection to your {{provider}} account has ended, and the clinic “{{clinicName}}” no longer gets your data from there. Please connect it again.',
     ],
     action: { label: 'Connect {{provider}} again', link: '{{link}}' },
     because,
@@ -107,11 +107,11 @@ const adminSample: ToClinicAdmin = {
 
 export const clinicMigrationComplete = template<ToClinicAdmin>({
   name: 'clinic_migration_complete',
-  subject: 'All patients of {{clinicName}} have moved',
+  subject: 'All patients have moved to the clinic “{{clinicName}}”',
   preview: 'The move of your patients is complete.',
   paragraphs: [
     hello,
-    'the patients of your former account have moved to {{clinicName}}. You and your colleagues find them there from now on.',
+    'the patients of your former account have moved to the clinic “{{clinicName}}”. You and your colleagues find them there from now on.',
   ],
   action: { label: 'Open the clinic', link: '{{link}}' },
   because: 'You get this email because you administer this clinic.',
@@ -124,9 +124,12 @@ export interface PatientClinicInvitation extends ToClinicAdmin {
 
 export const patientClinicInvitation = template<PatientClinicInvitation>({
   name: 'patient_clinic_invitation',
-  subject: 'A patient wants to share data with {{clinicName}}',
+  subject: 'A patient wants to share data with the clinic “{{clinicName}}”',
   preview: 'Accept or decline the invitation.',
-  paragraphs: [hello, '{{patientName}} wants to share their data with {{clinicName}}. Please accept or decline.'],
+  paragraphs: [
+    hello,
+    'the patient “{{patientName}}” wants to share their data with the clinic “{{clinicName}}”. Please accept or decline.',
+  ],
   action: { label: 'See the invitation', link: '{{link}}' },
   because:
     'You get this email because you administer this clinic. The clinic can switch these emails off in its settings.',

@@ -1,8 +1,13 @@
 // A mail server that notes every message that it accepts before it says so, and is killed and started again by the test.
 //   node mail-server-main.ts PORT FILE
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { SMTPServer } from 'smtp-server';
 
+// It brings no types.
+const { simpleParser } = createRequire(import.meta.url)('mailparser') as {
+  simpleParser: (source: string) => Promise<{ messageId?: string; subject?: string }>;
+};
 const [port, file] = process.argv.slice(2);
 if (port === undefined || file === undefined) throw new Error('usage: mail-server-main.ts PORT FILE');
 const accepted = openSync(file, 'a');
@@ -15,11 +20,12 @@ const server = new SMTPServer({
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => (text += chunk));
     stream.on('end', () => {
-      const messageId = /^Message-ID: (.*)$/im.exec(text)?.[1]?.trim() ?? '';
-      const to = session.envelope.rcptTo.map(({ address }) => address);
-      writeSync(accepted, `${JSON.stringify({ time: Date.now(), messageId, to, subject: subjectOf(text) })}\n`);
-      fsyncSync(accepted);
-      answer();
+      void simpleParser(text).then(({ messageId = '', subject = '' }) => {
+        const to = session.envelope.rcptTo.map(({ address }) => address);
+        writeSync(accepted, `${JSON.stringify({ time: Date.now(), messageId, to, subject })}\n`);
+        fsyncSync(accepted);
+        answer();
+      });
     });
   },
 });
@@ -30,13 +36,3 @@ process.on('SIGTERM', () => {
   process.exit(0);
 });
 process.on('disconnect', () => process.exit(0)); // the test is gone
-
-/** The subject as it was sent, unfolded; words in other letters stay encoded. */
-function subjectOf(text: string): string {
-  return (
-    /^Subject: (.*(?:\r?\n[ \t].*)*)$/im
-      .exec(text)?.[1]
-      ?.replace(/\r?\n[ \t]/g, ' ')
-      .trim() ?? ''
-  );
-}

@@ -124,21 +124,21 @@ export class Reckoning {
       (await this.clinic.collection('users').find().toArray()).map((user) => [String(user._id), user['email']]),
     );
     for (const clinic of clinics.values())
-      owe(owners.get(String(clinic['admins'][0])), `${clinic['name']} is ready on Caregate`);
+      owe(owners.get(String(clinic['admins'][0])), `Your clinic “${clinic['name']}” is ready on Caregate`);
     const living = await this.clinic.collection('patients').find().toArray();
     const dead = await this.clinic.collection('patients_deletions').find().toArray();
     const patients: Document[] = [...living, ...dead.map(({ document }) => document)];
     for (const { email, permissions, isMigrated, clinicId } of patients) {
       if (!email) continue;
-      if (isMigrated) owe(email, `${nameOf(clinicId)} has moved to a new place for its patients`);
-      else if (permissions?.custodian) owe(email, `${nameOf(clinicId)} has created an account for you`);
+      if (isMigrated) owe(email, `What you share moved along with the clinic “${nameOf(clinicId)}”`);
+      else if (permissions?.custodian) owe(email, `An account was created for you by the clinic “${nameOf(clinicId)}”`);
     }
     const clinicians = await this.clinic.collection('clinicians').find().toArray();
     for (const { userId, clinicId, rolesUpdates } of clinicians)
       for (const _update of rolesUpdates ?? [])
-        owe(owners.get(String(userId)), `Your permissions at ${nameOf(clinicId)} have changed`);
+        owe(owners.get(String(userId)), `Your permissions at the clinic “${nameOf(clinicId)}” have changed`);
     for (const [legacyId, { clinicId }] of this.run.accepted.migrations)
-      owe(emailOf(legacyId), `All patients of ${nameOf(clinicId)} have moved`);
+      owe(emailOf(legacyId), `All patients have moved to the clinic “${nameOf(clinicId)}”`);
     return due;
   }
 }
