@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 import { type AccountClient, type ClinicClient, createAccountClient, createClinicClient } from '@caregate/contracts';
+import { LinkSecrets } from '@caregate/identity';
 import { HealthChecks, MONGO, startApp } from '@caregate/service';
 import type { Connection } from 'mongoose';
 import { clinicApi } from '../src/app.ts';
@@ -11,6 +12,11 @@ export type { TestUser } from './identity-server.ts';
 
 /** The secret by which a test provisions accounts, as the directory does. */
 export const PROVISIONING_SECRET = 'for tests, not for others';
+
+const LINK_SECRET = 'for links of tests, long enough to be taken';
+
+/** As the worker puts them into mails. */
+export const mailedSecrets = new LinkSecrets('au1', [LINK_SECRET]);
 
 /** The app on a database of its own, with an identity service in memory, and clients that speak for whom you like. */
 export interface Harness {
@@ -46,6 +52,7 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     IDENTITY: 'http',
     IDENTITY_URL: identity.url,
     PROVISIONING_SECRET,
+    LINK_SECRET,
     ...env,
   });
   await untilReady(app);

@@ -14,8 +14,9 @@ export class Links {
     return `${this.clinic(clinicId)}/invites`;
   }
 
-  inviteOfClinician(key: string): string {
-    return `${this.base}/invites/${encodeURIComponent(key)}`;
+  /** The secret stands behind the #: browsers keep that to themselves, so it is in no server's log. */
+  inviteOfClinician(inviteId: string, secret: string | undefined): string {
+    return `${this.base}/invites/${encodeURIComponent(inviteId)}${secret === undefined ? '' : `#${secret}`}`;
   }
 
   claim(userId: string): string {

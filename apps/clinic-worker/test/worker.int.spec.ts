@@ -2,6 +2,7 @@ import { eventually } from '@caregate/eventually';
 import { CloudEvent, Kafka as CloudEvents, type KafkaEvent } from 'cloudevents';
 import { addToCounts, countsDelta, readCounts } from '@caregate/clinic-model';
 import { DeadLetters, REACTIONS } from '@caregate/change-events';
+import { LinkSecrets } from '@caregate/identity';
 import { Types } from 'mongoose';
 import { SMTPServer } from 'smtp-server';
 import { envelopesTo, mailsTo, newUserId, randomAddress, SERVERS_GIVEN, TestShard } from './shard.ts';
@@ -87,7 +88,8 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     );
     expect(mail?.subject).toBe('You are invited to the clinic “Harbour”');
     expect(mail?.text).toContain('you are invited by “Mara Lindqvist” to join the clinic “Harbour” as a member.');
-    expect(mail?.text).toContain(`/invites/${inviteId}`);
+    const secret = new LinkSecrets('au1', [shard.secret]).secretOf('clinician invite', inviteId);
+    expect(mail?.text).toContain(`/invites/${inviteId}#${secret}`);
     await shard.models.clinicians.updateOne({ clinicId, inviteId }, { $set: { updatedTime: new Date() } });
     await shard.models.clinicians.updateOne({ clinicId, inviteId }, { $set: { inviteSentTime: new Date() } });
     await eventually(async () => (await mailsTo(invited.email)).length === 2);

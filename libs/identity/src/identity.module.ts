@@ -4,14 +4,20 @@ import type { Connection } from 'mongoose';
 import { HttpIdentity } from './http/http-identity.ts';
 import { IdentityService } from './identity-service.ts';
 import { LocalIdentity } from './local/local-identity.ts';
-import { httpConfig, type IdentityConfig, localConfig } from './settings.ts';
+import { LinkSecrets } from './link-secrets.ts';
+import { httpConfig, type IdentityConfig, linkSecrets, localConfig } from './settings.ts';
 
-/** Provides IdentityService to the whole app. With IDENTITY=local, MongoModule must be there and prepare with `prepareLocalIdentity`. */
+/** Provides IdentityService and LinkSecrets to the whole app. With IDENTITY=local, MongoModule must be there and prepare with `prepareLocalIdentity`. */
 @Module({})
 export class IdentityModule {
   /** @throws {ConfigError} when the settings do not fit together */
   static forRoot(config: IdentityConfig): DynamicModule {
-    return { module: IdentityModule, global: true, providers: [identityProvider(config)], exports: [IdentityService] };
+    return {
+      module: IdentityModule,
+      global: true,
+      providers: [identityProvider(config), { provide: LinkSecrets, useValue: linkSecrets(config) }],
+      exports: [IdentityService, LinkSecrets],
+    };
   }
 }
 

@@ -5,5 +5,6 @@ export { LocalIdentity, prepareLocalIdentity } from './local/local-identity.ts';
 export { USER_EVENTS } from './local/user-events.ts';
 export { SharingRepository } from './local/sharing.repository.ts';
 export { hashPassword, isPasswordHash, LONGEST_PASSWORD, SHORTEST_PASSWORD } from './passwords.ts';
-export { type IdentityConfig, identitySettings } from './settings.ts';
+export * from './link-secrets.ts';
+export { type IdentityConfig, identitySettings, linkSecrets } from './settings.ts';
 export * from './user-id.ts';

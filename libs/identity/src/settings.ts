@@ -1,5 +1,6 @@
 import { ConfigError } from '@caregate/service';
 import { z } from 'zod';
+import { LinkSecrets } from './link-secrets.ts';
 
 const SECRET_LENGTH = 32;
 const secret = z
@@ -23,6 +24,11 @@ export const identitySettings = {
   IDENTITY_SECRET_PREVIOUS: secret
     .optional()
     .describe('the secret before this one; tokens that it signed are still taken, so a change signs nobody out'),
+  LINK_SECRET: secret
+    .optional()
+    .describe(
+      'makes the secrets in mailed links, alike in clinic-api and clinic-worker; IDENTITY_SECRET unless given, if that has 32 characters',
+    ),
   IDENTITY_SESSION_HOURS: z.coerce
     .number()
     .positive()
@@ -89,4 +95,14 @@ export function httpConfig(config: IdentityConfig): HttpConfig {
     realm: config.IDENTITY_REALM,
     ...(config.DATA_SOURCES_URL !== undefined && { dataSourcesUrl: config.DATA_SOURCES_URL.replace(/\/+$/, '') }),
   };
+}
+
+/** Without LINK_SECRET, and with an IDENTITY_SECRET that could be guessed or none (possible with http only), there are no links. */
+export function linkSecrets({ SHARD_ID, LINK_SECRET, ...config }: IdentityConfig): LinkSecrets {
+  const { IDENTITY_SECRET, IDENTITY_SECRET_PREVIOUS } = config;
+  const derivedFrom = LINK_SECRET === undefined ? [IDENTITY_SECRET, IDENTITY_SECRET_PREVIOUS] : [LINK_SECRET];
+  return new LinkSecrets(
+    SHARD_ID,
+    derivedFrom.filter((text) => text !== undefined).filter(({ length }) => length >= SECRET_LENGTH),
+  );
 }

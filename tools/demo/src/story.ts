@@ -215,10 +215,12 @@ export const story: Step[] = [
         body: { email: COLLEAGUE.email, roles: ['CLINIC_MEMBER'] },
       });
       expectStatus(invited.answer, 200);
+      const mail = await mailTo(world.servers.mailWebUrl, COLLEAGUE.email, /invited/);
+      const [, inviteId, secret = ''] = /\/invites\/(\w+)#([\w-]+)/.exec(mail.text) ?? [];
       const accepted = await say({
         method: 'PUT',
-        url: `${au(world).api.url}/v1/clinicians/${fact(world, 'colleague')}/invites/${text(invited.answer.body, 'inviteId')}`,
-        headers: session(token),
+        url: `${au(world).api.url}/v1/clinicians/${fact(world, 'colleague')}/invites/${inviteId}`,
+        headers: { ...session(token), 'x-caregate-invite-secret': secret },
       });
       expectStatus(accepted.answer, 200);
       return joined(invited.exchange, accepted.exchange);

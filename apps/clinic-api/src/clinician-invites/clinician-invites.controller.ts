@@ -1,9 +1,11 @@
-import { Body, Controller, Param } from '@nestjs/common';
+import { Body, Controller, Headers, Param } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
 import type { UserId } from '@caregate/identity';
 import { ClinicOperation } from '../contract.ts';
 import { By } from '../gate/caller.decorator.ts';
 import { ClinicianInvitesService, type Invitation } from './clinician-invites.service.ts';
+
+const SECRET_HEADER = 'x-caregate-invite-secret';
 
 /** Validation by the contract has made sure that ids are ids. */
 @Controller()
@@ -59,12 +61,21 @@ export class ClinicianInvitesController {
   }
 
   @ClinicOperation('AcceptClinicianInvite')
-  accept(@Param('userId') userId: UserId, @Param('inviteId') inviteId: string) {
-    return this.invites.accept(userId, inviteId);
+  accept(
+    @Param('userId') userId: UserId,
+    @Param('inviteId') inviteId: string,
+    @Headers(SECRET_HEADER) secret: string | undefined,
+  ) {
+    return this.invites.accept(userId, inviteId, secret);
   }
 
   @ClinicOperation('DismissClinicianInvite')
-  dismiss(@Param('userId') userId: UserId, @Param('inviteId') inviteId: string, @By() caller: Caller) {
-    return this.invites.dismiss(userId, inviteId, caller);
+  dismiss(
+    @Param('userId') userId: UserId,
+    @Param('inviteId') inviteId: string,
+    @Headers(SECRET_HEADER) secret: string | undefined,
+    @By() caller: Caller,
+  ) {
+    return this.invites.dismiss(userId, inviteId, secret, caller);
   }
 }

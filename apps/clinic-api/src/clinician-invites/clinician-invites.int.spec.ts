@@ -1,4 +1,13 @@
-import { answered, type Harness, newClinic, startHarness, statusOf, type TestUser } from '../../test/harness.ts';
+import { newAccount } from '../../test/accounts.ts';
+import {
+  answered,
+  type Harness,
+  mailedSecrets,
+  newClinic,
+  startHarness,
+  statusOf,
+  type TestUser,
+} from '../../test/harness.ts';
 import { newUserId } from '../../test/identity-server.ts';
 
 const INVITES = '/v1/clinics/{clinicId}/invites/clinicians';
@@ -22,8 +31,19 @@ async function clinicWithInvite(invited: Partial<TestUser> = {}) {
   return { admin, mia, clinicId, inviteId: clinician.inviteId ?? '', clinician };
 }
 
-const accept = ({ api, userId }: Awaited<ReturnType<typeof clinicWithInvite>>['mia'], inviteId: string) =>
-  api.PUT(MY_INVITE, { params: { path: { userId, inviteId } } });
+type Person = Awaited<ReturnType<typeof clinicWithInvite>>['mia'];
+
+const answering = ({ userId }: Person, inviteId: string, secret?: string) => ({
+  params: {
+    path: { userId, inviteId },
+    ...(secret !== undefined && { header: { 'x-caregate-invite-secret': secret } }),
+  },
+});
+const accept = (by: Person, inviteId: string, secret?: string) =>
+  by.api.PUT(MY_INVITE, answering(by, inviteId, secret));
+const dismiss = (by: Person, inviteId: string, secret?: string) =>
+  by.api.DELETE(MY_INVITE, answering(by, inviteId, secret));
+const secretOf = (inviteId: string) => mailedSecrets.secretOf('clinician invite', inviteId) ?? '';
 const restrict = async (clinicId: string, restrictions: { emailDomain: string; requiredIdp?: string }[]) =>
   answered(
     await harness.asService().PUT('/v1/clinics/{clinicId}/membership_restrictions', {
@@ -105,10 +125,90 @@ test('an invite is nobody else’s', async () => {
   answered(await accept(mia, inviteId));
 });
 
-test('an email that is not verified shows no invites; the key from the mail accepts one', async () => {
-  const { mia, inviteId } = await clinicWithInvite({ emailVerified: false });
+test('who has an unverified email and the id of an invite has to have the link of the mail too', async () => {
+  const { admin, mia, clinicId, inviteId } = await clinicWithInvite({ emailVerified: false });
   expect(answered(await mia.api.GET(MINE, { params: { path: { userId: mia.userId } } }))).toEqual([]);
-  answered(await accept(mia, inviteId));
+  const other = await clinicWithInvite();
+  const wrong = [undefined, inviteId, 'x', secretOf(other.inviteId)];
+  for (const secret of wrong) {
+    expect(statusOf(await accept(mia, inviteId, secret))).toBe(403);
+    expect(statusOf(await dismiss(mia, inviteId, secret))).toBe(403);
+  }
+  const { error } = await accept(mia, inviteId);
+  expect(error?.message).toMatch(/open the link in the mail/);
+  answered(await accept(mia, inviteId, secretOf(inviteId)));
+  expect(statusOf(await accept(mia, inviteId, secretOf(inviteId)))).toBe(404);
+  const path = { clinicId, clinicianId: mia.userId };
+  expect(statusOf(await admin.api.GET('/v1/clinics/{clinicId}/clinicians/{clinicianId}', { params: { path } }))).toBe(
+    200,
+  );
+});
+
+test('an identity service that says nothing of the email has not verified it', async () => {
+  const { mia, inviteId } = await clinicWithInvite({ emailVerified: undefined });
+  expect(answered(await mia.api.GET(MINE, { params: { path: { userId: mia.userId } } }))).toEqual([]);
+  expect(statusOf(await accept(mia, inviteId))).toBe(403);
+  answered(await dismiss(mia, inviteId, secretOf(inviteId)));
+});
+
+test('the secret of the mail is in no answer and in no document', async () => {
+  const { admin, mia, clinicId, inviteId, clinician } = await clinicWithInvite();
+  const path = { clinicId, inviteId };
+  const answers = [
+    clinician,
+    answered(await admin.api.GET(INVITE, { params: { path } })),
+    answered(await admin.api.PATCH(INVITE, { params: { path } })),
+    answered(await mia.api.GET(MINE, { params: { path: { userId: mia.userId } } })),
+    answered(await harness.asService().GET(INVITED, { params: { path } })),
+    await harness.models.clinicians.find({ inviteId }).lean(),
+  ];
+  expect(JSON.stringify(answers)).toContain(inviteId);
+  expect(JSON.stringify(answers)).not.toContain(secretOf(inviteId));
+});
+
+test('with the secret, an invite is still only for the address that was invited, and for the clinic’s domains', async () => {
+  const { mia, clinicId, inviteId } = await clinicWithInvite({ emailVerified: false });
+  const eve = harness.newUser();
+  expect(statusOf(await accept(eve, inviteId, secretOf(inviteId)))).toBe(404);
+  await restrict(clinicId, [{ emailDomain: 'harbour.example' }]);
+  expect(statusOf(await accept(mia, inviteId, secretOf(inviteId)))).toBe(403);
+});
+
+describe('an API key', () => {
+  const clinicOfKey = async () => {
+    const account = await newAccount(harness);
+    const { id, key } = await account.newKey();
+    const byKey = harness.withKey(key);
+    const { id: clinicId } = await newClinic(byKey);
+    return { account, keyId: id, byKey, clinicId };
+  };
+
+  test('invites no admin, and the answer says who can', async () => {
+    const { account, byKey, clinicId } = await clinicOfKey();
+    const invite = (api: typeof byKey, roles: ('CLINIC_ADMIN' | 'CLINIC_MEMBER')[]) =>
+      api.POST(INVITES, { params: { path: { clinicId } }, body: { email: `${newUserId()}@example.test`, roles } });
+    const refused = await invite(byKey, ['CLINIC_MEMBER', 'CLINIC_ADMIN']);
+    expect([statusOf(refused), refused.error?.message]).toEqual([403, expect.stringMatching(/an admin .* has to/)]);
+    answered(await invite(byKey, ['CLINIC_MEMBER']));
+    answered(await invite(account.owner.api, ['CLINIC_ADMIN']));
+  });
+
+  test('makes no member an admin, and may change who is one', async () => {
+    const { account, byKey, clinicId } = await clinicOfKey();
+    const mia = harness.newUser();
+    const body = { email: mia.email ?? '', roles: ['CLINIC_MEMBER' as const] };
+    const { inviteId = '' } = answered(await byKey.POST(INVITES, { params: { path: { clinicId } }, body }));
+    answered(await accept(mia, inviteId));
+    const update = (clinicianId: string) =>
+      byKey.PUT('/v1/clinics/{clinicId}/clinicians/{clinicianId}', {
+        params: { path: { clinicId, clinicianId } },
+        body: { email: mia.email, name: 'Somebody', roles: ['CLINIC_ADMIN'] },
+      });
+    expect(statusOf(await update(mia.userId))).toBe(403);
+    expect(statusOf(await update(account.owner.userId))).toBe(200);
+    const roles = (await harness.models.clinicians.findOne({ userId: mia.userId }).lean())?.roles;
+    expect(roles).toEqual(['CLINIC_MEMBER']);
+  });
 });
 
 test('a dismissed invite is gone for the clinic too', async () => {

@@ -12,12 +12,12 @@ import {
   replaceClinician,
   takeTurn,
 } from '@caregate/clinic-model';
-import { IdentityService, type UserId } from '@caregate/identity';
+import { IdentityService, LinkSecrets, type UserId } from '@caregate/identity';
 import { Forbidden, NotFound } from '@caregate/service';
 import { concerns } from '../audit/concerns.ts';
 import { idOf } from '../clinics/clinics.repository.ts';
 import { clinicianView } from '../clinicians/clinician.view.ts';
-import { assertOpen, joined, newClinician, noClinician } from '../clinicians/clinician-rules.ts';
+import { assertMayMakeAdmin, assertOpen, joined, newClinician, noClinician } from '../clinicians/clinician-rules.ts';
 import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
 import { ClinicianInvitesRepository } from './clinician-invites.repository.ts';
 import { confirmationView, isOwnInvite, type OwnInvite } from './confirmation.view.ts';
@@ -40,12 +40,15 @@ export class ClinicianInvitesService {
     private readonly clinicians: CliniciansRepository,
     private readonly invites: ClinicianInvitesRepository,
     private readonly identity: IdentityService,
+    private readonly links: LinkSecrets,
     private readonly limit: InviteLimit,
   ) {}
 
   // by the clinic
 
+  /** @throws {Forbidden} when an API key would invite an admin */
   async invite(clinicId: string, { email, roles }: Invitation, caller: Caller) {
+    assertMayMakeAdmin(caller, roles);
     const invitedBy = await this.inviter(caller);
     return this.clinicians.change(async (writes) => {
       const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
@@ -96,17 +99,17 @@ export class ClinicianInvitesService {
 
   // by the person invited
 
-  /** The open invites to the user's email. An email that is known to be unverified proves nothing, so its owner needs the key. */
+  /** The open invites to the user's email, which proves nothing until it is verified: its holder has the mailed link. */
   async ofUser(userId: UserId) {
     const user = await this.identity.findUser(userId);
-    if (user?.email === undefined || user.emailVerified === false) return [];
+    if (user?.email === undefined || user.emailVerified !== true) return [];
     const invites = (await this.invites.to(normalEmail(user.email))).filter(isOwnInvite);
     return Promise.all(invites.map((invite) => this.view(invite)));
   }
 
-  /** @throws {Forbidden} when the clinic's membership restrictions keep the person out */
-  async accept(userId: UserId, inviteId: string) {
-    const invite = await this.inviteTo(userId, inviteId);
+  /** @throws {Forbidden} when the address is not proven, and when the clinic's membership restrictions keep the person out */
+  async accept(userId: UserId, inviteId: string, secret: string | undefined) {
+    const invite = await this.inviteTo(userId, inviteId, secret);
     const name = await this.nameOf(userId);
     return this.join(invite.clinicId.toHexString(), inviteId, { userId, name }, noInvite, (clinic) => {
       const { canAccept, requiredIdp } = mayJoin(clinic, invite.email);
@@ -114,8 +117,8 @@ export class ClinicianInvitesService {
     });
   }
 
-  async dismiss(userId: UserId, inviteId: string, caller: Caller): Promise<void> {
-    const { clinicId } = await this.inviteTo(userId, inviteId);
+  async dismiss(userId: UserId, inviteId: string, secret: string | undefined, caller: Caller): Promise<void> {
+    const { clinicId } = await this.inviteTo(userId, inviteId, secret);
     await this.remove(clinicId.toHexString(), inviteId, caller, noInvite);
   }
 
@@ -168,12 +171,15 @@ export class ClinicianInvitesService {
     return invite;
   }
 
-  private async inviteTo(userId: UserId, inviteId: string): Promise<OwnInvite> {
+  /** An invite's id is only its name, which the clinic and its keys know: the person proves to be who was invited. */
+  private async inviteTo(userId: UserId, inviteId: string, secret: string | undefined): Promise<OwnInvite> {
     const user = await this.identity.findUser(userId);
     const invites = user?.email === undefined ? [] : await this.invites.to(normalEmail(user.email));
     const invite = invites.filter(isOwnInvite).find((one) => one.inviteId === inviteId);
     if (!invite) throw noInvite();
     concerns({ clinicId: invite.clinicId });
+    const hasLink = secret !== undefined && this.links.matches('clinician invite', inviteId, secret);
+    if (user?.emailVerified !== true && !hasLink) throw unproven();
     return invite;
   }
 
@@ -193,10 +199,15 @@ export class ClinicianInvitesService {
   }
 }
 
-/** 32 hex digits, 128 random bits: who has the mail has the key. */
+/** 32 hex digits, 128 random bits. It names the invite; what opens it is in the mail alone. */
 const drawKey = () => randomBytes(16).toString('hex');
 
 const noInvite = () => new NotFound('there is no such invite, or it was answered or taken back: not found');
+
+const unproven = () =>
+  new Forbidden(
+    'the address that was invited is not proven to be yours; open the link in the mail to it, or verify it first',
+  );
 
 const restricted = (requiredIdp: string | undefined) =>
   requiredIdp === undefined

@@ -1,3 +1,4 @@
+import type { Caller } from '@caregate/access';
 import {
   type ClinicDocument,
   type ClinicianDocument,
@@ -6,7 +7,7 @@ import {
   type RolesUpdate,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
-import { Conflict, NotFound, Unprocessable } from '@caregate/service';
+import { Conflict, Forbidden, NotFound, Unprocessable } from '@caregate/service';
 import type { Types } from 'mongoose';
 
 /** What may change of a clinician: the email belongs to the user's account and stays (compat, clinicians "promote the member"). */
@@ -64,6 +65,15 @@ export function assertOpen(clinic: ClinicDocument | undefined): ClinicDocument {
   if (!clinic) throw new NotFound('clinic not found');
   if (!clinic.isMigrated) throw new Unprocessable('constraint violation: clinic is not migrated');
   return clinic;
+}
+
+/**
+ * An admin outlives the key that made them, and keys leak, so only people make admins.
+ * @throws {Forbidden} for an API key
+ */
+export function assertMayMakeAdmin(caller: Caller, roles: readonly ClinicianRole[]): void {
+  if (caller.kind === 'apiKey' && roles.includes('CLINIC_ADMIN'))
+    throw new Forbidden('an API key cannot make anybody a CLINIC_ADMIN; an admin of the clinic has to, signed in');
 }
 
 export const noClinician = () => new NotFound('clinician not found');

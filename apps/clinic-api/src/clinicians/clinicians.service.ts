@@ -16,6 +16,7 @@ import { BadRequest } from '@caregate/service';
 import { ClinicViews } from '../clinics/clinic-views.ts';
 import { idOf } from '../clinics/clinics.repository.ts';
 import {
+  assertMayMakeAdmin,
   assertOpen,
   changed,
   type ClinicianChange,
@@ -83,12 +84,16 @@ export class CliniciansService {
     return this.add(clinicId, { userId, name, roles: ['CLINIC_MEMBER'], isServiceAccount: true });
   }
 
-  /** @throws {Unprocessable} when the last admin would no longer be one */
+  /**
+   * @throws {Unprocessable} when the last admin would no longer be one
+   * @throws {Forbidden} when an API key would make an admin
+   */
   async update(clinicId: string, userId: UserId, change: ClinicianChange, caller: Caller) {
     return this.clinicians.change(async (writes) => {
       const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const before = await this.clinicians.member(_id, userId, writes.session);
       if (!before) throw noClinician();
+      if (!isAdmin(before)) assertMayMakeAdmin(caller, change.roles);
       const after = changed(before, change, actingUser(caller) ?? callerName(caller), new Date());
       if (isAdmin(before) && !isAdmin(after) && !(await hasOtherAdmin(writes, _id, before.userId))) throw lastAdmin();
       await replaceClinician(writes, after);

@@ -1,6 +1,7 @@
 import { type ChangedClinician, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
 import { CLINIC_MODELS, type ClinicianDocument, type ClinicModels } from '@caregate/clinic-model';
 import { clinicianInvitation, Mail } from '@caregate/mail';
+import { LinkSecrets } from '@caregate/identity';
 import { Controller, Inject } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
@@ -8,7 +9,7 @@ import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { roleInWords } from './roles-in-words.ts';
 
-/** An invite was made, or is to be sent again: the person gets it, with the key by which they accept. Invites of other services are theirs to send. */
+/** An invite was made, or is to be sent again: the person gets it, with the secret by which they accept. Invites of other services are theirs to send. */
 @Controller()
 export class ClinicianInvited {
   constructor(
@@ -16,6 +17,7 @@ export class ClinicianInvited {
     private readonly addressees: Addressees,
     private readonly mail: Mail,
     private readonly links: Links,
+    private readonly secrets: LinkSecrets,
   ) {}
 
   @WithoutDoor()
@@ -40,7 +42,10 @@ export class ClinicianInvited {
       data: {
         clinicName: clinic.name,
         role: roleInWords(invite.roles),
-        inviteLink: this.links.inviteOfClinician(invite.inviteId),
+        inviteLink: this.links.inviteOfClinician(
+          invite.inviteId,
+          this.secrets.secretOf('clinician invite', invite.inviteId),
+        ),
         ...(invitedBy !== undefined && { invitedBy }),
       },
       clinicId: invite.clinicId.toHexString(),

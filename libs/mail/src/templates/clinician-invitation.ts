@@ -6,7 +6,7 @@ export interface ClinicianInvitation {
   readonly invitedBy?: string;
   /** In words: "an administrator". */
   readonly role: string;
-  /** Holds the key of the invite: whoever has this link and the address can accept. */
+  /** Holds the secret of the invite: with it the person proves that the address is theirs. */
   readonly inviteLink: string;
 }
 
@@ -26,6 +26,6 @@ export const clinicianInvitation = template<ClinicianInvitation>({
     clinicName: 'Harbour Diabetes Centre',
     invitedBy: 'Mara Lindqvist',
     role: 'a member',
-    inviteLink: 'https://app.au1.example.com/invites/0f1e2d3c4b5a69788796a5b4c3d2e1f0',
+    inviteLink: 'https://app.au1.example.com/invites/0f1e2d3c4b5a69788796a5b4c3d2e1f0#kx0sVq3T',
   },
 });
