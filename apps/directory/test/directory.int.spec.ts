@@ -317,3 +317,47 @@ test('metrics count what shards were told', async () => {
   const { body } = await world.directory.call('GET', '/metrics');
   expect(body['text']).toMatch(/caregate_provisioning_total\{outcome="done"\} [1-9]/);
 });
+
+describe('an operator', () => {
+  const bearer = { authorization: `Bearer ${OPERATOR_TOKEN}` };
+  const key = { id: '6b057cd309991920b5d73799', name: 'Lab', last4: 'x7Qp', createdTime: '2026-11-24T12:02:27.628Z' };
+  afterEach(() => {
+    world.au1.api = (_request, response) => response.writeHead(404).end();
+  });
+
+  test('lists and revokes the API keys of an account; its shard is asked, as the directory', async () => {
+    const { subdomain } = newSignUp();
+    const { body: account } = await signUp(newSignUp({ subdomain }));
+    const asked: string[] = [];
+    world.au1.api = (request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      if (request.method === 'DELETE') return response.writeHead(204).end();
+      return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify([key]));
+    };
+    const path = `/caregate/v1/accounts/${subdomain}/api_keys`;
+    expect((await world.directory.call('GET', path)).status).toBe(401);
+    expect((await world.directory.call('DELETE', `${path}/${key.id}`)).status).toBe(401);
+    expect(asked).toEqual([]);
+    expect(await world.directory.call('GET', path, { headers: bearer })).toMatchObject({ status: 200, body: [key] });
+    expect((await world.directory.call('DELETE', `${path}/${key.id}`, { headers: bearer })).status).toBe(204);
+    const there = `/caregate/v1/accounts/${String(account['accountId'])}/api_keys`;
+    expect(asked).toEqual([`GET ${there}`, `DELETE ${there}/${key.id}`]);
+  });
+
+  test.each([
+    [404, 404, /shard au1 says: there is no such API key/],
+    [401, 503, /shard au1 says: there is no such API key/],
+    [500, 503, /shard au1 says/],
+  ])('is told what a shard says by %i with %i', async (said, told, message) => {
+    const { subdomain } = newSignUp();
+    await signUp(newSignUp({ subdomain }));
+    world.au1.api = (_request, response) =>
+      response.writeHead(said).end(JSON.stringify({ message: 'there is no such API key' }));
+    const path = `/caregate/v1/accounts/${subdomain}/api_keys/${key.id}`;
+    const answer = await world.directory.call('DELETE', path, { headers: bearer });
+    expect([answer.status, answer.body['message']]).toEqual([told, expect.stringMatching(message)]);
+    expect(
+      (await world.directory.call('GET', '/caregate/v1/accounts/nobody-here/api_keys', { headers: bearer })).status,
+    ).toBe(404);
+  });
+});

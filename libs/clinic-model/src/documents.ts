@@ -284,11 +284,16 @@ export interface AccountDocument {
   readonly notice?: string;
   /** How many there have been. */
   readonly notices?: number;
-  /** Raised by what deletes the account's remains and by what brings it back, so that the two never cross. */
+  /** Raised by what deletes the account's remains, by what brings it back and by what makes its keys, so that these never cross. */
   readonly turn?: number;
+  /** Since when the user who owned it is no more: nobody makes keys of it until it has another owner. */
+  readonly ownerDeletedTime?: Date;
   readonly createdTime: Date;
   readonly updatedTime: Date;
 }
+
+/** Whose deletion stopped a key. */
+export type KeyStopper = 'owner' | 'maker';
 
 export interface ApiKeyDocument {
   readonly _id: string;
@@ -301,6 +306,9 @@ export interface ApiKeyDocument {
   readonly createdTime: Date;
   readonly lastUsedTime?: Date;
   readonly revokedTime?: Date;
+  /** The account's owner or who made the key was deleted: it is refused for good. */
+  readonly stoppedTime?: Date;
+  readonly stoppedBy?: KeyStopper;
   /** Of a key that a new secret has replaced: the key that has it, and until when the old one works beside it. */
   readonly replacedBy?: string;
   readonly expiresTime?: Date;

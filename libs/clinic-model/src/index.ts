@@ -1,3 +1,4 @@
+export * from './api-keys.ts';
 export * from './clinicians.ts';
 export * from './counts.ts';
 export * from './documents.ts';

@@ -101,6 +101,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   api_keys: [
     { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling
     { name: 'by_account', key: { accountId: 1, createdTime: 1 } },
+    { name: 'by_maker', key: { createdBy: 1 } }, // what stops when a user is deleted
   ],
   audit_entries: [
     { name: 'by_clinic', key: { clinicId: 1, _id: -1 } }, // who did what in a clinic, newest first; they move with the account

@@ -176,6 +176,7 @@ const account: SchemaDefinition = {
   notice: String,
   notices: Number,
   turn: Number,
+  ownerDeletedTime: Date,
   createdTime: Date,
   updatedTime: Date,
 };
@@ -190,6 +191,8 @@ const apiKey: SchemaDefinition = {
   createdTime: Date,
   lastUsedTime: Date,
   revokedTime: Date,
+  stoppedTime: Date,
+  stoppedBy: String,
   replacedBy: String,
   expiresTime: Date,
 };

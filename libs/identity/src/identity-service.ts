@@ -1,3 +1,4 @@
+import type { ClientSession } from 'mongoose';
 import type { UserId } from './user-id.ts';
 
 /** Who a session token speaks for: a person, or a back-end service. */
@@ -133,9 +134,10 @@ export abstract class IdentityService {
 
   /**
    * Ends a user's account: they can sign in no more, and the event of it makes all that was theirs go, in every clinic of the shard.
+   * `along` is done in the same transaction.
    * Throws NotFound for an unknown user, and always with a remote service, where accounts end.
    */
-  abstract deleteUser(userId: UserId): Promise<void>;
+  abstract deleteUser(userId: UserId, along?: (session: ClientSession) => Promise<void>): Promise<void>;
 
   /** Removes what is kept here of a user who is gone: account, sessions, sharing. Can be repeated. */
   abstract forgetUser(userId: UserId): Promise<void>;

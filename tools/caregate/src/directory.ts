@@ -34,6 +34,19 @@ export function directorySettings(env: NodeJS.ProcessEnv = process.env): Directo
   return { url: url.replace(/\/+$/, ''), token };
 }
 
+/** An API key as its shard shows it. */
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly last4: string;
+  readonly createdBy?: string;
+  readonly createdTime: string;
+  readonly lastUsedTime?: string;
+  readonly revokedTime?: string;
+  readonly stoppedTime?: string;
+  readonly expiresTime?: string;
+}
+
 /** What operators ask of the directory. */
 export class Directory {
   private readonly settings: DirectorySettings;
@@ -60,6 +73,14 @@ export class Directory {
 
   resumeMove(id: string): Promise<Move> {
     return this.ask('POST', `/moves/${encodeURIComponent(id)}/resume`);
+  }
+
+  keys(subdomain: string): Promise<ApiKey[]> {
+    return this.ask('GET', `/accounts/${encodeURIComponent(subdomain)}/api_keys`);
+  }
+
+  revokeKey(subdomain: string, keyId: string): Promise<void> {
+    return this.ask('DELETE', `/accounts/${encodeURIComponent(subdomain)}/api_keys/${encodeURIComponent(keyId)}`);
   }
 
   /** @throws {CommandFailed} with what the directory says, or that it cannot be reached */

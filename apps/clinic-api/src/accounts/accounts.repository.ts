@@ -28,7 +28,7 @@ export class AccountsRepository {
     return this.models.accounts
       .findOneAndUpdate(
         { _id },
-        { $set: { ...fields, updatedTime: now }, $setOnInsert: { createdTime: now } },
+        { $set: { ...fields, updatedTime: now }, $setOnInsert: { createdTime: now }, $unset: { ownerDeletedTime: 1 } },
         { upsert: true, new: true },
       )
       .lean<AccountDocument>()

@@ -8,7 +8,7 @@ import {
   type Moved,
   newObjectId,
 } from '@caregate/clinic-model';
-import { inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
+import { Forbidden, inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
 import type { Connection } from 'mongoose';
 
 const USE_IS_NOTED_EVERY_MS = 60_000;
@@ -20,9 +20,20 @@ export class ApiKeysRepository {
     @Inject(MONGO) private readonly connection: Connection,
   ) {}
 
-  /** In a transaction, so that the record of an `Idempotency-Key` is marked along with it. */
+  /**
+   * In one transaction with a look at the account, so that no key is made as its owner is deleted.
+   * @throws {Forbidden} when the account has no owner any more
+   */
   async insert(key: ApiKeyDocument): Promise<void> {
-    await inTransaction(this.connection, (session) => this.models.apiKeys.create([key], { session }));
+    await inTransaction(this.connection, async (session) => {
+      const { matchedCount } = await this.models.accounts.updateOne(
+        { _id: key.accountId, ownerDeletedTime: { $exists: false } },
+        { $inc: { turn: 1 } },
+        { session },
+      );
+      if (matchedCount === 0) throw new Forbidden('the account has no owner any more, so that nobody makes keys of it');
+      await this.models.apiKeys.create([key], { session });
+    });
   }
 
   /** False when there is a key with this secret already, whosever it is. */
@@ -68,7 +79,13 @@ export class ApiKeysRepository {
     return inTransaction(this.connection, async (session) => {
       const old = await this.models.apiKeys
         .findOneAndUpdate(
-          { _id, accountId, revokedTime: { $exists: false }, replacedBy: { $exists: false } },
+          {
+            _id,
+            accountId,
+            revokedTime: { $exists: false },
+            stoppedTime: { $exists: false },
+            replacedBy: { $exists: false },
+          },
           { $set: secret },
           { session },
         )

@@ -1,13 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash, randomBytes } from 'node:crypto';
 import { type Caller, actingUser } from '@caregate/access';
-import { type AccountId, type ApiKeyDocument, newObjectId } from '@caregate/clinic-model';
+import { type AccountId, type ApiKeyDocument, type KeyStopper, newObjectId } from '@caregate/clinic-model';
 import { CONFIG, Forbidden, NotFound, Unauthorized } from '@caregate/service';
 import { apiHost, formatApiKey, InvalidApiKey, isShardId, parseApiKey, type ShardId } from '@caregate/shard';
 import type { ClinicApiConfig } from '../config.ts';
 import { AccountDoor } from '../moves/account-door.ts';
 import { WrongShard } from '../moves/moved-elsewhere.ts';
 import { ApiKeysRepository } from './api-keys.repository.ts';
+import { KeyPeople } from './key-people.service.ts';
 
 const SECRET_BYTES = 32;
 
@@ -17,6 +18,7 @@ export class ApiKeysService {
   constructor(
     private readonly keys: ApiKeysRepository,
     private readonly door: AccountDoor,
+    private readonly people: KeyPeople,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
@@ -67,6 +69,8 @@ export class ApiKeysService {
     if (shardId !== undefined && shardId !== this.config.SHARD_ID) throw this.wrongShard(shardId, key !== null);
     if (!key) throw new Unauthorized('the API key is unknown on this shard; check the key and the host');
     if (key.revokedTime) throw new Unauthorized('the API key was revoked; ask the account’s owner for a new one');
+    const stopper = key.stoppedTime ? (key.stoppedBy ?? 'owner') : await this.people.whoIsGone(key);
+    if (stopper) throw new Unauthorized(STOPPED[stopper]);
     if (key.expiresTime && key.expiresTime.getTime() <= Date.now())
       throw new Unauthorized('the API key was replaced by a new one; ask the account’s owner for it');
     await this.keys.noteUse(key);
@@ -106,6 +110,12 @@ export class ApiKeysService {
   }
 }
 
+const STOPPED: Readonly<Record<KeyStopper, string>> = {
+  owner:
+    'the API key has stopped, as the user who owns its account was deleted; ask the operator to give the account an owner, who can make a new one',
+  maker: 'the API key has stopped, as the user who made it was deleted; ask the account’s owner for a new one',
+};
+
 // base64url would contain hyphens, which separate the shard id.
 const drawSecret = () =>
   BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`)
@@ -121,6 +131,7 @@ const view = ({
   createdTime,
   lastUsedTime,
   revokedTime,
+  stoppedTime,
   expiresTime,
   replacedBy,
 }: ApiKeyDocument) => ({
@@ -131,6 +142,7 @@ const view = ({
   createdTime,
   lastUsedTime,
   revokedTime,
+  stoppedTime,
   expiresTime,
   replacedBy,
 });

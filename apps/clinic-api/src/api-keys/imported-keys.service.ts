@@ -76,6 +76,10 @@ export class ImportedKeysService {
       throw new Unprocessable(
         `the account has moved to shard ${account.moved.shard}; keys can be imported only while it lives on ${DEFAULT_SHARD}`,
       );
+    if (account.ownerDeletedTime)
+      throw new Unprocessable(
+        'the user who owned the account was deleted, and keys act for its owner; give it another',
+      );
     return account;
   }
 

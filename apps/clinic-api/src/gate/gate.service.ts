@@ -35,7 +35,7 @@ export class Gate {
       : await this.standings.orAtItsHost(request, () => this.callerOf(request));
     await this.limits.ofCaller(request.caller, reply);
     assertKeyOfHost(request);
-    const found = await this.standings.find(request);
+    const found = await this.standings.find(request, operation);
     // Route parameters are texts as they stand in the path.
     await assertAllowed(operationId, request.caller, request.params as PathParameters, this.facts);
     await this.standings.admit(request, operation, found);

@@ -10,6 +10,8 @@ import { MovedElsewhere, WrongShard } from './moved-elsewhere.ts';
 const OF_NO_ACCOUNT: ReadonlySet<string> = new Set(['SignIn', 'SignOut']);
 /** Reach clinics beside those of the account that the host names. */
 const OF_SEVERAL: ReadonlySet<string> = new Set(['MergeClinic', 'DeleteUser']);
+/** What operators ask of an account by way of the directory; all else that the directory asks is part of placing and moving it. */
+const OF_OPERATORS: ReadonlySet<string> = new Set(['ListApiKeys', 'RevokeApiKey']);
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** The account that a path names, or by a clinic of it; none where there is no such account, and nobody asks of it. */
@@ -27,8 +29,9 @@ export class AccountStandings {
    * What the path names, for whoever may know it or not: where an account has gone its own host says to everybody.
    * @throws {MovedElsewhere} when it lives on another shard now, so that what gave its people rights may be gone from here
    */
-  async find(request: FastifyRequest): Promise<Found> {
-    if (request.caller.kind === 'directory' || request.caller.kind === 'nobody') return 'not asked';
+  async find(request: FastifyRequest, { operationId }: ServedOperation): Promise<Found> {
+    if (request.caller.kind === 'nobody') return 'not asked';
+    if (request.caller.kind === 'directory' && !OF_OPERATORS.has(operationId)) return 'not asked';
     const found = await this.accountInPath(request);
     const moved = typeof found === 'object' ? this.door.standingOf(found.accountId)?.moved : undefined;
     if (moved) throw new MovedElsewhere(moved.shard, moved.apiUrl, request);

@@ -4,6 +4,7 @@ import {
   CLINIC_MODELS,
   type ClinicModels,
   removeUserFromClinics,
+  stopKeysOf,
   updateUserEmail,
   type UserRecords,
 } from '@caregate/clinic-model';
@@ -26,9 +27,9 @@ export class UsersService {
     this.records = { connection, models, isDemo };
   }
 
-  /** The account ends here; the worker hears of it and removes everything else that is theirs. */
+  /** The account ends here, and with it the API keys that acted for it; the worker hears of it and removes everything else that is theirs. */
   remove(userId: UserId): Promise<void> {
-    return this.identity.deleteUser(userId);
+    return this.identity.deleteUser(userId, (session) => stopKeysOf(this.records.models, userId, session));
   }
 
   /** Without an email the user has none any more: patients lose it, clinicians keep the last. */

@@ -1,7 +1,7 @@
 import { Reaction, ReactionContext } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels, removeUserFromClinics } from '@caregate/clinic-model';
+import { CLINIC_MODELS, type ClinicModels, removeUserFromClinics, stopKeysOf } from '@caregate/clinic-model';
 import { IdentityService, SharingRepository, type UserId } from '@caregate/identity';
-import { CONFIG, type Counter, LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
+import { CONFIG, type Counter, inTransaction, LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import type { Connection, Types } from 'mongoose';
@@ -49,6 +49,13 @@ export class UserDeleted {
   async removeSharing(event: UserEvent): Promise<string | undefined> {
     if (event.type !== 'deleted') return undefined;
     return `${await new SharingRepository(this.connection).forgetSharing(event.userId)} permissions`;
+  }
+
+  /** Where users live on the shard they stop as the user is deleted; a user platform tells only by the event. */
+  @Reaction<UserEvent>({ name: 'stop_user_keys', stream: 'users', when: deleted })
+  async stopKeys(event: UserEvent): Promise<void> {
+    if (event.type !== 'deleted') return;
+    await inTransaction(this.connection, (session) => stopKeysOf(this.models, event.userId, session));
   }
 
   @Reaction<UserEvent>({ name: 'forget_user_account', stream: 'users', when: deleted })

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AccountOperationsController } from './account-operations.controller.ts';
 import { AccountsController } from './accounts.controller.ts';
 import { AccountsRepository } from './accounts.repository.ts';
 import { AccountsService } from './accounts.service.ts';
@@ -7,7 +8,7 @@ import { ShardClient } from './shard-client.service.ts';
 import { SignUpLimit } from './sign-up-limit.ts';
 
 @Module({
-  controllers: [AccountsController],
+  controllers: [AccountsController, AccountOperationsController],
   providers: [AccountsService, AccountsRepository, ProvisioningService, ShardClient, SignUpLimit],
   exports: [AccountsService, AccountsRepository, SignUpLimit],
 })

@@ -50,9 +50,14 @@ export class AccountsService {
   }
 
   async locate(subdomain: string) {
+    return this.view(await this.get(subdomain));
+  }
+
+  /** @throws {NotFound} when nobody has signed it up */
+  async get(subdomain: string): Promise<AccountDocument> {
     const account = isSubdomain(subdomain) ? await this.accounts.bySubdomain(subdomain) : undefined;
     if (!account) throw new NotFound('there is no account with this subdomain');
-    return this.view(account);
+    return account;
   }
 
   private async choose(region: string): Promise<ShardId> {

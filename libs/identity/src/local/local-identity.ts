@@ -195,9 +195,10 @@ export class LocalIdentity extends IdentityService {
     }
   }
 
-  async deleteUser(userId: UserId): Promise<void> {
+  async deleteUser(userId: UserId, along?: (session: ClientSession) => Promise<void>): Promise<void> {
     await this.inTransaction(async (session) => {
       const user = (await this.users.byId(userId, session)) ?? noSuchUser(userId);
+      await along?.(session);
       await this.users.delete(userId, session);
       await this.events.deleted(user, session);
     });

@@ -87,3 +87,53 @@ it('says what the shard says, and what is missing', async () => {
   expect(await importing('one.csv', 'key\nplanted')).toBe(1);
   expect(complained).toContain('SHARD_URL is needed');
 });
+
+describe('an operator', () => {
+  const key = {
+    id: 'k1',
+    name: 'Lab',
+    last4: 'x7Qp',
+    createdBy: 'a0c1d2e3f4',
+    createdTime: '2026-11-24T12:02:27.628Z',
+  };
+  const keys = [
+    key,
+    { ...key, id: 'k2', stoppedTime: '2026-11-25T12:00:00.000Z' },
+    { ...key, id: 'k3', revokedTime: '2026-11-25T12:00:00.000Z' },
+    { ...key, id: 'k4', expiresTime: '2026-11-25T12:00:00.000Z' },
+  ];
+  let asked: string[];
+
+  beforeEach(() => {
+    asked = [];
+    process.env['DIRECTORY_URL'] = 'http://directory.test';
+    process.env['OPERATOR_TOKEN'] = 'token';
+    jest.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
+      asked.push(`${init?.method} ${String(url)} ${new Headers(init?.headers).get('authorization')}`);
+      return init?.method === 'DELETE' ? new Response(undefined, { status: 204 }) : Response.json(keys);
+    });
+  });
+
+  it('lists the keys of an account, and whether they work', async () => {
+    expect(await caregate(['keys', 'list', '--account', 'good-healthy-times'])).toBe(0);
+    expect(asked).toEqual(['GET http://directory.test/caregate/v1/accounts/good-healthy-times/api_keys Bearer token']);
+    expect(said.split('\n').map((line) => line.split(/ +/).slice(0, 2))).toEqual([
+      ['k1', 'works'],
+      ['k2', 'stopped'],
+      ['k3', 'revoked'],
+      ['k4', 'expired'],
+      [''],
+    ]);
+  });
+
+  it('revokes those that are named, or all, and none unless told which', async () => {
+    const path = 'http://directory.test/caregate/v1/accounts/good-healthy-times/api_keys';
+    expect(await caregate(['keys', 'revoke', '--account', 'good-healthy-times', 'k1'])).toBe(0);
+    expect(asked).toEqual([`DELETE ${path}/k1 Bearer token`]);
+    expect(await caregate(['keys', 'revoke', '--account', 'good-healthy-times', '--all'])).toBe(0);
+    expect(asked.slice(2)).toEqual([`DELETE ${path}/k1 Bearer token`, `DELETE ${path}/k2 Bearer token`]);
+    expect(said).toBe('keys: 1 revoked\nkeys: 2 revoked\n');
+    expect(await caregate(['keys', 'revoke', '--account', 'good-healthy-times'])).toBe(1);
+    expect(complained).toMatch(/which keys\?/);
+  });
+});

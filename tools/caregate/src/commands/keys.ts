@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Command } from 'commander';
 import { CommandFailed } from '../command-failed.ts';
+import { type ApiKey, Directory, directorySettings } from '../directory.ts';
 import { type BadLine, type KeyLine, readKeyFile } from '../key-file.ts';
 import { ShardApi, shardApiSettings } from '../shard-api.ts';
 
@@ -12,7 +13,23 @@ const AT_ONCE = 500;
 export function keysCommand(): Command {
   const group = new Command('keys')
     .description('API keys of accounts')
-    .addHelpText('after', '\nThe shard is the one of SHARD_URL, asked with PROVISIONING_SECRET.');
+    .addHelpText(
+      'after',
+      '\nlist and revoke ask the directory of DIRECTORY_URL with OPERATOR_TOKEN; import asks the shard of SHARD_URL with PROVISIONING_SECRET.',
+    );
+  group
+    .command('list')
+    .description('list the API keys of an account, newest first, and whether they work')
+    .requiredOption('--account <subdomain>', 'whose keys, such as good-healthy-times')
+    .option('--json', 'one JSON object a line')
+    .action(({ account, json }: { account: string; json?: boolean }) => listKeys(account, json));
+  group
+    .command('revoke')
+    .description('revoke API keys of an account, also of one whose owner is gone: they are refused from now on')
+    .argument('[ids...]', 'as list shows them')
+    .requiredOption('--account <subdomain>', 'whose keys they are')
+    .option('--all', 'all keys of the account')
+    .action((ids: string[], { account, all }: { account: string; all?: boolean }) => revokeKeys(account, ids, all));
   group
     .command('import')
     .description('bring API keys of the time before shards to au1, where they belong; it can be repeated')
@@ -21,6 +38,37 @@ export function keysCommand(): Command {
     .action(({ account, file }: { account: string; file: string }) => importKeys(account, file));
   return group;
 }
+
+async function listKeys(subdomain: string, json = false): Promise<void> {
+  const keys = await directory().keys(subdomain);
+  for (const key of keys) say(json ? JSON.stringify(key) : lineOf(key));
+  if (keys.length === 0 && !json) say('This account has no API keys.');
+}
+
+async function revokeKeys(subdomain: string, ids: readonly string[], all = false): Promise<void> {
+  if (all === ids.length > 0) throw new CommandFailed('which keys? Name their ids, as list shows them, or say --all');
+  const revoked = all ? (await directory().keys(subdomain)).filter(hasNoEnd).map(({ id }) => id) : ids;
+  for (const id of revoked) await directory().revokeKey(subdomain, id);
+  say(`keys: ${revoked.length} revoked`);
+}
+
+/** Revoking a key revokes what it has replaced, too. */
+const hasNoEnd = ({ revokedTime, expiresTime }: ApiKey) => revokedTime === undefined && expiresTime === undefined;
+
+function lineOf(key: ApiKey): string {
+  const { id, name, last4, createdTime, lastUsedTime = 'never' } = key;
+  return `${id}  ${stateOf(key).padEnd(8)}  made ${createdTime}, last used ${lastUsedTime}, by ${key.createdBy ?? 'nobody'}  …${last4}  ${name}`;
+}
+
+function stateOf({ revokedTime, stoppedTime, expiresTime }: ApiKey): string {
+  if (revokedTime) return 'revoked';
+  if (stoppedTime) return 'stopped';
+  if (expiresTime) return Date.parse(expiresTime) > Date.now() ? 'replaced' : 'expired';
+  return 'works';
+}
+
+const directory = () => new Directory(directorySettings());
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function importKeys(subdomain: string, file: string): Promise<void> {
   const shard = new ShardApi(shardApiSettings());
