@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { prepareClinicDatabase } from '@caregate/clinic-model';
 import { IdentityModule, prepareLocalIdentity } from '@caregate/identity';
-import { MongoModule } from '@caregate/service';
+import { claimClinicDatabase, MongoModule } from '@caregate/service';
 import { AccountsModule } from './accounts/accounts.module.ts';
 import { ApiKeysModule } from './api-keys/api-keys.module.ts';
 import { AuditModule } from './audit/audit.module.ts';
@@ -35,6 +35,7 @@ export class AppModule {
       imports: [
         MongoModule.forRoot({
           uri: config.MONGODB_URI,
+          claim: (connection) => claimClinicDatabase(connection, config.SHARD_ID),
           prepare: async (connection) => {
             await prepareClinicDatabase(connection);
             await InviteLimit.prepare(connection);

@@ -1,10 +1,11 @@
 import { clinicSettings } from '@caregate/clinic-model';
 import { identitySettings } from '@caregate/identity';
-import { commonSettings } from '@caregate/service';
+import { commonSettings, ownShard } from '@caregate/service';
 import { z } from 'zod';
 
 export const settings = z.object({
   ...commonSettings,
+  ...ownShard,
   ...identitySettings,
   ...clinicSettings,
   PROVISIONING_SECRET: z

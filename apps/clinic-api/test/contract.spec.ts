@@ -32,6 +32,7 @@ beforeAll(async () => {
   };
   const nowhere = '127.0.0.1:1'; // the routes are there without a database
   ({ app } = await startApp(listed, {
+    SHARD_ID: 'au1',
     LOG_LEVEL: 'fatal',
     MONGODB_URI: `mongodb://${nowhere}/none`,
     IDENTITY: 'http',

@@ -46,6 +46,7 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
   const identity = await IdentityServer.start();
   const uri = env.MONGODB_URI ?? databaseOfItsOwn();
   const { app, url } = await startApp(definition, {
+    SHARD_ID: 'au1',
     LOG_LEVEL: 'fatal',
     MAX_REQUESTS_IN_FLIGHT: '0', // tests race many at once, on machines however slow
     MONGODB_URI: uri,

@@ -1,7 +1,7 @@
 import { CLINIC_MODELS, clinicModels } from '@caregate/clinic-model';
 import { IdentityModule, prepareLocalIdentity, SharingRepository } from '@caregate/identity';
 import { MailModule, prepareMail } from '@caregate/mail';
-import { MONGO, MongoModule } from '@caregate/service';
+import { claimClinicDatabase, MONGO, MongoModule } from '@caregate/service';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Addressees } from './addressees.service.ts';
 import type { ClinicWorkerConfig } from './config.ts';
@@ -22,6 +22,7 @@ export class AppModule {
       imports: [
         MongoModule.forRoot({
           uri: config.MONGODB_URI,
+          claim: (connection) => claimClinicDatabase(connection, config.SHARD_ID),
           prepare: async (connection) => {
             if (config.IDENTITY === 'local') await prepareLocalIdentity(connection);
             await SharingRepository.prepareSharing(connection);

@@ -1,11 +1,13 @@
 import {
   ChangeEventServer,
+  claimTopics,
   givesPasswordAway,
   kafkaAddress,
-  topicDefinitions,
   topicPrefix,
+  topicsNeeded,
+  userEventsTopic,
 } from '@caregate/change-events';
-import { type AppDefinition, HealthChecks, Metrics, MONGO } from '@caregate/service';
+import { type AppDefinition, HealthChecks, Metrics, MONGO, ownerOf } from '@caregate/service';
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
 import { changeStreams } from './streams/change-streams.ts';
@@ -24,12 +26,9 @@ export const clinicWorker: AppDefinition<typeof settings.shape> = {
       strategy: new ChangeEventServer({
         ...kafka,
         topicPrefix: prefix,
-        streams: [...changeStreams(prefix), userEvents(config.USER_EVENTS_TOPIC)],
-        // The user platform owns its topic: it is created where it is missing, and its settings are left alone.
-        topics: [
-          ...topicDefinitions(prefix, config.TOPIC_PARTITIONS),
-          { name: config.USER_EVENTS_TOPIC, partitions: config.TOPIC_PARTITIONS, settings: {} },
-        ],
+        streams: [...changeStreams(prefix), userEvents(userEventsTopic(config))],
+        topics: topicsNeeded(config),
+        claim: async (client) => claimTopics(client, prefix, await ownerOf(app.get(MONGO))),
         connection: app.get(MONGO),
         metrics: app.get(Metrics),
         health: app.get(HealthChecks),

@@ -1,11 +1,12 @@
 import { streamSettings } from '@caregate/change-events';
 import { clinicSettings } from '@caregate/clinic-model';
 import { identitySettings } from '@caregate/identity';
-import { commonSettings } from '@caregate/service';
+import { commonSettings, ownShard } from '@caregate/service';
 import { z } from 'zod';
 
 export const settings = z.object({
   ...commonSettings,
+  ...ownShard,
   ...identitySettings,
   ...clinicSettings,
   ...streamSettings,

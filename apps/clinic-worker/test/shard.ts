@@ -54,10 +54,7 @@ export class TestShard {
     for (const name of collectionsWithPreImages) {
       await this.connection.db?.command({ collMod: name, changeStreamPreAndPostImages: { enabled: true } });
     }
-    await ensureTopics(this.kafka, [
-      ...topicDefinitions(this.prefix, 2),
-      { name: this.userEventsTopic, partitions: 2, settings: {} },
-    ]);
+    await ensureTopics(this.kafka, topicDefinitions(this.prefix, 2));
     const { t, i } = (await this.connection.getClient().db().command({ hello: 1 }))['operationTime'];
     const place = { prefix: this.prefix, clinicUri: this.uri, gatekeeperUri: this.uri, sinkTasks: 1 };
     for (const definition of workerConnectors(place, { t, i })) {
@@ -93,11 +90,11 @@ export class TestShard {
 
   private settings(env: Record<string, string>): Record<string, string> {
     return {
+      SHARD_ID: 'au1',
       MONGODB_URI: this.uri,
       KAFKA_BROKERS: KAFKA_BROKERS ?? '',
       TOPIC_PREFIX: this.prefix,
       TOPIC_PARTITIONS: '2',
-      USER_EVENTS_TOPIC: this.userEventsTopic,
       SMTP_URL: SMTP_URL ?? '',
       MAIL_FROM: 'Caregate <no-reply@au1.example.test>',
       IDENTITY_SECRET: this.secret,

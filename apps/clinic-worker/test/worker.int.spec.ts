@@ -178,12 +178,25 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     const clinicId = await shard.clinic('One', [user.userId]);
     await shard.clinician(clinicId, user, 'CLINIC_MEMBER');
     const email = `new-${user.email}`;
+    await shard.identity.updateUser(user.userId, { email });
+    const told = { userid: user.userId }; // as the local identity tells it
+    await publishUserEvent('users:update', user.userId, { original: told, updated: told }, 'structured');
+    await eventually(() => shard.models.clinicians.exists({ clinicId, email }));
+  });
+
+  it('gives no record an email that a user event invents: it is read where the shard keeps its users', async () => {
+    const user = await shard.user('Pat Patient');
+    const clinicId = await shard.clinic('One', [user.userId]);
+    await shard.clinician(clinicId, user, 'CLINIC_MEMBER');
+    const invented = `invented-${user.email}`;
     const [original, updated] = [
       { userid: user.userId, username: user.email, emails: [user.email] },
-      { userid: user.userId, username: email, emails: [email] },
+      { userid: user.userId, username: invented, emails: [invented] },
     ];
     await publishUserEvent('users:update', user.userId, { original, updated }, 'structured');
-    await eventually(() => shard.models.clinicians.exists({ clinicId, email }));
+    await eventually(async () => (await reactionsTo(user.userId)).some(({ state }) => state === 'done'));
+    expect(await shard.models.clinicians.exists({ clinicId, email: invented })).toBeNull();
+    expect(await shard.models.clinicians.exists({ clinicId, email: user.email })).not.toBeNull();
   });
 
   it('puts what is no CloudEvent into the dead letters, and ignores events that are none of ours', async () => {

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { MongoModule } from '@caregate/service';
+import { claimDirectoryDatabase, MongoModule } from '@caregate/service';
 import { AccountsModule } from './accounts/accounts.module.ts';
 import { AccountsRepository } from './accounts/accounts.repository.ts';
 import { SignUpLimit } from './accounts/sign-up-limit.ts';
@@ -18,6 +18,7 @@ export class AppModule {
       imports: [
         MongoModule.forRoot({
           uri: config.MONGODB_URI,
+          claim: claimDirectoryDatabase,
           prepare: async (connection) => {
             await AccountsRepository.prepare(connection);
             await MovesRepository.prepare(connection);

@@ -1,13 +1,16 @@
 import { streamSettings } from '@caregate/change-events';
 import { identitySettings } from '@caregate/identity';
-import { commonSettings, mongodbUri } from '@caregate/service';
+import { commonSettings, mongodbUri, ownShard } from '@caregate/service';
 import { z } from 'zod';
 
 export const settings = z.object({
   ...commonSettings,
+  ...ownShard,
   ...identitySettings,
   ...streamSettings,
   GATEKEEPER_MONGODB_URI: mongodbUri().describe('the gatekeeper database'),
+  CONNECT_MONGODB_URI: reference('MONGODB_URI'),
+  CONNECT_GATEKEEPER_MONGODB_URI: reference('GATEKEEPER_MONGODB_URI'),
   CONNECT_URL: z
     .url({ protocol: /^https?$/, error: 'must be the address of Kafka Connect, such as http://127.0.0.1:8083' })
     .describe('the REST interface of Kafka Connect'),
@@ -39,5 +42,17 @@ export const settings = z.object({
     .default(300)
     .describe('between two comparisons of the replicas with their sources'),
 });
+
+/** What stands in connectors in place of an address; Connect resolves it. */
+function reference(setting: string) {
+  return z
+    .string()
+    .regex(
+      /^(\$\{[^{}]+\}|mongodb(\+srv)?:\/\/\S+)$/,
+      'must be a reference such as ${file:/run/secrets/au1.properties:clinic}, or an address mongodb://…',
+    )
+    .optional()
+    .describe(`what Kafka Connect’s connectors are given for ${setting}: a reference to its config providers`);
+}
 
 export type GatekeeperSyncConfig = z.output<typeof settings>;

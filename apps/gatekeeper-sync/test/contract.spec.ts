@@ -20,6 +20,7 @@ beforeAll(async () => {
   };
   const nowhere = '127.0.0.1:1'; // the routes are there without any server
   ({ app } = await startApp(listed, {
+    SHARD_ID: 'au1',
     LOG_LEVEL: 'silent',
     MONGODB_URI: `mongodb://${nowhere}/none`,
     GATEKEEPER_MONGODB_URI: `mongodb://${nowhere}/none`,

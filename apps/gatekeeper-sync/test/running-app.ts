@@ -26,27 +26,32 @@ export interface RunningApp {
   close(): Promise<void>;
 }
 
+/** Of the app with topics and databases named by a prefix. */
+export function settingsOf(prefix: string, settings: Record<string, string> = {}): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    SHARD_ID: 'au1',
+    PORT: '0',
+    HOST: '127.0.0.1',
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+    MONGODB_URI: database(`clinic_${prefix}`),
+    GATEKEEPER_MONGODB_URI: database(`gatekeeper_${prefix}`),
+    TOPIC_PREFIX: prefix,
+    TOPIC_PARTITIONS: '3',
+    RECONCILE_SECONDS: '1',
+    IDENTITY: 'local',
+    IDENTITY_SECRET: 'a'.repeat(32),
+    ...settings,
+  };
+}
+
 export async function runningApp(settings: Record<string, string> = {}): Promise<RunningApp> {
   const prefix = `t-${randomBytes(4).toString('hex')}`;
   const [clinicUri, gatekeeperUri] = [database(`clinic_${prefix}`), database(`gatekeeper_${prefix}`)];
   const clinic = await createConnection(clinicUri).asPromise();
   const gatekeeper = await createConnection(gatekeeperUri).asPromise();
   await prepareLocalIdentity(clinic);
-  const { app } = await startApp(gatekeeperSync, {
-    ...process.env,
-    PORT: '0',
-    HOST: '127.0.0.1',
-    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
-    MONGODB_URI: clinicUri,
-    GATEKEEPER_MONGODB_URI: gatekeeperUri,
-    TOPIC_PREFIX: prefix,
-    USER_EVENTS_TOPIC: `${prefix}.user-events`,
-    TOPIC_PARTITIONS: '3',
-    RECONCILE_SECONDS: '1',
-    IDENTITY: 'local',
-    IDENTITY_SECRET: 'a'.repeat(32),
-    ...settings,
-  });
+  const { app } = await startApp(gatekeeperSync, settingsOf(prefix, settings));
   const ask: RunningApp['ask'] = (method, url, token, body) =>
     app.inject({
       method,
@@ -70,7 +75,8 @@ export async function runningApp(settings: Record<string, string> = {}): Promise
   return { app, prefix, clinic, gatekeeper, service, ask, close };
 }
 
-async function removeConnectorsAndTopics(prefix: string): Promise<void> {
+/** Of a prefix. */
+export async function removeConnectorsAndTopics(prefix: string): Promise<void> {
   const connect = new ConnectClient(setting('CONNECT_URL'));
   for (const { name } of await connect.connectors()) if (name.startsWith(`${prefix}.`)) await connect.remove(name);
   const admin = new kafkajs.Kafka({
@@ -88,7 +94,7 @@ function setting(name: string): string {
   return value;
 }
 
-function database(name: string): string {
+export function database(name: string): string {
   const url = new URL(setting('MONGODB_URI'));
   url.pathname = `/${name}`;
   return url.href;

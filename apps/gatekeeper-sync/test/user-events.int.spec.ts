@@ -34,13 +34,18 @@ test('what happens to the shard’s own users is published as CloudEvents, in or
     const body = String(value);
     return CloudEvents.toEvent({ headers: text, body, value: body, key: userId } as Message<string>); // the binding has a value beside the body
   });
-  const before = { userid: userId, username: 'ann@example.test', emails: ['ann@example.test'], roles: ['clinician'] };
-  const after = { ...before, username: 'new@example.test', emails: ['new@example.test'] };
+  const told = { userid: userId };
   expect(events).toMatchObject([
-    { specversion: '1.0', type: 'users:create', subject: userId, data: before },
-    { type: 'users:update', data: { original: before, updated: after } },
-    { type: 'users:delete', data: { ...after, fullName: 'Ann Other' } },
+    { specversion: '1.0', type: 'users:create', subject: userId },
+    { type: 'users:update' },
+    { type: 'users:delete' },
   ]);
+  expect(messages.map(({ value }) => JSON.parse(String(value)).data)).toEqual([
+    told,
+    { original: told, updated: told },
+    told,
+  ]);
+  expect(messages.map(({ value }) => String(value)).join()).not.toMatch(/Ann|example\.test/);
 });
 
 /** Reads the topic until it holds so many messages; they are of one key, and so of one partition. */

@@ -1,4 +1,5 @@
 export * from './topics.ts';
+export * from './topic-owner.ts';
 export * from './envelope.ts';
 export * from './connectors/index.ts';
 export * from './runtime/index.ts';

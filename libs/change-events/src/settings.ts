@@ -1,5 +1,7 @@
+import { ConfigError } from '@caregate/service';
 import { z } from 'zod';
 import { kafkaAddress } from './kafka-address.ts';
+import { type TopicDefinition, topicDefinitions, topicsOf } from './topics.ts';
 
 /** Settings of an app that reads or feeds Kafka. */
 export const streamSettings = {
@@ -28,10 +30,41 @@ export const streamSettings = {
   USER_EVENTS_TOPIC: z
     .string()
     .regex(/^[\w.-]{1,249}$/, 'must be the name of a Kafka topic')
-    .default('user-events')
-    .describe('where the user platform publishes its CloudEvents'),
+    .optional()
+    .describe(
+      'with IDENTITY=http: the topic of a user platform, of this region’s users only; <prefix>.user-events unless given',
+    ),
 } as const;
 
 /** What begins the names of a shard's topics, connectors and consumer groups. */
 export const topicPrefix = (config: { TOPIC_PREFIX?: string; SHARD_ID: string }) =>
   config.TOPIC_PREFIX ?? config.SHARD_ID;
+
+interface StreamConfig {
+  readonly IDENTITY: 'local' | 'http';
+  readonly USER_EVENTS_TOPIC?: string;
+  readonly TOPIC_PREFIX?: string;
+  readonly TOPIC_PARTITIONS: number;
+  readonly SHARD_ID: string;
+}
+
+/**
+ * Where events about users come from: the shard's own topic, or the topic of an outside platform that keeps the users.
+ * @throws {ConfigError} when a shard that keeps its users itself names another topic, by which they could leave the shard
+ */
+export function userEventsTopic(config: Omit<StreamConfig, 'TOPIC_PARTITIONS'>): string {
+  const own = topicsOf(topicPrefix(config)).userEvents;
+  if (config.IDENTITY === 'local' && config.USER_EVENTS_TOPIC !== undefined)
+    throw new ConfigError(
+      `USER_EVENTS_TOPIC is only for IDENTITY=http: with IDENTITY=local the users' events stay on the shard's own topic ${own}; leave it out`,
+    );
+  return config.USER_EVENTS_TOPIC ?? own;
+}
+
+/** Every topic that a shard needs. An outside platform owns its topic: it is created where it is missing, and its settings are left alone. */
+export function topicsNeeded(config: StreamConfig): TopicDefinition[] {
+  const own = topicDefinitions(topicPrefix(config), config.TOPIC_PARTITIONS);
+  const users = userEventsTopic(config);
+  if (own.some(({ name }) => name === users)) return own;
+  return [...own, { name: users, partitions: config.TOPIC_PARTITIONS, settings: {} }];
+}

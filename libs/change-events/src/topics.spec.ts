@@ -14,7 +14,14 @@ test('every topic is defined once, and transitions are never compacted away', ()
   const definitions = new Map(topicDefinitions('au1', 6).map((topic) => [topic.name, topic]));
   const topics = topicsOf('au1');
   expect([...definitions.keys()].sort()).toEqual(Object.values(topics).sort());
-  for (const name of [topics.clinics, topics.clinicians, topics.patients, topics.migrations, topics.patientInvites]) {
+  for (const name of [
+    topics.clinics,
+    topics.clinicians,
+    topics.patients,
+    topics.migrations,
+    topics.patientInvites,
+    topics.userEvents,
+  ]) {
     expect(definitions.get(name)?.settings['cleanup.policy']).toBe('delete');
   }
 });

@@ -9,10 +9,14 @@ export interface Topics {
   readonly patientInvites: string;
   readonly patientPermissions: string;
   readonly clinicianPermissions: string;
+  /** What happened to the accounts of the shard's own users. */
+  readonly userEvents: string;
   /** Where a consumer puts what has to wait: for its next attempt, or behind an earlier event of its document. */
   readonly retry: string;
   /** Where a consumer puts what it could not work off, with the reason. */
   readonly deadLetters: string;
+  /** Whose all these are: the first claim counts. */
+  readonly owner: string;
   /** Resume points of the source connectors while their collections are quiet. */
   readonly heartbeats: string;
 }
@@ -40,8 +44,10 @@ export function topicsOf(prefix: string): Topics {
     patientInvites: `${prefix}.patient-invites`,
     patientPermissions: `${prefix}.patient-permissions`,
     clinicianPermissions: `${prefix}.clinician-permissions`,
+    userEvents: `${prefix}.user-events`,
     retry: `${prefix}.retry`,
     deadLetters: `${prefix}.dead-letters`,
+    owner: `${prefix}.owner`,
     heartbeats: `${prefix}.heartbeats`,
   };
 }
@@ -77,20 +83,31 @@ export function topicDefinitions(prefix: string, partitions: number): TopicDefin
     'segment.ms': String(DAY_MS / 4),
   };
   return [
-    ...[topics.clinics, topics.clinicians, topics.patients, topics.migrations, topics.patientInvites].map((name) => ({
-      name,
-      partitions,
-      settings: changes,
-    })),
+    ...[
+      topics.clinics,
+      topics.clinicians,
+      topics.patients,
+      topics.migrations,
+      topics.patientInvites,
+      topics.userEvents,
+    ].map((name) => ({ name, partitions, settings: changes })),
     ...[topics.patientPermissions, topics.clinicianPermissions].map((name) => ({
       name,
       partitions,
       settings: permissions,
     })),
     ...runtimeTopicDefinitions(prefix),
+    ownerTopicDefinition(prefix),
     { name: topics.heartbeats, partitions: 1, settings: positions },
   ];
 }
+
+/** One partition, so that claims have one order, and kept for ever, so that the first stays the first. */
+export const ownerTopicDefinition = (prefix: string): TopicDefinition => ({
+  name: topicsOf(prefix).owner,
+  partitions: 1,
+  settings: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
+});
 
 const RETRY_PARTITIONS = 6;
 

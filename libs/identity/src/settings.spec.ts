@@ -1,11 +1,11 @@
-import { commonSettings, loadConfig } from '@caregate/service';
+import { commonSettings, loadConfig, ownShard } from '@caregate/service';
 import { z } from 'zod';
 import { IdentityModule } from './identity.module.ts';
 import { identitySettings } from './settings.ts';
 
-const schema = z.object({ ...commonSettings, ...identitySettings });
+const schema = z.object({ ...commonSettings, ...ownShard, ...identitySettings });
 const start = (env: Record<string, string>) =>
-  IdentityModule.forRoot(loadConfig(schema, { MONGODB_URI: 'mongodb://127.0.0.1/x', ...env }));
+  IdentityModule.forRoot(loadConfig(schema, { SHARD_ID: 'au1', MONGODB_URI: 'mongodb://127.0.0.1/x', ...env }));
 
 test('local with a long secret and http with an address are taken', () => {
   start({ IDENTITY_SECRET: 's'.repeat(32) });

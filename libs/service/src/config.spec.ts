@@ -2,25 +2,26 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { commonSettings, ConfigError, loadConfig, settingsHelp } from './config.ts';
+import { commonSettings, ConfigError, loadConfig, ownShard, settingsHelp } from './config.ts';
 
 const schema = z.object({
   ...commonSettings,
+  ...ownShard,
   SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
 });
-const good = { MONGODB_URI: 'mongodb://127.0.0.1:27017/clinic_au1?replicaSet=rs0' };
+const good = { SHARD_ID: 'au1', MONGODB_URI: 'mongodb://127.0.0.1:27017/clinic_au1?replicaSet=rs0' };
 
 test('what is not set, or set to nothing, has its default', () => {
   expect(loadConfig(schema, { ...good, HOST: '' })).toMatchObject({
     HOST: '127.0.0.1',
-    SHARD_ID: 'au1',
     LOG_LEVEL: 'info',
   });
 });
 
 test.each([
-  [{}, /^MONGODB_URI is needed/],
-  [{ MONGODB_URI: 'mongodb://127.0.0.1:27017' }, /^MONGODB_URI must look like/],
+  [{ ...good, MONGODB_URI: '' }, /^MONGODB_URI is needed/],
+  [{ ...good, MONGODB_URI: 'mongodb://127.0.0.1:27017' }, /^MONGODB_URI must look like/],
+  [{ ...good, SHARD_ID: '' }, /^SHARD_ID is needed/],
   [{ ...good, SHARD_ID: 'au123' }, /^SHARD_ID must be two letters and one or two digits/],
   [{ ...good, PORT: '70000' }, /^PORT /],
 ])('%j is refused in one line', (env, message) => {
@@ -35,7 +36,7 @@ test('a wrong secret is named and not repeated', () => {
 test('help names each setting, what it is for and whether it is needed', () => {
   const help = settingsHelp('clinic-api', schema);
   expect(help).toMatch(/MONGODB_URI +the database of this app \(needed\)/);
-  expect(help).toMatch(/SHARD_ID +the shard that this app belongs to \(default au1\)/);
+  expect(help).toMatch(/SHARD_ID +the shard that this app belongs to \(needed\)/);
   expect(help).toMatch(/SECRET .*\(optional\)/);
 });
 
@@ -61,7 +62,9 @@ describe('a value in a file', () => {
   });
 
   test('a needed setting may come from one', () => {
-    expect(loadConfig(schema, { MONGODB_URI_FILE: file(good.MONGODB_URI) }).MONGODB_URI).toBe(good.MONGODB_URI);
+    expect(loadConfig(schema, { SHARD_ID: 'au1', MONGODB_URI_FILE: file(good.MONGODB_URI) }).MONGODB_URI).toBe(
+      good.MONGODB_URI,
+    );
   });
 
   test('a file that is not there, and a value in both ways, are refused', () => {

@@ -24,11 +24,6 @@ export const mongodbUri = () =>
 export const commonSettings = {
   HOST: z.string().min(1).default('127.0.0.1').describe('the address to listen at'),
   PORT: z.coerce.number().int().min(0).max(65535).default(0).describe('the port to listen at; 0 takes a free one'),
-  SHARD_ID: z
-    .string()
-    .regex(/^[a-z]{2}[0-9]{1,2}$/, 'must be two letters and one or two digits, such as au1')
-    .default('au1')
-    .describe('the shard that this app belongs to'),
   DOMAIN: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a domain name, such as example.com')
@@ -57,6 +52,14 @@ export const commonSettings = {
     })
     .optional()
     .describe('where traces go, as OTLP over HTTP; none are made unless given'),
+} as const;
+
+/** The setting of an app of one shard. It has no default: a shard that nobody named would take another's place. */
+export const ownShard = {
+  SHARD_ID: z
+    .string({ error: 'is needed: the shard that this app belongs to, two letters and one or two digits, such as au1' })
+    .regex(/^[a-z]{2}[0-9]{1,2}$/, 'must be two letters and one or two digits, such as au1')
+    .describe('the shard that this app belongs to'),
 } as const;
 
 /**

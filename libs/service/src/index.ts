@@ -18,6 +18,7 @@ export * from './run-app.ts';
 export * from './security-headers.ts';
 export * from './served-contract.ts';
 export * from './operation.ts';
+export * from './ownership.ts';
 export * from './tracing/index.ts';
 export * from './transaction.ts';
 export * from './written-at.ts';

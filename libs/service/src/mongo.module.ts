@@ -1,10 +1,12 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { createConnection, type Connection } from 'mongoose';
+import { setTimeout as pause } from 'node:timers/promises';
 import { withAdvice } from './certificate-advice.ts';
 import { guardAgainstClosedSockets } from './closed-sockets.ts';
 import { HealthChecks } from './health.ts';
 import { LOGGER, type Logger } from './log.ts';
 import { adviceOnMongo } from './mongo-advice.ts';
+import { ForeignOwner } from './ownership.ts';
 
 /** Injection token of the app's mongoose `Connection`. */
 export const MONGO = Symbol('MONGO');
@@ -13,6 +15,11 @@ const OPTIONS = Symbol('MONGO_OPTIONS');
 export interface MongoOptions {
   /** `mongodb://host:port/database`. */
   readonly uri: string;
+  /**
+   * Makes sure that the database is ours. It has a connection of its own: the app's stays closed, and nothing is served from the database,
+   * until the claim has succeeded.
+   */
+  readonly claim: (connection: Connection) => Promise<unknown>;
   /** Brings indexes and collections up to date; runs once connected, again until it succeeds, and before the app is ready. */
   readonly prepare?: (connection: Connection) => Promise<void>;
   /** Under which token the connection is injected, and its name in messages; an app with two databases needs two. */
@@ -21,11 +28,14 @@ export interface MongoOptions {
 }
 
 const RETRY_MS = 500;
+/** Until an operator has changed something. */
+const FOREIGN_RETRY_MS = 5_000;
 
 /** Connects in the background and keeps trying, so that an app starts, and says it is not ready, while MongoDB is away. */
 class MongoLink implements OnModuleInit, OnApplicationShutdown {
+  private claimed = false;
   private prepared = false;
-  private leaving = false;
+  private readonly leaving = new AbortController();
   /** What is to be done about the last failure, as far as that is known. */
   private advice: string | undefined;
 
@@ -42,29 +52,59 @@ class MongoLink implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.leaving = true;
+    this.leaving.abort();
     await this.connection.close();
   }
 
   private async connect(): Promise<void> {
-    for (let attempt = 1; !this.prepared && !this.leaving; attempt++) {
+    for (let attempt = 1; !this.prepared && !this.leaving.signal.aborted; attempt++) {
       try {
+        await this.claim();
         if (this.connection.readyState !== 1) await this.connection.openUri(this.options.uri, CONNECT_OPTIONS);
         await this.options.prepare?.(this.connection);
         this.prepared = true;
       } catch (error) {
-        const advice = adviceOnMongo(error);
+        const isForeign = error instanceof ForeignOwner;
+        const advice = isForeign ? error.message : adviceOnMongo(error);
         const isNews = attempt === 1 || advice !== this.advice;
         this.advice = advice;
-        if (isNews) this.logger.warn({ err: error }, `MongoDB is not reachable yet${withAdvice(advice)}; trying on`);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (isNews && isForeign) this.logger.error(`not serving: ${advice}`);
+        else if (isNews)
+          this.logger.warn({ err: error }, `MongoDB is not reachable yet${withAdvice(advice)}; trying on`);
+        await pause(isForeign ? FOREIGN_RETRY_MS : RETRY_MS, undefined, { signal: this.leaving.signal }).catch(
+          () => {},
+        );
       }
     }
+  }
+
+  private async claim(): Promise<void> {
+    if (this.claimed) return;
+    await withDatabase(this.options.uri, this.options.claim);
+    this.claimed = true;
   }
 
   private async check(): Promise<void> {
     if (!this.prepared) throw new Error(`not connected yet${withAdvice(this.advice)}`);
     await this.connection.db?.command({ ping: 1 });
+  }
+}
+
+/** Commands fail at once until it is opened, which it is only once the database is known to be ours. */
+function closedConnection(): Connection {
+  const connection = createConnection();
+  connection.config.bufferCommands = false; // `set` reaches only what is there already
+  return connection;
+}
+
+/** Does something on a connection of its own. */
+export async function withDatabase<T>(uri: string, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = createConnection();
+  try {
+    await connection.openUri(uri, { ...CONNECT_OPTIONS, maxPoolSize: 1 });
+    return await work(connection);
+  } finally {
+    await connection.close();
   }
 }
 
@@ -90,7 +130,7 @@ export class MongoModule {
       global: true,
       providers: [
         { provide: OPTIONS, useValue: options },
-        { provide: token, useFactory: () => createConnection() },
+        { provide: token, useFactory: closedConnection },
         {
           provide: link,
           inject: [token, LOGGER, HealthChecks],

@@ -58,7 +58,8 @@ interface Common extends LoadSettings {
   readonly HOST: string;
   readonly PORT: number;
   readonly LOG_LEVEL: string;
-  readonly SHARD_ID: string;
+  /** The directory belongs to no shard. */
+  readonly SHARD_ID?: string;
   readonly TRUSTED_PROXIES?: string;
   readonly PROXY_HEADERS: ProxyHeaders;
   readonly HEAP_GROWTH_PERCENT: number;
@@ -73,7 +74,9 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   const config = loadConfig(definition.schema, env);
   // The constraint on Shape says that the common settings are among them; zod's mapped output type does not let TypeScript see it.
   const common = config as unknown as Common;
-  const logger = createLogger(definition.name, common.LOG_LEVEL, { shard: common.SHARD_ID });
+  const logger = createLogger(definition.name, common.LOG_LEVEL, {
+    ...(common.SHARD_ID !== undefined && { shard: common.SHARD_ID }),
+  });
   limitHeapGrowth(common.HEAP_GROWTH_PERCENT);
   const trust = common.TRUSTED_PROXIES === undefined ? undefined : trustOf(common.TRUSTED_PROXIES);
   const endTracing = await tracing(definition.name, common);
@@ -103,7 +106,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
 }
 
 async function tracing(app: string, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, SHARD_ID: shard }: Common) {
-  return endpoint === undefined ? undefined : startTracing({ endpoint, app, shard });
+  return endpoint === undefined ? undefined : startTracing({ endpoint, app, ...(shard !== undefined && { shard }) });
 }
 
 /** For whoever looks for a fault: each request and its answer, without what was said in them. */

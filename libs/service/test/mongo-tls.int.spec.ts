@@ -34,7 +34,7 @@ async function reach(uri: string) {
   const logged: string[] = [];
   const logger = createLogger('test', 'trace', {}, { write: (line) => void logged.push(line) });
   @Module({
-    imports: [MongoModule.forRoot({ uri })],
+    imports: [MongoModule.forRoot({ uri, claim: async () => undefined })],
     providers: [{ provide: LOGGER, useValue: logger }, HealthChecks],
     exports: [LOGGER, HealthChecks],
   })

@@ -39,7 +39,8 @@ it.each([[['dance']], [['dead-letters', 'dance']], [['dead-letters', 'list', '--
 it('says which setting is missing', () => {
   expect(() => shardSettings({})).toThrow('KAFKA_BROKERS is needed');
   expect(() => shardSettings({ KAFKA_BROKERS: 'nonsense' })).toThrow('must look like host:port');
-  expect(shardSettings({ KAFKA_BROKERS: 'kafkas://ops:p%40ss@a:1' })).toEqual({
+  expect(() => shardSettings({ KAFKA_BROKERS: 'a:1' })).toThrow('SHARD_ID is needed');
+  expect(shardSettings({ KAFKA_BROKERS: 'kafkas://ops:p%40ss@a:1', TOPIC_PREFIX: 'au1' })).toEqual({
     brokers: ['a:1'],
     ssl: true,
     sasl: { mechanism: 'scram-sha-512', username: 'ops', password: 'p@ss' },

@@ -249,7 +249,7 @@ export const story: Step[] = [
     play: (world) => mailArrives(world, COLLEAGUE.email, /permission|role/i),
   },
   {
-    title: 'The patient and the colleague delete their user accounts: two CloudEvents on user-events',
+    title: 'The patient and the colleague delete their user accounts: two CloudEvents on the shard’s topic of user events',
     play: async (world) => {
       const users = [fact(world, 'patient'), fact(world, 'colleague')];
       return { sent: await publishDeletions(world, users), received: 'taken by Kafka' };
@@ -402,7 +402,7 @@ function askGatekeeper(world: World, grantee: string) {
 }
 
 async function publishDeletions(world: World, users: string[]): Promise<string> {
-  const topic = au(world).worker.env.USER_EVENTS_TOPIC ?? 'user-events';
+  const topic = `${au(world).topicPrefix}.user-events`;
   const kafka = new Kafka({ brokers: world.servers.kafkaBrokers.split(','), logLevel: logLevel.NOTHING });
   const producer = kafka.producer();
   const events = users.map(

@@ -55,6 +55,18 @@ test('it starts one directory, which knows just these shards', async () => {
   expect(shards.map(({ id }) => id)).toEqual(SHARDS);
 });
 
+test.each(SHARDS)('the connectors of %s refer to addresses that only Kafka Connect has', async (shard) => {
+  const sync = services[`gatekeeper-sync-${shard}`]?.environment ?? {};
+  const connect = services.connect?.environment ?? {};
+  for (const setting of ['MONGODB_URI', 'GATEKEEPER_MONGODB_URI']) {
+    const name = /^\$\$\{env:(CAREGATE_[A-Z0-9_]+)\}$/.exec(sync[`CONNECT_${setting}`] ?? '')?.[1] ?? ''; // $$ is a dollar there
+    expect(connect[name]).toBe(sync[setting]);
+  }
+  const properties = await readFile(join(root, 'deploy/connect/connect.properties'), 'utf8');
+  expect(properties).toContain('config.providers=env\n');
+  expect(properties).toContain('config.providers.env.param.allowlist.pattern=^CAREGATE_[A-Z0-9_]+$\n');
+});
+
 test('directory and shards share the provisioning secret', () => {
   const secrets = ['directory', 'clinic-api-au1', 'clinic-api-uk1'].map(
     (name) => services[name]?.environment?.PROVISIONING_SECRET,
@@ -67,7 +79,7 @@ describe('its MongoDB', () => {
   const SECRET = '${SECRET}'; // as the compose file writes it
   const addresses = Object.entries(services).flatMap(([service, { environment = {} }]) =>
     Object.entries(environment).flatMap(([name, value]) =>
-      name.endsWith('MONGODB_URI') ? [[service, name, value] as const] : [],
+      /^(GATEKEEPER_)?MONGODB_URI$/.test(name) ? [[service, name, value] as const] : [],
     ),
   );
 

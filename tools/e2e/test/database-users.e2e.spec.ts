@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { call, eventually, session } from '@caregate/demo';
 import { freePort, installMongod, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
+import { Kafka, logLevel } from 'kafkajs';
 import { MongoClient } from 'mongodb';
 import { databaseUsers } from './database-users.ts';
 import { leaveNothing } from './leave-nothing.ts';
+import { messagesSince } from './messages-since.ts';
 import { openPractice } from './practice.ts';
 
 // Each app with the user that docs/operations.md ("Hardening") gives it, on a mongod that asks everybody who they are.
@@ -17,6 +19,7 @@ const [clinic, gatekeeper, directory] = [`${prefix}clinic_au1`, `${prefix}gateke
 const ROLES = databaseUsers.rolesOf({ clinic, gatekeeper, directory });
 const PASSWORD = randomBytes(12).toString('hex');
 
+const begin = Date.now();
 let folder: string;
 let mongod: ChildProcess;
 let port: number;
@@ -30,7 +33,9 @@ const uriFor = (user: string, database: string) =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'caregate-users-'));
   await startMongod();
-  servers = await startServers({ env: { ...process.env, MONGODB_URI: uriFor('root', '') } });
+  // A Connect that was given resolves references only where it says from which folder.
+  const connect = process.env['CONNECT_SECRETS'] ? {} : { CONNECT_URL: '' };
+  servers = await startServers({ env: { ...process.env, ...connect, MONGODB_URI: uriFor('root', '') } });
   platform = await startShards(servers, {
     shards: ['au1'],
     prefix,
@@ -95,6 +100,18 @@ test('with no more than these roles all apps are ready, and a change goes all th
   await eventually('the gatekeeper knows', async () => (await rows.findOne({ userId })) !== null, 60_000);
   const reactions = root.db(clinic).collection('reactions');
   await eventually('the worker reacts', async () => (await reactions.findOne({ state: 'done' })) !== null, 60_000);
+}, 150_000);
+
+test('neither Kafka Connect’s interface nor any topic shows a password of the database', async () => {
+  const { body } = await call({ url: `${servers.connectUrl}/connectors?expand=info` });
+  const ours = Object.entries(body as object).filter(([name]) => name.startsWith(prefix)); // connectors by name
+  expect(ours.length).toBeGreaterThan(5);
+  expect(JSON.stringify(ours)).not.toContain(PASSWORD);
+  expect(JSON.stringify(ours)).toContain('${file:');
+  const kafka = new Kafka({ brokers: servers.kafkaBrokers.split(','), logLevel: logLevel.NOTHING });
+  const messages = await messagesSince(kafka, begin);
+  expect(messages.some(({ text }) => text.includes('${file:'))).toBe(true); // Connect's topic of configurations is among them
+  expect(messages.filter(({ text }) => text.includes(PASSWORD))).toEqual([]);
 }, 150_000);
 
 test.each<readonly [user: string, database: string]>([

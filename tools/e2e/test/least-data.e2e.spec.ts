@@ -365,7 +365,7 @@ async function sendNonsense(): Promise<void> {
   ];
   for (const topic of ['patients', 'clinics', 'migrations'].map((name) => `${topicPrefix}.${name}`))
     await producer.send({ topic, messages });
-  await producer.send({ topic: worker.env['USER_EVENTS_TOPIC'] ?? '', messages });
+  await producer.send({ topic: `${topicPrefix}.user-events`, messages });
   await producer.disconnect();
   await eventually('they are among the dead letters', async () => {
     const metrics = String((await call({ url: `${worker.url}/metrics` })).body);
@@ -380,6 +380,7 @@ async function expectIdsOnly(): Promise<void> {
     perms: ['_id', 'sharerId', 'userId', 'permissions'],
     canaries: ['_id', 'sent'],
     leases: ['_id', 'owner', 'until'],
+    owner: ['_id', 'holds', 'shardId', 'installationId', 'claimedTime'],
   };
   for (const { name } of await gatekeeper.listCollections().toArray()) {
     const documents = await gatekeeper.collection(name).find().toArray();

@@ -15,16 +15,28 @@ function runToEnd(app: string, env: Record<string, string>): Promise<{ code: num
 }
 
 const GOOD = {
+  SHARD_ID: 'au1',
   MONGODB_URI: 'mongodb://127.0.0.1:1/clinic_au1',
   IDENTITY_SECRET: 'x'.repeat(32),
   PROVISIONING_SECRET: 'x'.repeat(32),
   KAFKA_BROKERS: '127.0.0.1:1',
+};
+const WORKER = { ...GOOD, SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'Caregate <no-reply@example.test>' };
+const SYNC = {
+  ...GOOD,
+  CONNECT_URL: 'http://127.0.0.1:1',
+  GATEKEEPER_MONGODB_URI: 'mongodb://127.0.0.1:1/gatekeeper_au1',
 };
 
 test.each([
   ['clinic-api', { ...GOOD, MONGODB_URI: '' }, /MONGODB_URI/],
   ['clinic-api', { ...GOOD, MONGODB_URI: 'mongodb://127.0.0.1:1' }, /MONGODB_URI/],
   ['clinic-api', { ...GOOD, SHARD_ID: 'AU1' }, /SHARD_ID/],
+  ['clinic-api', { ...GOOD, SHARD_ID: '' }, /SHARD_ID is needed/],
+  ['clinic-worker', { ...WORKER, SHARD_ID: '' }, /: SHARD_ID is needed/],
+  ['gatekeeper-sync', { ...SYNC, SHARD_ID: '' }, /: SHARD_ID is needed/],
+  ['clinic-worker', { ...WORKER, USER_EVENTS_TOPIC: 'user-events' }, /USER_EVENTS_TOPIC is only for IDENTITY=http/],
+  ['gatekeeper-sync', { ...SYNC, USER_EVENTS_TOPIC: 'user-events' }, /USER_EVENTS_TOPIC is only for IDENTITY=http/],
   ['clinic-api', { ...GOOD, PORT: 'http' }, /PORT/],
   ['clinic-api', { ...GOOD, IDENTITY: 'http' }, /IDENTITY_URL/],
   ['clinic-api', { ...GOOD, IDENTITY_SECRET: 'short' }, /IDENTITY_SECRET/],

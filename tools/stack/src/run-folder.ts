@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateFolder } from './places.ts';
 import { forgetFolder, removeAtEnd } from './process/keeper.ts';
@@ -17,15 +17,16 @@ export interface RunFolder {
 
 export async function createRunFolder(): Promise<RunFolder> {
   const runs = join(stateFolder, 'runs');
-  await mkdir(runs, { recursive: true });
+  await makePrivate(stateFolder);
+  await mkdir(runs, { recursive: true, mode: 0o700 });
   await removeOldRuns(runs);
   const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(3).toString('hex')}`;
   const folder = join(runs, id);
   // Made aside: another program that cleans up must never see it without its owner.
   const draft = join(runs, `.${id}`);
-  await mkdir(join(draft, 'data'), { recursive: true });
-  await mkdir(join(draft, 'logs'));
-  await writeFile(join(draft, 'owner'), String(process.pid));
+  await mkdir(join(draft, 'data'), { recursive: true, mode: 0o700 });
+  await mkdir(join(draft, 'logs'), { mode: 0o700 });
+  await writeFile(join(draft, 'owner'), String(process.pid), { mode: 0o600 });
   const data = join(folder, 'data');
   removeAtEnd(data);
   await rename(draft, folder);
@@ -38,6 +39,12 @@ export async function createRunFolder(): Promise<RunFolder> {
       forgetFolder(data);
     },
   };
+}
+
+/** What servers and apps keep and log there, secrets too, is for nobody else who uses the machine; a folder of before gets it late. */
+export async function makePrivate(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
 }
 
 async function removeOldRuns(runs: string): Promise<void> {

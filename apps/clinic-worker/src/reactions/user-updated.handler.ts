@@ -1,10 +1,13 @@
 import { Reaction } from '@caregate/change-events';
 import { CLINIC_MODELS, type ClinicModels, updateUserEmail } from '@caregate/clinic-model';
+import { IdentityService } from '@caregate/identity';
 import { CONFIG, LOGGER, type Logger, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 import type { ClinicWorkerConfig } from '../config.ts';
 import type { UserEvent } from '../streams/user-events.ts';
+
+type UpdatedUser = Extract<UserEvent, { type: 'updated' }>;
 
 const UPDATED_BY = 'clinic-worker';
 
@@ -16,21 +19,24 @@ export class UserUpdated {
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     @Inject(CONFIG) private readonly config: ClinicWorkerConfig,
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly identity: IdentityService,
   ) {}
 
   @Reaction<UserEvent>({
     name: 'update_user_email',
     stream: 'users',
-    when: (event) => event.type === 'updated' && event.email !== undefined && event.email !== event.formerEmail,
+    when: (event) => event.type === 'updated' && (event.email === undefined || event.email !== event.formerEmail),
     deadline: 30 * 60_000,
   })
   async updateEmail(event: UserEvent): Promise<string | undefined> {
-    if (event.type !== 'updated' || event.email === undefined) return undefined;
+    if (event.type !== 'updated') return undefined;
+    const email = await this.currentEmail(event);
+    if (email === undefined) return undefined;
     const { connection, models } = this;
     const updated = await updateUserEmail(
       { connection, models, isDemo: (userId) => userId === this.config.DEMO_PATIENT_USER_ID },
       event.userId,
-      event.email,
+      email,
       UPDATED_BY,
     );
     for (const clinicId of updated.refusedBy) {
@@ -40,5 +46,11 @@ export class UserUpdated {
       );
     }
     return `${updated.patients} patients, ${updated.clinicians} clinicians`;
+  }
+
+  /** Events of the shard's own users hold ids only. A platform's event tells the email, before the platform may answer with it. */
+  private async currentEmail({ userId, email }: UpdatedUser): Promise<string | undefined> {
+    if (email !== undefined && this.config.IDENTITY === 'http') return email;
+    return (await this.identity.findUser(userId))?.email;
   }
 }

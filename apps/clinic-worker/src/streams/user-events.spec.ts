@@ -47,6 +47,13 @@ describe.each(['structured', 'binary'] as const)('a CloudEvent in %s mode', (mod
     });
   });
 
+  it('of an updated user of the shard’s own tells whose email is another', () => {
+    const told = { userid: user.userid };
+    expect(decode(message({ type: 'users:update', data: { original: told, updated: told } }, mode))?.data).toEqual({
+      ...{ type: 'updated', userId: user.userid },
+    });
+  });
+
   it('of a new user is read', () => {
     expect(decode(message({ type: 'users:create', data: user }, mode))?.data).toEqual({ type: 'created' });
   });

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import {
+  claimTopics,
   ConnectClient,
   type ConnectorDefinition,
   ConnectorReconciler,
@@ -7,14 +8,27 @@ import {
   permissionConnectors,
   putPoisonAside,
   type ReconcileReport,
-  topicDefinitions,
+  type TopicDefinition,
+  topicsNeeded,
   topicsOf,
   userEventsConnector,
   workerConnectors,
   topicPrefix,
 } from '@caregate/change-events';
-import { CONFIG, HealthChecks, LOGGER, type Logger, Metrics, toCaregateError } from '@caregate/service';
+import {
+  CONFIG,
+  ForeignOwner,
+  HealthChecks,
+  InjectMongo,
+  LOGGER,
+  type Logger,
+  Metrics,
+  ownerOf,
+  type ShardOwner,
+  toCaregateError,
+} from '@caregate/service';
 import type { Kafka } from 'kafkajs';
+import type { Connection } from 'mongoose';
 import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
@@ -34,12 +48,15 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
    */
   readonly events = new EventEmitter<{ doubt: [connector: string] }>();
   private readonly prefix: string;
+  private readonly topics: readonly TopicDefinition[];
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private readonly reconciler: ConnectorReconciler;
   /** What was wrong in the last round. Readiness answers from it, so that asking costs Kafka and Connect nothing. */
   private kafkaFault = 'not asked yet';
   private connectFault = 'not asked yet';
+  private claimed = false;
+  private known: ShardOwner | undefined;
 
   constructor(
     @Inject(CONFIG) private readonly config: GatekeeperSyncConfig,
@@ -49,9 +66,11 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     private readonly sources: PrepareSourcesService,
     private readonly lease: Lease,
     private readonly health: HealthChecks,
+    @InjectMongo() private readonly clinic: Connection,
     metrics: Metrics,
   ) {
     this.prefix = topicPrefix(config);
+    this.topics = topicsNeeded(config);
     this.up = metrics.gauge('caregate_connector_up', 'Whether the connector and all its tasks run', ['connector']);
     this.failedTasks = metrics.gauge('caregate_connector_failed_tasks', 'Tasks of the connector that have failed', [
       'connector',
@@ -62,6 +81,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     this.reconciler = new ConnectorReconciler({
       client: connect,
       prefix: this.prefix,
+      owner: () => this.owner(),
       newBeginning: (definition) => this.newBeginning(definition),
       putPoisonAside: (sink) =>
         putPoisonAside({ kafka, connect, deadLetters: topicsOf(this.prefix).deadLetters }, sink),
@@ -73,6 +93,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   private readonly acts;
 
   onApplicationBootstrap(): void {
+    this.warnOfPasswords();
     this.health.register('kafka', () => assertNone(this.kafkaFault));
     this.health.register('kafka connect', () => assertNone(this.connectFault));
     this.running = this.keep();
@@ -81,6 +102,19 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   async onApplicationShutdown(): Promise<void> {
     this.stopping.abort();
     await this.running;
+  }
+
+  private warnOfPasswords(): void {
+    const { CONNECT_MONGODB_URI, MONGODB_URI, CONNECT_GATEKEEPER_MONGODB_URI, GATEKEEPER_MONGODB_URI } = this.config;
+    const written = {
+      CONNECT_MONGODB_URI: CONNECT_MONGODB_URI ?? MONGODB_URI,
+      CONNECT_GATEKEEPER_MONGODB_URI: CONNECT_GATEKEEPER_MONGODB_URI ?? GATEKEEPER_MONGODB_URI,
+    };
+    for (const [setting, value] of Object.entries(written))
+      if (/^mongodb(\+srv)?:\/\/[^/@]*:[^/@]*@/.test(value))
+        this.logger.warn(
+          `Kafka Connect shows the password of the database to whoever reaches it; give ${setting} a reference of its config providers`,
+        );
   }
 
   private async keep(): Promise<void> {
@@ -106,9 +140,22 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   }
 
   private async keepConnectors(): Promise<void> {
+    await this.claim();
     if (await this.lease.hold(LEASE, 3 * this.config.RECONCILE_SECONDS + 10)) await this.reconcile();
     const faults = await this.faults();
     if (faults.length > 0) throw new Error(faults.join(', '));
+  }
+
+  /** Nothing of Kafka and Connect is touched before. */
+  private async claim(): Promise<void> {
+    if (this.claimed) return;
+    await claimTopics(this.kafka, this.prefix, await this.owner());
+    this.claimed = true;
+  }
+
+  private async owner(): Promise<ShardOwner> {
+    this.known ??= await ownerOf(this.clinic);
+    return this.known;
   }
 
   private async reconcile(): Promise<void> {
@@ -124,17 +171,12 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
 
   /** What the worker reads. Where users are kept by another service, that publishes what happens to them. */
   private sourcesFrom(start: { readonly t: number; readonly i: number }): ConnectorDefinition[] {
-    const { IDENTITY, USER_EVENTS_TOPIC } = this.config;
-    const ownUsers = IDENTITY === 'local' ? [userEventsConnector(this.place, USER_EVENTS_TOPIC, start)] : [];
+    const ownUsers = this.config.IDENTITY === 'local' ? [userEventsConnector(this.place, start)] : [];
     return [...workerConnectors(this.place, start), ...ownUsers];
   }
 
   private async prepareTopics(): Promise<void> {
-    const { TOPIC_PARTITIONS: partitions, USER_EVENTS_TOPIC: name } = this.config;
-    const report = await ensureTopics(this.kafka, [
-      ...topicDefinitions(this.prefix, partitions),
-      { name, partitions, settings: {} },
-    ]);
+    const report = await ensureTopics(this.kafka, this.topics);
     if (report.created.length > 0) this.logger.info({ topics: report.created }, 'topics created');
     if (report.adjusted.length > 0) this.logger.info({ topics: report.adjusted }, 'settings of topics put right');
     if (report.otherPartitions.length > 0)
@@ -205,6 +247,8 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
       prefix: this.prefix,
       clinicUri: this.config.MONGODB_URI,
       gatekeeperUri: this.config.GATEKEEPER_MONGODB_URI,
+      clinicReference: this.config.CONNECT_MONGODB_URI,
+      gatekeeperReference: this.config.CONNECT_GATEKEEPER_MONGODB_URI,
       sinkTasks: this.config.SINK_TASKS,
     };
   }
@@ -219,6 +263,6 @@ async function faultOf(work: () => Promise<void>): Promise<string> {
     await work();
     return '';
   } catch (error) {
-    return toCaregateError(error).message;
+    return error instanceof ForeignOwner ? error.message : toCaregateError(error).message;
   }
 }

@@ -16,6 +16,12 @@ export interface ConnectorPlace {
   /** The clinic database, as Connect reaches it; the database is in the path. */
   readonly clinicUri: string;
   readonly gatekeeperUri: string;
+  /**
+   * What connectors are configured with in place of the addresses: references such as `${file:/run/secrets/au1.properties:clinic}`, which
+   * Connect's config providers resolve, so that its REST interface and its topic show no password.
+   */
+  readonly clinicReference?: string | undefined;
+  readonly gatekeeperReference?: string | undefined;
   /** At most so many tasks per sink; more than the topic has partitions is of no use. */
   readonly sinkTasks: number;
 }
@@ -52,6 +58,8 @@ const keyIsDocumentId = (heartbeats: string) => ({
 export interface SourceOptions {
   readonly name: string;
   readonly uri: string;
+  /** In place of the address, which still names the database. */
+  readonly reference?: string | undefined;
   /** One collection, or several of one database whose changes share one stream. */
   readonly collections: readonly string[];
   readonly topic: string;
@@ -79,7 +87,7 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
     config: {
       'connector.class': 'com.mongodb.kafka.connect.MongoSourceConnector',
       'tasks.max': '1',
-      'connection.uri': options.uri,
+      'connection.uri': options.reference ?? options.uri,
       database,
       ...(only !== undefined && { collection: only }),
       'topic.namespace.map': JSON.stringify({ '*': options.topic }),
@@ -117,6 +125,7 @@ function startSettings(start: SourceStart, namespaces: readonly string[]): Recor
 export interface SinkOptions {
   readonly name: string;
   readonly uri: string;
+  readonly reference?: string | undefined;
   readonly topic: string;
   readonly tasks: number;
 }
@@ -125,13 +134,13 @@ export interface SinkOptions {
  * A sink connector that replays change events into another database by the connector's own change handler,
  * each into the collection that the event names (see `replicaPipeline`).
  */
-export function replicaSink({ name, uri, topic, tasks }: SinkOptions): ConnectorDefinition {
+export function replicaSink({ name, uri, reference = uri, topic, tasks }: SinkOptions): ConnectorDefinition {
   return {
     name,
     config: {
       'connector.class': 'com.mongodb.kafka.connect.MongoSinkConnector',
       'tasks.max': String(tasks),
-      'connection.uri': uri,
+      'connection.uri': reference,
       topics: topic,
       database: databaseOf(uri),
       'namespace.mapper': 'com.mongodb.kafka.connect.sink.namespace.mapping.FieldPathNamespaceMapper',

@@ -1,4 +1,5 @@
 export * from './connect-client.ts';
+export * from './connector-owner.ts';
 export * from './definition.ts';
 export * from './permission-replicas.ts';
 export * from './pipeline.ts';

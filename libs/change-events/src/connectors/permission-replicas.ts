@@ -62,6 +62,7 @@ export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition
       sourceConnector({
         name: `${topics[topic]}.source`,
         uri: place.clinicUri,
+        reference: place.clinicReference,
         collections: [...Object.keys(renamed), canaries],
         topic: topics[topic],
         pipeline: replicaPipeline({ fields: [...fields, 'sent'] }, { ...renamed, [canaries]: CANARIES }),
@@ -72,6 +73,7 @@ export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition
       replicaSink({
         name: `${topics[topic]}.sink`,
         uri: place.gatekeeperUri,
+        reference: place.gatekeeperReference,
         topic: topics[topic],
         tasks: place.sinkTasks,
       }),

@@ -50,6 +50,32 @@ class Told {
   }
 }
 
+test('connectors of our names that another owns are left alone, and the message says whose they are', async () => {
+  const foreign = running('au1.one', { 'tasks.max': '1', 'caregate.owner': 'uk1/other' });
+  const connect = new Told([foreign, running('au1.undefined')]);
+  const reconciler = new ConnectorReconciler({
+    client: connect as unknown as ConnectClient, // as far as it is used
+    prefix: 'au1',
+    owner: async () => ({ shardId: 'au1', installationId: 'ours' }),
+  });
+  await expect(reconciler.reconcile([definition('au1.one')])).rejects.toThrow(
+    /^the connector au1\.one on this Kafka Connect belongs to another database, of shard uk1: change CONNECT_URL/,
+  );
+  expect(connect.calls).toEqual([]);
+});
+
+test('a connector that nobody owns yet is taken over, and one of our own stays', async () => {
+  const ours = running('au1.ours', { 'tasks.max': '1', 'caregate.owner': 'au1/ours' });
+  const connect = new Told([ours, running('au1.old')]);
+  const reconciler = new ConnectorReconciler({
+    client: connect as unknown as ConnectClient, // as far as it is used
+    prefix: 'au1',
+    owner: async () => ({ shardId: 'au1', installationId: 'ours' }),
+  });
+  await reconciler.reconcile([definition('au1.ours'), definition('au1.old')]);
+  expect(connect.calls).toEqual(['put au1.old']);
+});
+
 function reconcilerOf(connect: Told, now?: () => number) {
   return new ConnectorReconciler({ client: connect as unknown as ConnectClient, prefix: 'au1', ...(now && { now }) }); // as far as it is used
 }

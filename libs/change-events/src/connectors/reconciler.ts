@@ -1,5 +1,7 @@
 import pRetry from 'p-retry';
 import { ConnectRejected, type ConnectClient, type ConnectorState, withoutSecrets } from './connect-client.ts';
+import type { ShardOwner } from '@caregate/service';
+import { assertOwn, ownedBy } from './connector-owner.ts';
 import type { ConnectorDefinition } from './definition.ts';
 import { isPoisoned } from './poisoned-sink.ts';
 import { assertPrefix } from '../topics.ts';
@@ -22,6 +24,8 @@ export interface ReconcilerOptions {
   readonly client: ConnectClient;
   /** Connectors whose name begins with `<prefix>.` are ours: those that are not defined are removed. */
   readonly prefix: string;
+  /** Whose the connectors are; what belongs to another is not touched. */
+  readonly owner?: () => Promise<ShardOwner>;
   /** In milliseconds; for tests. */
   readonly now?: () => number;
   /** Gives the definition with which a source begins that has lost its resume point; by default its own. */
@@ -56,6 +60,7 @@ export class ConnectorReconciler {
    * Puts what differs, removes what is ours but no longer defined, restarts what failed (with growing pauses), and gives a source whose
    * resume point is lost a new beginning. Running it again when nothing differs changes nothing.
    * @throws {ConnectUnavailable} while Kafka Connect is away or rebalancing
+   * @throws {ForeignOwner} when connectors of our names belong to another
    */
   async reconcile(definitions: readonly ConnectorDefinition[]): Promise<ReconcileReport> {
     const report: ReconcileReport = {
@@ -67,9 +72,14 @@ export class ConnectorReconciler {
       poisoned: [],
       failing: [],
     };
-    const found = new Map((await this.options.client.connectors()).map((state) => [state.name, state]));
-    await this.removeUndefined(definitions, found, report);
-    for (const definition of definitions) {
+    const { client, prefix } = this.options;
+    const owner = await this.options.owner?.();
+    const states = await client.connectors();
+    if (owner) assertOwn(owner, prefix, states);
+    const found = new Map(states.map((state) => [state.name, state]));
+    const wanted = await Promise.all(definitions.map((definition) => this.owned(definition)));
+    await this.removeUndefined(wanted, found, report);
+    for (const definition of wanted) {
       const state = found.get(definition.name);
       if (!state) await this.put(definition, report.created, report);
       else if (differs(definition, state)) await this.put(definition, report.changed, report);
@@ -153,13 +163,18 @@ export class ConnectorReconciler {
     return true;
   }
 
+  private async owned(definition: ConnectorDefinition): Promise<ConnectorDefinition> {
+    const owner = await this.options.owner?.();
+    return owner ? ownedBy(owner, definition) : definition;
+  }
+
   private async beginAnew(definition: ConnectorDefinition): Promise<void> {
     const { client, newBeginning } = this.options;
     const begin = newBeginning ? await newBeginning(definition) : definition;
     await client.stop(definition.name);
     // Stopping takes a moment; until then Connect refuses to forget.
     await pRetry(() => client.forgetOffsets(definition.name), { retries: 20, minTimeout: 100, maxTimeout: 500 });
-    await client.put(begin);
+    await client.put(await this.owned(begin));
     await client.resume(definition.name);
   }
 }

@@ -16,20 +16,20 @@ const PIPELINE: readonly Stage[] = [
 ];
 
 /**
- * Publishes what the local identity notes of its users: CloudEvents 1.0 in structured mode, on the topic where a user platform of its own
- * would publish its. Only for shards that keep their users themselves.
+ * Publishes what the local identity notes of its users: CloudEvents 1.0 in structured mode, on the shard's own topic. Only for shards that
+ * keep their users themselves.
  */
 export function userEventsConnector(
-  { prefix, clinicUri }: ConnectorPlace,
-  topic: string,
+  { prefix, clinicUri, clinicReference }: ConnectorPlace,
   startAt: { readonly t: number; readonly i: number },
 ): ConnectorDefinition {
-  const { heartbeats } = topicsOf(prefix);
+  const { heartbeats, userEvents } = topicsOf(prefix);
   const source = sourceConnector({
     name: `${prefix}.user-events.source`,
     uri: clinicUri,
+    reference: clinicReference,
     collections: [USER_EVENTS],
-    topic,
+    topic: userEvents,
     pipeline: PIPELINE,
     heartbeats,
     beforeChange: false,

@@ -120,6 +120,7 @@ export function workerConnectors(
     sourceConnector({
       name: topics[topic],
       uri: place.clinicUri,
+      reference: place.clinicReference,
       collections: [collection],
       topic: topics[topic],
       pipeline: changePipeline({ fields, watched }),

@@ -32,6 +32,8 @@ export interface ChangeEventServerSettings extends KafkaAddress {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly health: HealthChecks;
+  /** Makes sure that the topics are ours; nothing is read or written before. */
+  readonly claim?: (kafka: Kafka) => Promise<void>;
   /** The topics of the streams, created where they are missing, so that the worker can start before whoever fills them. */
   readonly topics?: readonly TopicDefinition[];
   readonly retries?: Partial<RetryPolicy>;
@@ -178,6 +180,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 
   private async prepare(): Promise<void> {
     if (this.prepared) return;
+    await this.settings.claim?.(this.kafka);
     await ensureTopics(this.kafka, this.settings.topics ?? runtimeTopicDefinitions(this.settings.topicPrefix));
     await this.producer.connect();
     await this.records.prepare();

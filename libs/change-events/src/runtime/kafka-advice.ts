@@ -1,11 +1,12 @@
 import { isNativeError } from 'node:util/types';
-import { certificateAdvice } from '@caregate/service';
+import { certificateAdvice, ForeignOwner } from '@caregate/service';
 
 /**
  * What an operator is to look at when Kafka cannot be reached, where the error tells. It speaks of the address and repeats nothing of it:
  * there may be a password in it.
  */
 export function adviceOnKafka(error: unknown): string | undefined {
+  if (error instanceof ForeignOwner) return error.message;
   for (let fault = error, depth = 0; isNativeError(fault) && depth < 5; fault = fault.cause, depth++) {
     const ofCertificate = certificateAdvice('code' in fault && fault.code);
     if (ofCertificate) return ofCertificate;

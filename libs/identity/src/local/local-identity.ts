@@ -77,7 +77,7 @@ export class LocalIdentity extends IdentityService {
       // That the old email is theirs says nothing of the new one.
       const change = before.email === update.email ? update : { emailVerified: false, ...update };
       const after = (await this.users.update(userId, change, session)) ?? noSuchUser(userId);
-      if (before.email !== after.email) await this.events.updated(before, after, session);
+      if (before.email !== after.email) await this.events.updated(userId, session);
       return toUser(after);
     });
   }
@@ -185,7 +185,7 @@ export class LocalIdentity extends IdentityService {
       return await this.inTransaction(async (session) => {
         const owner = { email, passwordHash, roles: ['clinician'], profile: { fullName } };
         const user = await this.users.insert(owner, session);
-        await this.events.created(user, session);
+        await this.events.created(user._id, session);
         return toUser(user);
       });
     } catch (error) {
@@ -197,10 +197,10 @@ export class LocalIdentity extends IdentityService {
 
   async deleteUser(userId: UserId, along?: (session: ClientSession) => Promise<void>): Promise<void> {
     await this.inTransaction(async (session) => {
-      const user = (await this.users.byId(userId, session)) ?? noSuchUser(userId);
+      if (!(await this.users.byId(userId, session))) noSuchUser(userId);
       await along?.(session);
       await this.users.delete(userId, session);
-      await this.events.deleted(user, session);
+      await this.events.deleted(userId, session);
     });
     this.callers.forget(userId);
   }

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { CloudEvent } from 'cloudevents';
 import type { ClientSession, Connection } from 'mongoose';
-import type { UserRecord } from './users.repository.ts';
+import type { UserId } from '../user-id.ts';
 
 /** Where the events wait for their way out: the oplog carries them from here to Kafka (design, decision 5). */
 export const USER_EVENTS = 'user_events';
 /** Longer than the oplog reaches back. */
 const KEPT_SECONDS = 7 * 86_400;
 
-type Told = Pick<UserRecord, '_id' | 'email' | 'roles' | 'profile'>;
-
-/** What happened to a user's account, written in the transaction that did it, as CloudEvents 1.0 (behaviour, "Change events and the worker"). */
+/**
+ * What happened to a user's account, written in the transaction that did it, as CloudEvents 1.0 in the shape of the public system's
+ * (behaviour, "Change events and the worker"). They hold ids only: topics outlive the user, and consumers read the rest from the database.
+ */
 export class UserEvents {
   constructor(
     private readonly connection: Connection,
@@ -21,26 +22,26 @@ export class UserEvents {
     await connection.collection(USER_EVENTS).createIndex({ createdTime: 1 }, { expireAfterSeconds: KEPT_SECONDS });
   }
 
-  created(user: Told, session: ClientSession): Promise<void> {
-    return this.write('users:create', user, accountOf(user), session);
+  created(userid: UserId, session: ClientSession): Promise<void> {
+    return this.write('users:create', userid, { userid }, session);
   }
 
-  updated(original: Told, updated: Told, session: ClientSession): Promise<void> {
-    const data = { original: accountOf(original), updated: accountOf(updated) };
-    return this.write('users:update', updated, data, session);
+  /** A user has another email. */
+  updated(userid: UserId, session: ClientSession): Promise<void> {
+    return this.write('users:update', userid, { original: { userid }, updated: { userid } }, session);
   }
 
-  deleted(user: Told, session: ClientSession): Promise<void> {
-    return this.write('users:delete', user, { ...accountOf(user), fullName: user.profile?.fullName ?? '' }, session);
+  deleted(userid: UserId, session: ClientSession): Promise<void> {
+    return this.write('users:delete', userid, { userid }, session);
   }
 
-  private async write(type: string, { _id }: Told, data: object, session: ClientSession): Promise<void> {
+  private async write(type: string, subject: UserId, data: object, session: ClientSession): Promise<void> {
     const source = `/caregate/${this.shardId}/identity`;
     const event = new CloudEvent({
       id: randomUUID(),
       type,
       source,
-      subject: _id,
+      subject,
       datacontenttype: 'application/json',
       data,
     });
@@ -48,9 +49,4 @@ export class UserEvents {
       .collection(USER_EVENTS)
       .insertOne({ createdTime: new Date(), event: event.toJSON() }, { session });
   }
-}
-
-/** A user as the public system's events show one. */
-function accountOf({ _id, email, roles }: Told) {
-  return { userid: _id, username: email ?? '', emails: email === undefined ? [] : [email], roles };
 }

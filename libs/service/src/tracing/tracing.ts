@@ -14,7 +14,7 @@ export interface TracingOptions {
   /** The address of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. */
   readonly endpoint: string;
   readonly app: string;
-  readonly shard: string;
+  readonly shard?: string;
 }
 
 let running = false;
@@ -40,7 +40,11 @@ export async function startTracing({ endpoint, app, shard }: TracingOptions): Pr
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
   const provider = new NodeTracerProvider({
     resource: defaultResource().merge(
-      resourceFromAttributes({ 'service.name': app, 'service.namespace': 'caregate', 'caregate.shard': shard }),
+      resourceFromAttributes({
+        'service.name': app,
+        'service.namespace': 'caregate',
+        ...(shard !== undefined && { 'caregate.shard': shard }),
+      }),
     ),
     spanProcessors: [new BatchSpanProcessor(exporter, { scheduledDelayMillis: 1_000 })],
   });

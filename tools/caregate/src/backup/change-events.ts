@@ -1,9 +1,12 @@
-import { ConnectClient } from '@caregate/change-events/connect-client';
+import { ConnectClient, type ConnectorState } from '@caregate/change-events/connect-client';
+import { ownerOfConnector } from '@caregate/change-events/connector-owner';
 import { type KafkaAddress, serversOf } from '@caregate/change-events/kafka-address';
+import { ownerOfTopics } from '@caregate/change-events/topic-owner';
 import { topicsOf } from '@caregate/change-events/topics';
 import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import pRetry from 'p-retry';
 import { CommandFailed } from '../command-failed.ts';
+import { assertSameShard, type Owner } from './ownership.ts';
 
 export interface EventPlace extends KafkaAddress {
   readonly connectUrl: string;
@@ -35,12 +38,41 @@ export class ChangeEventPlaces {
     });
   }
 
+  /** @throws {CommandFailed} when the topics or the connectors are another shard's */
+  async assertOf(shardId: string | undefined): Promise<void> {
+    const { topicPrefix } = this.place;
+    assertSameShard(
+      shardId,
+      `what begins with ${topicPrefix}. on this Kafka`,
+      await ownerOfTopics(this.kafka, topicPrefix),
+    );
+    for (const { name, config } of await this.ours())
+      assertSameShard(shardId, `the connector ${name}`, ownerOfConnector(config));
+  }
+
+  /** The database that takes the place of the owner claims the topics when its apps start. */
+  async forgetOwner(restored: Owner | undefined): Promise<void> {
+    const { topicPrefix } = this.place;
+    const found = await ownerOfTopics(this.kafka, topicPrefix);
+    if (!found || found.installationId === restored?.installationId) return;
+    const admin = this.kafka.admin();
+    await admin.connect();
+    try {
+      await admin.deleteTopics({ topics: [topicsOf(topicPrefix).owner] });
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
   /** Connectors of the shard are removed and their places forgotten; gatekeeper-sync puts them again. Gives their names. */
   async forgetConnectors(): Promise<string[]> {
-    const { connect } = this;
-    const ours = (await connect.connectors()).filter(({ name }) => name.startsWith(`${this.place.topicPrefix}.`));
+    const ours = await this.ours();
     await Promise.all(ours.map(({ name }) => this.forget(name)));
     return ours.map(({ name }) => name);
+  }
+
+  private async ours(): Promise<ConnectorState[]> {
+    return (await this.connect.connectors()).filter(({ name }) => name.startsWith(`${this.place.topicPrefix}.`));
   }
 
   private async forget(name: string): Promise<void> {

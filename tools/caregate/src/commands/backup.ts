@@ -1,9 +1,11 @@
+import { topicsOf } from '@caregate/change-events/topics';
 import { Command } from 'commander';
 import mongoose, { type Connection } from 'mongoose';
 import { Archive, type Manifest } from '../backup/archive.ts';
 import { ChangeEventPlaces } from '../backup/change-events.ts';
 import { makeRoom, restoreDatabase, settle } from '../backup/restore-database.ts';
 import { takeBackup } from '../backup/take-backup.ts';
+import { assertSameShard, ownerInBackup, ownerOfDatabase } from '../backup/ownership.ts';
 import { CommandFailed } from '../command-failed.ts';
 import { shardSettings } from '../settings.ts';
 
@@ -32,7 +34,7 @@ export function restoreCommand(): Command {
       'after',
       `
 All apps of the shard must be stopped. MONGODB_URI is the clinic database, which must be empty. GATEKEEPER_MONGODB_URI, KAFKA_BROKERS,
-CONNECT_URL, TOPIC_PREFIX (or SHARD_ID) and USER_EVENTS_TOPIC are those of the apps: the gatekeeper database is emptied and copied anew when the
+CONNECT_URL, SHARD_ID, and TOPIC_PREFIX and USER_EVENTS_TOPIC where they have them, are those of the apps: the gatekeeper database is emptied and copied anew when the
 apps start, connectors forget their places, and events that tell of the time after the backup are skipped.`,
     )
     .action((options: RestoreOptions) => onDatabase('MONGODB_URI', (connection) => restore(connection, options)));
@@ -58,6 +60,14 @@ async function restore(
   say(`The backup is whole: ${manifest.collections.length} collections as of ${timeOf(manifest).toISOString()}.`);
   const events = databaseOnly ? undefined : new ChangeEventPlaces(eventPlace());
   if (!databaseOnly) setting('GATEKEEPER_MONGODB_URI', 'the gatekeeper database');
+  const owner = await ownerInBackup(archive, manifest);
+  const shardId = process.env['SHARD_ID'] || owner?.shardId;
+  assertSameShard(shardId, 'the backup', owner);
+  if (events)
+    await onDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) =>
+      assertSameShard(shardId, 'the gatekeeper database', await ownerOfDatabase(gatekeeper)),
+    );
+  await events?.assertOf(shardId);
   await makeRoom(connection, again);
   const forgotten = await events?.forgetConnectors();
   if (forgotten) say(`Connectors removed, and their places forgotten: ${forgotten.join(', ') || 'none'}.`);
@@ -65,6 +75,7 @@ async function restore(
   if (events) {
     await onDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) => void (await gatekeeper.dropDatabase()));
     await events.skipEvents(timeOf(manifest));
+    await events.forgetOwner(owner);
   }
   await settle(connection, say);
   say('Restored. Start the apps: gatekeeper-sync copies the permissions anew.');
@@ -73,10 +84,11 @@ async function restore(
 const timeOf = ({ clusterTime }: Manifest) => new Date(clusterTime.t * 1_000);
 
 function eventPlace() {
+  const shard = shardSettings();
   return {
-    ...shardSettings(),
+    ...shard,
     connectUrl: setting('CONNECT_URL', 'the REST interface of Kafka Connect'),
-    userEventsTopic: process.env['USER_EVENTS_TOPIC'] || 'user-events',
+    userEventsTopic: process.env['USER_EVENTS_TOPIC'] || topicsOf(shard.topicPrefix).userEvents,
   };
 }
 

@@ -204,7 +204,7 @@ export class ClinicLife {
   /** As a user platform of its own tells it. */
   private async publish(userId: string, mode: 'structured' | 'binary'): Promise<void> {
     const message = cloudEvent(userId, mode);
-    const topic = this.scene.shard.worker.env['USER_EVENTS_TOPIC'] ?? '';
+    const topic = `${this.scene.shard.topicPrefix}.user-events`;
     await persistently('publish a deletion', () => this.scene.producer.send({ topic, messages: [message] }));
   }
 

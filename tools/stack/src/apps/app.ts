@@ -126,6 +126,6 @@ async function logsOfThisProgram(): Promise<string> {
     return run.logs;
   });
   const logs = await ownLogs;
-  await mkdir(logs, { recursive: true }); // logs of old runs are removed, and this program may run for long
+  await mkdir(logs, { recursive: true, mode: 0o700 }); // logs of old runs are removed, and this program may run for long
   return logs;
 }

@@ -126,6 +126,7 @@ describe('a platform', () => {
 
   test('tells the directory where the shards are', async () => {
     const settings = await settingsOf(platform.directory);
+    expect(settings).not.toHaveProperty('SHARD_ID');
     expect(settings).toMatchObject({
       DEFAULT_SHARD: 'au1',
       EXTRA: 'directory undefined',

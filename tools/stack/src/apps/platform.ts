@@ -5,6 +5,7 @@ import { stopwatch } from '../elapsed.ts';
 import { StackError } from '../errors.ts';
 import { silent, type Log } from '../log.ts';
 import { freePort, host } from '../process/ports.ts';
+import { properties } from '../servers/properties.ts';
 import type { Servers } from '../servers/start-servers.ts';
 import { startApp, type App } from './app.ts';
 import { regionOf, regionsOf, shardsFileText, type Region, type ShardEntry, type ShardsFile } from './shards-file.ts';
@@ -103,13 +104,12 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
   const operatorToken = secret();
   const directoryMongodbUri = servers.mongodbUriFor(`${prefix}directory`);
 
-  const common = (shard: string) => ({
+  const common = {
     HOST: host,
-    SHARD_ID: shard,
     DOMAIN: domain,
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
     PROVISIONING_SECRET: provisioningSecret,
-  });
+  };
   const [defaultShard] = options.shards;
   if (defaultShard === undefined) throw new StackError('a platform needs one shard at least');
 
@@ -123,9 +123,8 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     const streams = {
       KAFKA_BROKERS: servers.env.KAFKA_BROKERS ?? '',
       TOPIC_PREFIX: shard.topicPrefix,
-      USER_EVENTS_TOPIC: `${shard.topicPrefix}.user-events`,
     };
-    const base = { ...common(id), MONGODB_URI: shard.mongodbUri };
+    const base = { ...common, SHARD_ID: id, MONGODB_URI: shard.mongodbUri };
     const settings: Record<ShardAppName, Record<string, string>> = {
       'clinic-api': { ...base, ...identity },
       'clinic-worker': {
@@ -145,7 +144,9 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     };
     for (const name of shardAppNames) {
       const port = String(await freePort(ports(name, id)));
-      plans.push({ name, label: `${name}-${id}`, env: { ...settings[name], PORT: port, ...extra(name, id) } });
+      const env = { ...settings[name], PORT: port, ...extra(name, id) };
+      const references = name === 'gatekeeper-sync' ? await referencesOf(servers, shard.topicPrefix, env) : {};
+      plans.push({ name, label: `${name}-${id}`, env: { ...references, ...env } });
       if (name === 'clinic-api') {
         entries.push({
           id,
@@ -166,7 +167,7 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     name: 'directory',
     label: 'directory',
     env: {
-      ...common(defaultShard),
+      ...common,
       MONGODB_URI: directoryMongodbUri,
       PORT: String(await freePort(ports('directory', undefined))),
       SHARDS_FILE: shardsFile,
@@ -185,6 +186,21 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     plans: plans
       .filter(({ name }) => only === undefined || only.includes(name))
       .map((plan) => ({ ...plan, label: `${prefix}${plan.label}` })),
+  };
+}
+
+/** Connectors refer to the addresses, where Connect can resolve that: they may hold passwords, and Connect shows what connectors hold. */
+async function referencesOf(
+  { env: { CONNECT_SECRETS } }: Servers,
+  topicPrefix: string,
+  { MONGODB_URI = '', GATEKEEPER_MONGODB_URI = '' }: Record<string, string>,
+): Promise<Record<string, string>> {
+  if (CONNECT_SECRETS === undefined) return {};
+  const file = join(CONNECT_SECRETS, `${topicPrefix}.properties`);
+  await writeFile(file, properties({ clinic: MONGODB_URI, gatekeeper: GATEKEEPER_MONGODB_URI }), { mode: 0o600 });
+  return {
+    CONNECT_MONGODB_URI: `\${file:${file}:clinic}`,
+    CONNECT_GATEKEEPER_MONGODB_URI: `\${file:${file}:gatekeeper}`,
   };
 }
 

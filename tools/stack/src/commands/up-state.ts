@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateFolder } from '../places.ts';
+import { makePrivate } from '../run-folder.ts';
 
 /** What `up` has started, for the other commands; kept after `down`, so that the logs can still be read. */
 export interface UpState {
@@ -23,9 +24,9 @@ export const upLog = join(stateFolder, 'up.log');
 const stateFile = join(stateFolder, 'up.json');
 
 export async function writeUpState(state: UpState): Promise<void> {
-  await mkdir(stateFolder, { recursive: true });
+  await makePrivate(stateFolder);
   const draft = `${stateFile}.${process.pid}`;
-  await writeFile(draft, JSON.stringify(state, undefined, 2));
+  await writeFile(draft, JSON.stringify(state, undefined, 2), { mode: 0o600 });
   await rename(draft, stateFile);
 }
 

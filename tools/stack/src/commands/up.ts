@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { stopwatch } from '../elapsed.ts';
 import { StackError } from '../errors.ts';
 import { stackPackage, stateFolder } from '../places.ts';
+import { makePrivate } from '../run-folder.ts';
 import { poll } from '../poll.ts';
 import { parse } from './arguments.ts';
 import type { Progress } from './background.ts';
@@ -44,9 +45,9 @@ async function alreadyThere(): Promise<number> {
   return 0;
 }
 
-function startInBackground(): Promise<Exclude<Progress, { type: 'line' }>> {
-  mkdirSync(stateFolder, { recursive: true });
-  const log = openSync(upLog, 'w');
+async function startInBackground(): Promise<Exclude<Progress, { type: 'line' }>> {
+  await makePrivate(stateFolder);
+  const log = openSync(upLog, 'w', 0o600);
   const child = spawn(process.execPath, [join(stackPackage, 'src', 'main.ts'), 'background'], {
     stdio: ['ignore', log, log, 'ipc'],
     detached: true,

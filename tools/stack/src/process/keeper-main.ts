@@ -9,6 +9,7 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import type { FromKeeper, ToKeeper } from './keeper-protocol.ts';
 
 process.title = 'caregate-keeper';
+process.umask(0o077); // logs and data of all that it starts are its user's own
 
 const children = new Map<number, ChildProcess>();
 const removeAtEnd = new Set<string>();

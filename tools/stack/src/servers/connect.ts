@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectorManifest } from '../install/kafka-artifact.ts';
 import { baseEnvironment } from '../process/base-environment.ts';
@@ -24,7 +24,9 @@ export async function planConnect(
 ): Promise<DaemonPlan> {
   const port = await freePort(preferredPort);
   const config = join(run.data, `connect-${port}.properties`);
-  await writeFile(config, connectProperties({ port, brokers, group }));
+  const secrets = connectSecrets(run);
+  await mkdir(secrets, { recursive: true, mode: 0o700 });
+  await writeFile(config, connectProperties({ port, brokers, group, secrets }));
   const { folder, flags } = installation;
   const program = {
     classpath: [...(await jarsIn(join(folder, 'libs'))), join(folder, connectorManifest)],
@@ -48,11 +50,24 @@ export async function planConnect(
   };
 }
 
+/** The folder whose files connectors may refer to: what is in it stands neither in their configurations nor in Connect's topic. */
+export const connectSecrets = ({ data }: Pick<RunFolder, 'data'>): string => join(data, 'connect-secrets');
+
 export function connectUrl(port: number): string {
   return `http://${host}:${port}`;
 }
 
-function connectProperties({ port, brokers, group }: { port: number; brokers: string; group: string }): string {
+function connectProperties({
+  port,
+  brokers,
+  group,
+  secrets,
+}: {
+  port: number;
+  brokers: string;
+  group: string;
+  secrets: string;
+}): string {
   return properties({
     'bootstrap.servers': brokers,
     'group.id': group,
@@ -84,5 +99,8 @@ function connectProperties({ port, brokers, group }: { port: number; brokers: st
     'admin.reconnect.backoff.max.ms': 500,
     // A connector may choose settings of its own for its producer and consumer.
     'connector.client.config.override.policy': 'All',
+    'config.providers': 'file',
+    'config.providers.file.class': 'org.apache.kafka.common.config.provider.FileConfigProvider',
+    'config.providers.file.param.allowed.paths': secrets,
   });
 }

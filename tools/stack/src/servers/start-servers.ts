@@ -8,7 +8,7 @@ import { accepts, answersOk } from '../process/probe.ts';
 import { host } from '../process/ports.ts';
 import { startOnFreePorts } from '../process/start-on-free-ports.ts';
 import { createRunFolder, type RunFolder } from '../run-folder.ts';
-import { connectUrl, planConnect } from './connect.ts';
+import { connectSecrets, connectUrl, planConnect } from './connect.ts';
 import { checkReachable, externalServer, hostsAndPorts, withoutPassword } from './external-server.ts';
 import { planKafka } from './kafka.ts';
 import type { SecureListener } from './kafka-properties.ts';
@@ -24,7 +24,7 @@ export interface StartServersOptions {
   log?: Log;
   /** Take the servers' well-known ports where they are free. */
   wellKnownPorts?: boolean;
-  /** Where to look for MONGODB_URI, KAFKA_BROKERS, CONNECT_URL, SMTP_URL, MAIL_WEB_URL. */
+  /** Where to look for MONGODB_URI, KAFKA_BROKERS, CONNECT_URL, CONNECT_SECRETS, SMTP_URL, MAIL_WEB_URL. */
   env?: NodeJS.ProcessEnv;
   /** mongod speaks nothing but TLS, and Kafka has a second port with TLS that asks for this user. Servers that are given stay as they are. */
   secured?: Omit<SecureListener, 'port'>;
@@ -43,7 +43,10 @@ export interface Servers {
   readonly smtpUrl: string;
   /** The mail catcher's page; its REST API is at /api/email. */
   readonly mailWebUrl: string;
-  /** MONGODB_URI, KAFKA_BROKERS, CONNECT_URL, SMTP_URL, MAIL_WEB_URL, as far as they are running. */
+  /**
+   * MONGODB_URI, KAFKA_BROKERS, CONNECT_URL, SMTP_URL, MAIL_WEB_URL, as far as they are running, and CONNECT_SECRETS: the folder whose
+   * files Connect's connectors may refer to, where it is known.
+   */
   readonly env: Record<string, string>;
   readonly mongod: Server;
   readonly kafka: Server;
@@ -137,6 +140,7 @@ class Start {
     const url = this.given.CONNECT_URL?.replace(/\/+$/, '');
     if (url) {
       await this.take('connect', 'CONNECT_URL', url, () => answersOk(`${url}/connectors`, 5_000));
+      if (this.given.CONNECT_SECRETS) this.addresses.CONNECT_SECRETS = this.given.CONNECT_SECRETS;
       return;
     }
     const installation = await installKafka({ log: this.log });
@@ -146,6 +150,7 @@ class Start {
       planConnect(installation, this.run, { brokers, group, preferredPort: this.ports?.connect }),
     );
     this.addresses.CONNECT_URL = connectUrl(portOf(daemon));
+    this.addresses.CONNECT_SECRETS = connectSecrets(this.run);
   }
 
   async maildev(): Promise<void> {
