@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { userEventsTopic } from '@caregate/change-events';
 import { IdentityModule, SharingRepository } from '@caregate/identity';
 import { claimClinicDatabase, claimGatekeeperDatabase, MongoModule, withDatabase } from '@caregate/service';
 import type { Connection } from 'mongoose';
@@ -18,7 +19,9 @@ async function claimFor(config: GatekeeperSyncConfig, gatekeeper: Connection): P
 /** Keeps the gatekeeper database of one shard and answers from it: table of contents. */
 @Module({})
 export class AppModule {
+  /** @throws {ConfigError} when the settings do not fit together */
   static forRoot(config: GatekeeperSyncConfig): DynamicModule {
+    userEventsTopic(config);
     return {
       module: AppModule,
       imports: [

@@ -10,10 +10,11 @@ export interface ShardSettings extends KafkaAddress {
 export function shardSettings(env: NodeJS.ProcessEnv = process.env): ShardSettings {
   const brokers = env['KAFKA_BROKERS'];
   if (!brokers) throw new CommandFailed('KAFKA_BROKERS is needed: host:port, several with commas between them');
+  const address = addressIn(brokers);
   const topicPrefix = env['TOPIC_PREFIX'] || env['SHARD_ID'];
   if (!topicPrefix)
     throw new CommandFailed('SHARD_ID is needed: the shard that this is about, such as au1 (or TOPIC_PREFIX)');
-  return { ...addressIn(brokers), topicPrefix };
+  return { ...address, topicPrefix };
 }
 
 function addressIn(brokers: string): KafkaAddress {

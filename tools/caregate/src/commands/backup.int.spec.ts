@@ -132,6 +132,21 @@ test('a database that is not empty is left alone; what a restore left that was c
   expect(Object.keys(await contentOf(target)).sort()).toEqual(['change_event_beginnings', 'patients']);
 });
 
+test('a backup of another shard is refused before anything is written', async () => {
+  const owner = { _id: 'owner', holds: 'clinic', shardId: 'uk1', installationId: 'theirs' };
+  await source.collection<{ _id: string }>('owner').insertOne(owner);
+  expect(await backUp()).toBe(0);
+  process.env['SHARD_ID'] = 'au1';
+  try {
+    expect(await restore()).toBe(1);
+  } finally {
+    delete process.env['SHARD_ID'];
+  }
+  expect(said).toContain('the backup belongs to shard uk1, and this is a restore of shard au1');
+  expect(await contentOf(target)).toEqual({});
+  expect(await restore()).toBe(0);
+});
+
 test('what is missing is named', async () => {
   await source.collection('patients').insertOne({ n: 1 });
   expect(await backUp()).toBe(0);

@@ -1,7 +1,9 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { parse } from 'yaml';
 import { stubDist } from '../../test/stub-dist.ts';
+import { stateFolder } from '../places.ts';
 import { host } from '../process/ports.ts';
 import { startServers, type Servers } from '../servers/start-servers.ts';
 import { startApp, type App } from './app.ts';
@@ -46,6 +48,13 @@ describe('an app', () => {
     expect(app.running).toBe(true);
     await app.kill();
     expect(app.pid).toBeUndefined();
+  });
+
+  test('keeps its log, and where it lies, from other users of the machine', async () => {
+    const app = await startApp({ name: 'directory', dist, env: {} });
+    for (const place of [app.logFile, dirname(app.logFile), stateFolder])
+      expect([place, (await stat(place)).mode & 0o077]).toEqual([place, 0]);
+    await app.kill();
   });
 
   test('gets nothing of the test runner and of the terminal but what it needs', async () => {
