@@ -249,7 +249,8 @@ export const story: Step[] = [
     play: (world) => mailArrives(world, COLLEAGUE.email, /permission|role/i),
   },
   {
-    title: 'The patient and the colleague delete their user accounts: two CloudEvents on the shard’s topic of user events',
+    title:
+      'The patient and the colleague delete their user accounts: two CloudEvents on the shard’s topic of user events',
     play: async (world) => {
       const users = [fact(world, 'patient'), fact(world, 'colleague')];
       return { sent: await publishDeletions(world, users), received: 'taken by Kafka' };

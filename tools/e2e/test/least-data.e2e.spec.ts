@@ -169,7 +169,7 @@ const merge: Whole<ClinicMergeDocument> = {
 const tombstone = <T>(document: T): Whole<Tombstone<T>> =>
   ({ _id: new ObjectId(), document, deletedTime: now, deletedBy: planted('caller') }) as Whole<Tombstone<T>>; // `document` is whole
 
-const account: Whole<Omit<AccountDocument, 'fence' | 'moved' | 'arrived'>> = {
+const account: Whole<Omit<AccountDocument, 'fence' | 'moved' | 'arrived' | 'ownerDeletedTime'>> = {
   ...{
     _id: accountId,
     subdomain: `${MARK.toLowerCase()}-subdomain`,
