@@ -11,6 +11,7 @@ import { honouringMoves, MoveInterceptor } from './moves/move.interceptor.ts';
 import { appUrl } from './config.ts';
 import { MigrantsRepository } from './migrations/migrants.repository.ts';
 import { MigrationService } from './migrations/migration.service.ts';
+import { Records } from './records.service.ts';
 import { reactions } from './reactions/index.ts';
 
 /** What happens on a shard because something changed: table of contents. */
@@ -42,6 +43,7 @@ export class AppModule {
         { provide: CLINIC_MODELS, inject: [MONGO], useFactory: clinicModels },
         { provide: Links, useValue: new Links(appUrl(config)) },
         Addressees,
+        Records,
         MigrantsRepository,
         MigrationService,
         AccountDoor,

@@ -7,6 +7,7 @@ import { type DataSource, type PatientDocument, readCounts, searchFields, type U
 import type { IdentityService, UserDataSource } from '@caregate/identity';
 import { Types } from 'mongoose';
 import type { ClinicWorkerConfig } from '../src/config.ts';
+import { Records } from '../src/records.service.ts';
 import { DataSources } from '../src/reactions/data-sources.handler.ts';
 import { newUserId, SERVERS_GIVEN, TestShard } from './shard.ts';
 
@@ -68,11 +69,16 @@ describeWithServers('the data sources of a new patient', () => {
       new DataSources(
         shard.connection,
         shard.models,
+        new Records(shard.models),
         {} as ClinicWorkerConfig, // there is no demo patient
         { dataSources: async () => answer } as unknown as IdentityService, // nothing else is asked
       );
     const inserted = (fullDocument: PatientDocument) =>
-      ({ operationType: 'insert', fullDocument }) as unknown as ChangeEvent<ChangedPatient>; // no more is looked at
+      ({
+        operationType: 'insert',
+        documentKey: { _id: fullDocument._id },
+        fullDocument,
+      }) as unknown as ChangeEvent<ChangedPatient>; // no more is looked at
 
     it('are those that another clinic was told of, where no service knows them', async () => {
       const userId = newUserId();
@@ -89,7 +95,9 @@ describeWithServers('the data sources of a new patient', () => {
       expect(await reaction([dexcom]).copy(inserted(has))).toBe('the patient has data sources already');
       expect(await sourcesOf(has._id)).toMatchObject([{ providerName: 'abbott' }]);
       const gone = { ...has, _id: new Types.ObjectId(), userId: newUserId() };
-      expect(await reaction([dexcom]).copy(inserted(gone))).toBe('the patient is gone');
+      expect(await reaction([dexcom]).copy(inserted(gone))).toBe(
+        'the patient is gone, or is looked after by the clinic',
+      );
     });
 
     it('come without an id that is none of ours', async () => {

@@ -2,13 +2,7 @@ import { eventually } from '@caregate/eventually';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import {
-  collectionsWithPreImages,
-  ConnectClient,
-  ensureTopics,
-  topicDefinitions,
-  workerConnectors,
-} from '@caregate/change-events';
+import { ConnectClient, ensureTopics, topicDefinitions, workerConnectors } from '@caregate/change-events';
 import { type ClinicModels, clinicModels, prepareClinicDatabase } from '@caregate/clinic-model';
 import { LocalIdentity, prepareLocalIdentity, type UserId } from '@caregate/identity';
 import { startApp } from '@caregate/service';
@@ -51,13 +45,10 @@ export class TestShard {
     await Promise.all([this.connection.openUri(this.uri), this.producer.connect()]);
     await prepareClinicDatabase(this.connection);
     await prepareLocalIdentity(this.connection);
-    for (const name of collectionsWithPreImages) {
-      await this.connection.db?.command({ collMod: name, changeStreamPreAndPostImages: { enabled: true } });
-    }
     await ensureTopics(this.kafka, topicDefinitions(this.prefix, 2));
     const { t, i } = (await this.connection.getClient().db().command({ hello: 1 }))['operationTime'];
     const place = { prefix: this.prefix, clinicUri: this.uri, gatekeeperUri: this.uri, sinkTasks: 1 };
-    for (const definition of workerConnectors(place, { t, i })) {
+    for (const definition of workerConnectors(place, { mode: 'timestamp', at: { t, i } })) {
       await eventually(() =>
         this.connect.put(definition).then(
           () => true,

@@ -1,6 +1,6 @@
 import { transactionName } from '@caregate/service';
 import { mongo } from 'mongoose';
-import { type ChangeEvent, MalformedEvent, parseChangeEvent, touched } from './envelope.ts';
+import { type ChangeEvent, isNews, MalformedEvent, parseChangeEvent, touched } from './envelope.ts';
 
 const id = new mongo.ObjectId();
 const token = '826B05F84D000000022B022C0100296E';
@@ -58,6 +58,26 @@ test('a copied document is an insert that is identified by the document', () => 
   expect(parseChangeEvent(copied)).toMatchObject({ _id: `copy:${id.toHexString()}`, operationType: 'insert' });
 });
 
+test('what a snapshot copied after a loss says since when; an event of the oplog does not, whatever its document holds', () => {
+  const changedSince = new Date(5_000);
+  const copied = { _id: { _id: id, copyingData: true }, operationType: 'insert', clusterTime: undefined };
+  expect(parseChangeEvent(message({ ...copied, changedSince }))).toMatchObject({ changedSince });
+  expect(parseChangeEvent(message({ changedSince }))).not.toHaveProperty('changedSince');
+});
+
+test('of what a snapshot copied, news is what happened since the loss; of everything else, all', () => {
+  const changedSince = new Date(5_000);
+  expect(isNews({ changedSince }, new Date(4_999))).toBe(false);
+  expect(isNews({ changedSince }, undefined)).toBe(false);
+  expect(isNews({ changedSince }, new Date(5_000))).toBe(true);
+  expect(isNews({}, undefined)).toBe(true);
+});
+
+test('a document that was too large for its event is malformed, and the error says how large it is', () => {
+  const large = message({ fullDocument: undefined, documentBytes: 1_000_000 });
+  expect(() => parseChangeEvent(large)).toThrow(/the document has 1000000 bytes/);
+});
+
 test('a deletion needs no document', () => {
   const event = parseChangeEvent(
     message({ operationType: 'delete', fullDocument: undefined, updateDescription: undefined }),
@@ -83,7 +103,18 @@ test.each([
   expect(read).not.toThrow(/Planted/);
 });
 
-test('a path counts as touched when it, or anything below it, was set, removed or cut', () => {
+test('a field counts as touched when the event names it', () => {
+  const event = parseChangeEvent(message({ updateDescription: undefined, changed: ['permissions', 'mrn'] }));
+  for (const [field, expected] of [
+    ['permissions', true],
+    ['mrn', true],
+    ['fullName', false],
+  ] as const)
+    expect([field, touched(event, field)]).toEqual([field, expected]);
+  expect(touched({ ...event, operationType: 'delete' }, 'mrn')).toBe(false);
+});
+
+test('of an event of before fields were named, one counts as touched when it, or anything below it, was set, removed or cut', () => {
   const event = parseChangeEvent(message({}));
   for (const path of ['permissions', 'permissions.view', 'mrn', 'tags'])
     expect([path, touched(event, path)]).toEqual([path, true]);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 const OPERATIONS = ['insert', 'update', 'replace', 'delete'] as const;
 export type OperationType = (typeof OPERATIONS)[number];
 
-/** What an update changed, cut to the paths that its connector watches. Paths are dotted: `rolesUpdates.1`. */
+/** What an update changed, as events said it before they named the fields alone. Paths are dotted: `rolesUpdates.1`. */
 export interface UpdateDescription {
   readonly updatedFields: Readonly<Record<string, unknown>>;
   readonly removedFields: readonly string[];
@@ -29,9 +29,12 @@ export interface ChangeEvent<Document = Readonly<Record<string, unknown>>> {
    * An update whose document was gone by then comes as a delete, and the delete itself comes after it.
    */
   readonly fullDocument?: Document;
-  /** The document before the change, where its collection keeps pre-images. */
-  readonly fullDocumentBeforeChange?: Partial<Document>;
+  /** The watched fields that the change touched; of a whole document that is new, those that it has. */
+  readonly changed?: readonly string[];
+  /** In events of before `changed`, which may still wait in a topic. */
   readonly updateDescription?: UpdateDescription;
+  /** Of a document that a snapshot copied because its source had lost its place: what happened before this time is done. */
+  readonly changedSince?: Date;
   /** Names the transaction that the change was made in, as `transactionName` does; absent where there was none. */
   readonly transaction?: string;
 }
@@ -50,7 +53,9 @@ const message = z.object({
   ns: z.object({ db: z.string(), coll: z.string() }),
   documentKey: z.object({ _id: documentId }),
   fullDocument: document.nullish(),
-  fullDocumentBeforeChange: document.nullish(),
+  documentBytes: z.number().nullish(),
+  changed: z.array(z.string()).nullish(),
+  changedSince: z.date().nullish(),
   lsid: z.object({ id: z.instanceof(mongo.Binary) }).nullish(),
   txnNumber: z.number().nullish(),
   updateDescription: z
@@ -73,8 +78,13 @@ export function parseChangeEvent<Document = Readonly<Record<string, unknown>>>(
   if (!parsed.success) throw new MalformedEvent(`not a change event: ${describe(parsed.error)}`);
   const event = parsed.data;
   if (event.operationType !== 'delete' && !event.fullDocument) {
+    if (event.documentBytes)
+      throw new MalformedEvent(
+        `the document has ${event.documentBytes} bytes, which is too much for an event: make it smaller, or copy what is needed of it by hand`,
+      );
     throw new MalformedEvent(`not a change event: fullDocument is missing on ${event.operationType}`);
   }
+  const isCopy = !('_data' in event._id);
   return {
     _id: '_data' in event._id ? event._id._data : `copy:${event._id._id.toString()}`,
     operationType: event.operationType,
@@ -85,9 +95,8 @@ export function parseChangeEvent<Document = Readonly<Record<string, unknown>>>(
     }),
     // The connector's pipeline decides which fields there are; the caller names the type that belongs to its topic.
     ...(event.fullDocument && { fullDocument: event.fullDocument as Document }),
-    ...(event.fullDocumentBeforeChange && {
-      fullDocumentBeforeChange: event.fullDocumentBeforeChange as Partial<Document>,
-    }),
+    ...(event.changed && { changed: event.changed }),
+    ...(isCopy && event.changedSince && { changedSince: event.changedSince }),
     ...(event.updateDescription && { updateDescription: event.updateDescription }),
     ...(event.lsid &&
       typeof event.txnNumber === 'number' && { transaction: transactionName(event.lsid.id.buffer, event.txnNumber) }),
@@ -109,14 +118,23 @@ const describe = (error: z.ZodError) =>
     .map(({ path, code }) => `${path.length > 0 ? path.join('.') : 'the message'} is not as expected (${code})`)
     .join('; ');
 
-/** Whether an update touched a path or anything below it; inserts and replacements touch everything. */
-export function touched(event: ChangeEvent<unknown>, path: string): boolean {
+/** Whether a change touched a field; inserts and replacements touch all that the document has. */
+export function touched(event: ChangeEvent<unknown>, field: string): boolean {
+  if (event.operationType === 'delete') return false;
+  if (event.changed) return event.changed.includes(field);
   const { updateDescription } = event;
-  if (event.operationType !== 'update' || !updateDescription) return event.operationType !== 'delete';
+  if (event.operationType !== 'update' || !updateDescription) return true;
   const paths = [
     ...Object.keys(updateDescription.updatedFields),
     ...updateDescription.removedFields,
-    ...updateDescription.truncatedArrays.map(({ field }) => field),
+    ...updateDescription.truncatedArrays.map((array) => array.field),
   ];
-  return paths.some((changed) => changed === path || changed.startsWith(`${path}.`));
+  return paths.some((changed) => changed === field || changed.startsWith(`${field}.`));
 }
+
+/** Whether a snapshot copied the document: what it holds may be new or long known, and every handler looks for itself. */
+export const isCopied = ({ clusterTime }: Pick<ChangeEvent, 'clusterTime'>) => clusterTime === undefined;
+
+/** Whether something of this time may be news: always, but for what a snapshot copied although it happened before the loss. */
+export const isNews = ({ changedSince }: Pick<ChangeEvent, 'changedSince'>, time: Date | undefined) =>
+  changedSince === undefined || (time !== undefined && time >= changedSince);

@@ -60,6 +60,12 @@ export function assertPrefix(prefix: string): void {
 }
 
 const DAY_MS = 86_400_000;
+const MIB = 1024 * 1024;
+
+/** What a source may send and a change topic takes, in bytes. Events are far smaller, whatever their documents hold. */
+export const LARGEST_MESSAGE = 8 * MIB;
+/** Of the retry and dead-letter topics: a message that just fitted into its own topic comes with headers, a stack and base64 there. */
+const LARGEST_WRAPPED = 16 * MIB;
 
 /**
  * What each topic has to look like.
@@ -71,8 +77,10 @@ const DAY_MS = 86_400_000;
  */
 export function topicDefinitions(prefix: string, partitions: number): TopicDefinition[] {
   const topics = topicsOf(prefix);
-  const changes = { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) };
+  const large = { 'max.message.bytes': String(LARGEST_MESSAGE) };
+  const changes = { ...large, 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) };
   const permissions = {
+    ...large,
     'cleanup.policy': 'compact,delete',
     'retention.ms': String(7 * DAY_MS),
     'segment.ms': String(DAY_MS),
@@ -114,8 +122,7 @@ const RETRY_PARTITIONS = 6;
 /** The topics that the consumer runtime keeps for itself. */
 export function runtimeTopicDefinitions(prefix: string): TopicDefinition[] {
   const { retry, deadLetters } = topicsOf(prefix);
-  // A message that just fitted into its own topic comes with headers, a stack and base64 here.
-  const roomy = { 'max.message.bytes': String(16 * 1024 * 1024) };
+  const roomy = { 'max.message.bytes': String(LARGEST_WRAPPED) };
   return [
     {
       name: retry,

@@ -87,6 +87,8 @@ export interface ClinicDocument {
 export type ClinicianRole = 'CLINIC_ADMIN' | 'CLINIC_MEMBER' | 'PRESCRIBER';
 
 export interface RolesUpdate {
+  /** By it the worker knows which it has told; those of before have none (`identified`). */
+  readonly id?: string;
   readonly roles: readonly ClinicianRole[];
   readonly updatedBy: string;
   readonly time: Date;

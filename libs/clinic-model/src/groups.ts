@@ -1,6 +1,6 @@
-import type { ClientSession, mongo, Types } from 'mongoose';
-import { addToCounts, stripesOf, waitIfAsked } from './counts.ts';
-import type { Site } from './documents.ts';
+import { type ClientSession, type mongo, Types } from 'mongoose';
+import { addToCounts, readCounts, stripesOf, waitIfAsked } from './counts.ts';
+import type { ClinicDocument, Site } from './documents.ts';
 import type { ClinicModels } from './models.ts';
 import { refreshSheets } from './sheets.ts';
 
@@ -36,6 +36,25 @@ export async function removeTag(
   const removed = await updatePatients(writes, { ...among(userIds), tags: tag }, { $pull: { tags: tag } });
   await count(writes, { [`tags.${tag.toHexString()}`]: -removed });
   return removed;
+}
+
+/**
+ * Tags that patients of a clinic carry and the clinic has no longer. Asked outside of a transaction, counts first: whatever is counted was
+ * a tag of the clinic then, so one that is not now has been deleted.
+ */
+export async function orphanedTags(
+  models: Pick<ClinicModels, 'clinics' | 'clinicCounts'>,
+  clinicId: Types.ObjectId,
+): Promise<Types.ObjectId[]> {
+  const { tags } = await readCounts(models, clinicId);
+  const clinic = await models.clinics
+    .findOne({ _id: clinicId }, { patientTags: 1, lastDeletedPatientTag: 1 })
+    .lean<Pick<ClinicDocument, 'patientTags' | 'lastDeletedPatientTag'>>();
+  if (!clinic) return [];
+  const carried = Object.entries(tags).flatMap(([tag, patients]) => (patients > 0 ? [tag] : []));
+  const deleted = clinic.lastDeletedPatientTag ? [clinic.lastDeletedPatientTag._id.toHexString()] : [];
+  const kept = new Set(clinic.patientTags.map(({ _id }) => _id.toHexString()));
+  return [...new Set([...carried, ...deleted])].filter((tag) => !kept.has(tag)).map((tag) => new Types.ObjectId(tag));
 }
 
 /** Puts the patients that carry a tag into a site instead. The site is new: nobody is in it yet. */

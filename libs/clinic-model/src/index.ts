@@ -5,6 +5,7 @@ export * from './documents.ts';
 export * from './groups.ts';
 export * from './ids.ts';
 export * from './indexes.ts';
+export * from './lists.ts';
 export * from './models.ts';
 export * from './moves/belongings.ts';
 export * from './moves/served-door.ts';

@@ -13,6 +13,7 @@ import type {
   Tombstone,
   UnusedAccountDocument,
 } from './documents.ts';
+import { limitDocuments } from '@caregate/service/document-limit';
 import { INDEXES, RETIRED_INDEXES } from './indexes.ts';
 
 /** The collections of a shard's clinic database. */
@@ -81,7 +82,7 @@ const clinician: SchemaDefinition = {
   email: String,
   name: String,
   roles: [String],
-  rolesUpdates: [new Schema({ roles: [String], updatedBy: String, time: Date }, { _id: false })],
+  rolesUpdates: [new Schema({ id: String, roles: [String], updatedBy: String, time: Date }, { _id: false, id: false })],
   isServiceAccount: Boolean,
   createdTime: Date,
   updatedTime: Date,
@@ -227,12 +228,19 @@ export function clinicModels(connection: Connection): ClinicModels {
 const schemaOf = (definition: SchemaDefinition) =>
   new Schema(definition, { versionKey: false, minimize: false, autoIndex: false, autoCreate: false });
 
+/** Collections whose documents people and services write. The patient index has a size of its own. */
+export const LIMITED_COLLECTIONS: readonly string[] = [
+  ...['clinics', 'clinicians', 'patients', 'migrations', 'patient_invites', 'clinic_merges'],
+  ...['accounts', 'api_keys', 'unused_accounts'],
+];
+
 /** Creates what is missing of the shard's collections and indexes; run before an app serves. */
 export async function prepareClinicDatabase(connection: Connection): Promise<void> {
   for (const [collection, indexes] of Object.entries(INDEXES)) {
     await connection.createCollection(collection).catch(ignoreExisting);
     if (indexes.length > 0) await connection.collection(collection).createIndexes([...indexes]);
   }
+  await limitDocuments(connection, LIMITED_COLLECTIONS);
   for (const [name, retired] of Object.entries(RETIRED_INDEXES)) {
     const collection = connection.collection(name);
     const there = (await collection.indexes()).flatMap(({ name: index }) => index ?? []);

@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isTooLarge } from './document-limit.ts';
 import {
   BadRequest,
   CaregateError,
@@ -52,6 +53,8 @@ export function toCaregateError(thrown: unknown): CaregateError {
     return new PayloadTooLarge('request body has an error: it is larger than 1 MiB');
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new UnsupportedMediaType('request body has an error: send it as application/json');
+  if (isTooLarge(thrown))
+    return new PayloadTooLarge('the record would be larger than 2 MiB: take something out of it first, or send less');
   if (isMongoAway(thrown))
     return new ServiceUnavailable('the database is not reachable just now; try again', 1, { cause: thrown });
   const status = 'statusCode' in thrown ? thrown.statusCode : undefined;

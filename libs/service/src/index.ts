@@ -4,6 +4,7 @@ export { accompanied, type Companion } from './companion.ts';
 export { guardAgainstClosedSockets } from './closed-sockets.ts';
 export * from './config.ts';
 export * from './docs.ts';
+export * from './document-limit.ts';
 export * from './error-filter.ts';
 export * from './errors.ts';
 export * from './fair-queue.ts';

@@ -90,7 +90,7 @@ const clinician: Whole<ClinicianDocument> = {
     createdTime: now,
     updatedTime: now,
   },
-  rolesUpdates: [{ roles: ['CLINIC_ADMIN'], updatedBy: clinicianId, time: now }],
+  rolesUpdates: [{ id: randomUUID(), roles: ['CLINIC_ADMIN'], updatedBy: clinicianId, time: now }],
 };
 
 const patient: Whole<PatientDocument> = {
@@ -261,7 +261,7 @@ test('something is planted in each collection that can hold anything of anybody'
   expect(Object.keys(INDEXES).filter((collection) => !known.has(collection))).toEqual([]);
 });
 
-test('whatever stands in the clinic database, only ids and permissions reach the gatekeeper, and no log repeats any of it', async () => {
+test('whatever stands in the clinic database, only ids and permissions reach the gatekeeper and the topics, and no log repeats any of it', async () => {
   for (const [collection, documents] of Object.entries(DOCUMENTS))
     await clinicDb.collection(collection).insertMany(documents);
   await sayMuch();
@@ -399,6 +399,20 @@ async function expectIdsOnly(): Promise<void> {
     const { fullDocument = {} } = JSON.parse(text) as { fullDocument?: object };
     expect(Object.keys(fullDocument).filter((field) => !fields.has(field))).toEqual([]);
     expect(text).not.toMatch(PLANTED);
+  }
+  const told = await messagesOf(
+    ['clinics', 'clinicians', 'patients', 'migrations', 'patient-invites'].map((name) => `${topicPrefix}.${name}`),
+  );
+  const changes = told.filter(isChange); // the others are the nonsense of this test
+  expect(changes.length).toBeGreaterThan(8);
+  expect(changes.filter((text) => PLANTED.test(text))).toEqual([]);
+}
+
+function isChange(text: string): boolean {
+  try {
+    return '_id' in (JSON.parse(text) as object);
+  } catch {
+    return false;
   }
 }
 

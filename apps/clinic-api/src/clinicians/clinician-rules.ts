@@ -4,7 +4,7 @@ import {
   type ClinicianDocument,
   type ClinicianRole,
   newObjectId,
-  type RolesUpdate,
+  withRolesUpdate,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
 import { Conflict, Forbidden, NotFound, Unprocessable } from '@caregate/service';
@@ -37,8 +37,10 @@ export function changed(
   time: Date,
 ): ClinicianDocument {
   const { name: _before, ...rest } = before;
-  const update: RolesUpdate = { roles, updatedBy, time };
-  const rolesUpdates = sameRoles(before.roles, roles) ? before.rolesUpdates : [...before.rolesUpdates, update];
+  const update = { roles, updatedBy, time };
+  const rolesUpdates = sameRoles(before.roles, roles)
+    ? before.rolesUpdates
+    : withRolesUpdate(before.rolesUpdates, update);
   return { ...rest, ...(name !== undefined && { name }), roles, rolesUpdates, updatedTime: time };
 }
 

@@ -7,6 +7,7 @@ import {
   removePatient,
   uniqueMrnIn,
   type UserId,
+  withConnectionRequest,
 } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
 import { Conflict, Forbidden, NotFound } from '@caregate/service';
@@ -168,10 +169,7 @@ export class PatientsService {
               ? { ...source, expirationTime, modifiedTime: now, state: 'pendingReconnect' } // it was connected before
               : { ...source, expirationTime, state: 'pending' },
         ),
-        connectionRequests: {
-          ...connectionRequests,
-          [provider]: [{ providerName: provider, createdTime: now }, ...(connectionRequests[provider] ?? [])],
-        },
+        connectionRequests: withConnectionRequest(connectionRequests, { providerName: provider, createdTime: now }),
         updatedTime: now,
       });
       return true;

@@ -97,7 +97,7 @@ export class MigrationService {
       const [user, profile] = await Promise.all([this.identity.findUser(userId), this.identity.profile(userId)]);
       if (!user) return 'the user is gone';
       const migrant = migrantOf(user, profile, shared);
-      if (!migrant) return 'the profile has no name or no birth date';
+      if (!migrant) return 'the profile has no name or no birth date, or one that is too long';
       const { accountId } = clinic;
       const admit = () => this.migrants.admit(clinic, migrant, migration.userId);
       if ((await this.door.through(accountId, admit)) === 'mrn taken')
@@ -149,6 +149,9 @@ export class MigrationService {
   }
 }
 
+/** What an operator looks through; a document holds no list without end. */
+const MOST_SKIPPED = 1_000;
+
 /** What a migration has done, over all its attempts. */
 class Run {
   private done: number;
@@ -170,7 +173,7 @@ class Run {
     return {
       total: this.total,
       done: this.done,
-      skipped: [...this.skipped].map(([userId, reason]) => ({ userId, reason })),
+      skipped: [...this.skipped].slice(-MOST_SKIPPED).map(([userId, reason]) => ({ userId, reason })),
     };
   }
 }
@@ -187,7 +190,7 @@ export function migrantOf(user: User, profile: Profile = {}, shared: Permissions
     ...{ userId: user.userId, fullName, birthDate, permissions: permissionsOf(shared) },
     ...(email !== undefined && { email: normalEmail(email) }),
     ...(mrn !== undefined && { mrn }),
-    ...(Array.isArray(patient.targetDevices) && { targetDevices: patient.targetDevices }),
+    ...(Array.isArray(patient.targetDevices) && { targetDevices: devicesOf(patient.targetDevices) }),
   };
 }
 
@@ -198,5 +201,12 @@ function permissionsOf(shared: Permissions): PatientPermissions {
   );
 }
 
-/** A profile is data of another service, in which anything may stand. */
-const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+/** As much as the clinic contract takes of each (`targetDevices`, `PersonName`). */
+const MOST_DEVICES = 100;
+const LONGEST_TEXT = 256;
+
+const devicesOf = (found: readonly unknown[]) => found.flatMap((device) => text(device) ?? []).slice(0, MOST_DEVICES);
+
+/** A profile is data of another service, in which anything may stand, of any length. */
+const text = (value: unknown) =>
+  typeof value === 'string' && value !== '' && value.length <= LONGEST_TEXT ? value : undefined;

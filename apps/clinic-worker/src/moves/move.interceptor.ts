@@ -46,14 +46,8 @@ export class MoveInterceptor implements NestInterceptor {
     return next.handle().pipe(finalize(this.door.enterOrWait(whose)));
   }
 
-  private async accountOf({
-    ns,
-    documentKey,
-    fullDocument,
-    fullDocumentBeforeChange,
-  }: ChangeEvent): Promise<string | undefined> {
-    const clinicId =
-      ns.coll === 'clinics' ? documentKey._id : (fullDocument?.clinicId ?? fullDocumentBeforeChange?.clinicId);
+  private async accountOf(event: ChangeEvent): Promise<string | undefined> {
+    const clinicId = await this.clinicOf(event);
     if (!(clinicId instanceof mongo.ObjectId)) return undefined;
     const clinic = await this.connection
       .collection('clinics')
@@ -64,7 +58,19 @@ export class MoveInterceptor implements NestInterceptor {
       .findOne({ 'moved.clinics': clinicId, 'moved.moveId': { $exists: true } }, { projection: { _id: 1 } });
     return gone?._id;
   }
+
+  private async clinicOf({ ns, documentKey: { _id }, fullDocument }: ChangeEvent): Promise<unknown> {
+    if (ns.coll === 'clinics') return _id;
+    const found =
+      IN_CLINICS.includes(ns.coll) && _id instanceof mongo.ObjectId
+        ? await this.connection.collection(ns.coll).findOne({ _id }, { projection: { clinicId: 1 } })
+        : undefined;
+    return found?.clinicId ?? fullDocument?.['clinicId'];
+  }
 }
+
+/** Whose clinic a document is in says the document; the event only where the document is gone. */
+const IN_CLINICS = ['clinicians', 'patients', 'migrations', 'patient_invites'];
 
 const isChange = (event: unknown): event is ChangeEvent =>
   typeof event === 'object' && event !== null && 'ns' in event && 'documentKey' in event;

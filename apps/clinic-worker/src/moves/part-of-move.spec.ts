@@ -24,6 +24,13 @@ test.each([
   expect(verdictOn(event(seconds, 'clinics', ordinal), arrived)).toBe(verdict);
 });
 
+test('of an account that came here, what a snapshot shows after a loss is reacted to: notes of what was done came with it', () => {
+  const copied = { ns: { db: 'clinic', coll: 'clinics' } };
+  expect(verdictOn({ ...copied, changedSince: new Date(0) }, arrived)).toBe('react');
+  expect(verdictOn(copied, arrived)).toBe('nothing, a move brought it');
+  expect(verdictOn({ ...copied, changedSince: new Date(0) }, moved)).toBe('nothing, the account has moved');
+});
+
 test('what a move is just bringing is not reacted to, and a migration waits until the account is here', () => {
   expect(verdictOn(event(1), undefined)).toBe('nothing, a move brought it');
   expect(verdictOn(event(1, 'migrations'), undefined)).toBe('wait for the account');

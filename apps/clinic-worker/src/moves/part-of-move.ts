@@ -1,7 +1,7 @@
 import type { ChangeEvent } from '@caregate/change-events';
 import type { AccountDocument } from '@caregate/clinic-model';
 
-type Event = Pick<ChangeEvent, 'clusterTime' | 'ns'>;
+type Event = Pick<ChangeEvent, 'clusterTime' | 'ns' | 'changedSince'>;
 type Account = Pick<AccountDocument, 'moved' | 'arrived'>;
 
 /** What a reaction does to a change, with regard to a move of the account between shards. */
@@ -20,7 +20,9 @@ export function verdictOn(event: Event, account: Account | undefined): Verdict {
     const before = event.clusterTime !== undefined && event.clusterTime.time.getTime() <= account.moved.time.getTime();
     return before && !goesOn ? 'tell only' : 'nothing, the account has moved';
   }
-  if (account.arrived && !goesOn && !isAfter(event, account.arrived)) return 'nothing, a move brought it';
+  // Notes of what was done came with the account, so what a snapshot since a loss shows is done at most once.
+  if (account.arrived && !goesOn && event.changedSince === undefined && !isAfter(event, account.arrived))
+    return 'nothing, a move brought it';
   return 'react';
 }
 

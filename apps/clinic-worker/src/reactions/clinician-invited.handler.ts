@@ -1,11 +1,11 @@
-import { type ChangedClinician, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicianDocument, type ClinicModels } from '@caregate/clinic-model';
+import { type ChangedClinician, type ChangeEvent, isNews, Reaction, touched } from '@caregate/change-events';
 import { clinicianInvitation, Mail } from '@caregate/mail';
 import { LinkSecrets } from '@caregate/identity';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
+import { Records } from '../records.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { roleInWords } from './roles-in-words.ts';
 
@@ -13,7 +13,7 @@ import { roleInWords } from './roles-in-words.ts';
 @Controller()
 export class ClinicianInvited {
   constructor(
-    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     private readonly addressees: Addressees,
     private readonly mail: Mail,
     private readonly links: Links,
@@ -28,15 +28,15 @@ export class ClinicianInvited {
     ...BY_MAIL,
   })
   async sendInvite(event: ChangeEvent<ChangedClinician>): Promise<string> {
-    const sentTime = event.fullDocument?.inviteSentTime;
-    const invite = await this.models.clinicians.findOne({ _id: event.fullDocument?._id }).lean<ClinicianDocument>();
-    if (!sentTime || !invite?.inviteId || !invite.invitedBy || !invite.email)
+    const invite = await this.records.clinician(event);
+    if (!invite?.inviteId || !invite.invitedBy || !invite.email || !invite.inviteSentTime)
       return 'the invite was answered or taken back';
-    const clinic = await this.models.clinics.findOne({ _id: invite.clinicId }, { name: 1 }).lean();
+    if (!isNews(event, invite.inviteSentTime)) return 'the invite was sent before';
+    const clinic = await this.records.clinicOf(invite.clinicId);
     if (!clinic) return 'the clinic is gone';
     const invitedBy = await this.addressees.nameOf(invite.invitedBy);
     return this.mail.deliver({
-      deliveryId: `clinician_invitation:${invite._id.toHexString()}:${sentTime.getTime()}`,
+      deliveryId: `clinician_invitation:${invite._id.toHexString()}:${invite.inviteSentTime.getTime()}`,
       template: clinicianInvitation,
       to: { address: invite.email },
       data: {

@@ -1,10 +1,10 @@
-import { type ChangedClinician, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { type ChangedClinician, type ChangeEvent, isCopied, Reaction, touched } from '@caregate/change-events';
 import { clinicianPermissionsUpdated, Mail } from '@caregate/mail';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
+import { Records } from '../records.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { newRolesUpdates } from './new-roles-updates.ts';
 import { roleInWords } from './roles-in-words.ts';
@@ -13,7 +13,7 @@ import { roleInWords } from './roles-in-words.ts';
 @Controller()
 export class ClinicianPermissionsUpdated {
   constructor(
-    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     private readonly addressees: Addressees,
     private readonly mail: Mail,
     private readonly links: Links,
@@ -23,22 +23,23 @@ export class ClinicianPermissionsUpdated {
   @Reaction<ChangeEvent<ChangedClinician>>({
     name: 'clinician_permissions_updated',
     stream: 'clinicians',
-    when: (event) =>
-      event.operationType !== 'insert' && touched(event, 'rolesUpdates') && newRolesUpdates(event).length > 0,
+    when: (event) => touched(event, 'rolesUpdates') && (event.operationType !== 'insert' || isCopied(event)),
     ...BY_MAIL,
   })
   async tellClinician(event: ChangeEvent<ChangedClinician>): Promise<string> {
-    const clinician = event.fullDocument;
+    const clinician = await this.records.clinician(event);
+    const updates = clinician ? newRolesUpdates(event, clinician) : [];
+    if (updates.length === 0) return 'no role was changed of late';
     const to = clinician?.userId && (await this.addressees.find(clinician.userId));
     if (!clinician || !to) return 'the clinician has no account or no email';
-    const clinic = await this.models.clinics.findOne({ _id: clinician.clinicId }, { name: 1 }).lean();
+    const clinic = await this.records.clinicOf(clinician.clinicId);
     if (!clinic) return 'the clinic is gone';
     const clinicId = clinician.clinicId.toHexString();
     const results: string[] = [];
-    for (const { index, update } of newRolesUpdates(event)) {
+    for (const update of updates) {
       const changedBy = await this.addressees.nameOf(update.updatedBy);
       const result = await this.mail.deliver({
-        deliveryId: `clinician_permissions_updated:${clinician._id.toHexString()}:${index}`,
+        deliveryId: `clinician_permissions_updated:${clinician._id.toHexString()}:${update.id}`,
         template: clinicianPermissionsUpdated,
         to,
         data: {

@@ -1,9 +1,10 @@
 import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels, type ConnectionRequest, type DataSource } from '@caregate/clinic-model';
+import type { ConnectionRequest, DataSource, PatientDocument } from '@caregate/clinic-model';
 import { Mail, type Provider, PROVIDERS, providerTemplate } from '@caregate/mail';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { Links } from '../links.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
+import { Records } from '../records.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
 import { isCustodial } from './patient-conditions.ts';
@@ -18,7 +19,7 @@ const ENDED = new Set(['error', 'disconnected']);
 @Controller()
 export class ConnectionRequested {
   constructor(
-    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     private readonly mail: Mail,
     private readonly links: Links,
   ) {}
@@ -28,22 +29,20 @@ export class ConnectionRequested {
     name: 'request_provider_connect',
     stream: 'patients',
     when: (event) =>
-      Boolean(event.fullDocument?.email && event.fullDocument.connectionRequests) &&
-      (touched(event, 'connectionRequests') || touched(event, 'email')),
+      event.operationType === 'insert'
+        ? touched(event, 'connectionRequests') && touched(event, 'email')
+        : touched(event, 'connectionRequests') || touched(event, 'email'),
     ...BY_MAIL,
   })
   async ask(event: PatientEvent): Promise<string> {
-    const patient = event.fullDocument;
+    const patient = await this.records.patient(event);
     if (!patient?.email) return 'the patient has no email';
-    const { _id, clinicId, userId, email, fullName } = patient;
-    const [clinic, whole] = await Promise.all([
-      this.models.clinics.findOne({ _id: clinicId }, { name: 1 }).lean(),
-      this.models.patients.findOne({ _id }, { dataSources: 1 }).lean(),
-    ]);
+    const { _id, userId, email, fullName } = patient;
+    const clinic = await this.records.clinicOf(patient.clinicId);
     if (!clinic) return 'the clinic is gone';
     const results: string[] = [];
     for (const [provider, request] of openRequests(patient, event.clusterTime?.time ?? new Date())) {
-      const template = providerTemplate(provider, kindOf(provider, patient, whole?.dataSources));
+      const template = providerTemplate(provider, kindOf(provider, patient));
       if (!template) continue;
       const result = await this.mail.deliver({
         deliveryId: `${template.name}:${_id.toHexString()}:${request.createdTime.toISOString()}:${addressMark(email)}`,
@@ -56,7 +55,7 @@ export class ConnectionRequested {
           link: isCustodial(patient) ? this.links.claim(userId) : this.links.connect(provider),
         },
         userId,
-        clinicId: clinicId.toHexString(),
+        clinicId: clinic._id.toHexString(),
       });
       results.push(result);
     }
@@ -65,7 +64,10 @@ export class ConnectionRequested {
 }
 
 /** The newest request for each provider, as long as it can be followed. */
-export function openRequests({ connectionRequests = {} }: ChangedPatient, now: Date): [Provider, ConnectionRequest][] {
+export function openRequests(
+  { connectionRequests = {} }: Pick<PatientDocument, 'connectionRequests'>,
+  now: Date,
+): [Provider, ConnectionRequest][] {
   return Object.entries(connectionRequests).flatMap(([provider, requests]): [Provider, ConnectionRequest][] => {
     const [newest] = requests.toSorted((a, b) => b.createdTime.getTime() - a.createdTime.getTime());
     const isOpen = newest !== undefined && newest.createdTime.getTime() > now.getTime() - EXPIRES_MS;
@@ -76,9 +78,9 @@ export function openRequests({ connectionRequests = {} }: ChangedPatient, now: D
 /** Who was connected once connects again; whose account the clinic looks after must claim it first. */
 export function kindOf(
   provider: Provider,
-  patient: Pick<ChangedPatient, 'permissions'>,
-  dataSources: readonly DataSource[] = [],
+  patient: Pick<PatientDocument, 'permissions' | 'dataSources'>,
 ): 'connect' | 'connect_custodial' | 'reconnect' {
+  const { dataSources = [] }: { dataSources?: readonly DataSource[] } = patient;
   if (dataSources.some(({ providerName, state }) => providerName === provider && ENDED.has(state))) return 'reconnect';
   return isCustodial(patient) ? 'connect_custodial' : 'connect';
 }

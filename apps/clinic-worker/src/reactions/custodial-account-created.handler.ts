@@ -1,9 +1,9 @@
 import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
 import { custodialAccountCreated, Mail } from '@caregate/mail';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { Links } from '../links.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
+import { Records } from '../records.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
 import { isNewlyCustodial } from './patient-conditions.ts';
@@ -14,7 +14,7 @@ type PatientEvent = ChangeEvent<ChangedPatient>;
 @Controller()
 export class CustodialAccountCreated {
   constructor(
-    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     private readonly mail: Mail,
     private readonly links: Links,
   ) {}
@@ -23,13 +23,14 @@ export class CustodialAccountCreated {
   @Reaction<PatientEvent>({
     name: 'custodial_account_created',
     stream: 'patients',
-    when: (event) => isNewlyCustodial(event) && Boolean(event.fullDocument?.email) && touched(event, 'email'),
+    when: (event) => isNewlyCustodial(event.fullDocument) && touched(event, 'email'),
     ...BY_MAIL,
   })
-  async inviteToClaim({ fullDocument: patient }: PatientEvent): Promise<string> {
-    if (!patient?.email) return 'the patient has no email';
+  async inviteToClaim(event: PatientEvent): Promise<string> {
+    const patient = await this.records.patient(event);
+    if (!patient?.email || !isNewlyCustodial(patient)) return 'the patient has no email, or is nobody to invite';
     const { clinicId, userId, email, fullName } = patient;
-    const clinic = await this.models.clinics.findOne({ _id: clinicId }, { name: 1 }).lean();
+    const clinic = await this.records.clinicOf(clinicId);
     if (!clinic) return 'the clinic is gone';
     return this.mail.deliver({
       // Of the account, not of the patient: a merge of clinics brings the patient anew.

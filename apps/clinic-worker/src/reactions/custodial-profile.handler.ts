@@ -2,6 +2,7 @@ import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@careg
 import { IdentityService } from '@caregate/identity';
 import { NotFound } from '@caregate/service';
 import { Controller } from '@nestjs/common';
+import { Records } from '../records.service.ts';
 import { isNewlyCustodial } from './patient-conditions.ts';
 
 type PatientEvent = ChangeEvent<ChangedPatient>;
@@ -11,15 +12,19 @@ const PROFILE = ['fullName', 'birthDate', 'email', 'mrn', 'targetDevices', 'perm
 /** A custodial patient was added or changed: what the clinic knows of them is written back to their profile. */
 @Controller()
 export class CustodialProfile {
-  constructor(private readonly identity: IdentityService) {}
+  constructor(
+    private readonly records: Records,
+    private readonly identity: IdentityService,
+  ) {}
 
   @Reaction<PatientEvent>({
     name: 'save_custodial_profile',
     stream: 'patients',
-    when: (event) => isNewlyCustodial(event) && PROFILE.some((field) => touched(event, field)),
+    when: (event) => isNewlyCustodial(event.fullDocument) && PROFILE.some((field) => touched(event, field)),
   })
-  async saveProfile({ fullDocument: patient }: PatientEvent): Promise<string | undefined> {
-    if (!patient) return undefined;
+  async saveProfile(event: PatientEvent): Promise<string | undefined> {
+    const patient = await this.records.patient(event);
+    if (!isNewlyCustodial(patient)) return 'the patient is gone or has an account of their own';
     const known = (await this.identity.profile(patient.userId)) ?? {};
     const { fullName, birthDate, email, mrn, targetDevices } = patient;
     const told = { birthday: birthDate, email, mrn, targetDevices: targetDevices && [...targetDevices] };

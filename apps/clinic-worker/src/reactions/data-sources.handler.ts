@@ -1,4 +1,4 @@
-import { type ChangedPatient, type ChangeEvent, Reaction } from '@caregate/change-events';
+import { type ChangedPatient, type ChangeEvent, isNews, Reaction } from '@caregate/change-events';
 import {
   changePatient,
   CLINIC_MODELS,
@@ -12,6 +12,7 @@ import { CONFIG, inTransaction, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
 import { type Connection, Types } from 'mongoose';
 import type { ClinicWorkerConfig } from '../config.ts';
+import { Records } from '../records.service.ts';
 import { isCustodial } from './patient-conditions.ts';
 
 type PatientEvent = ChangeEvent<ChangedPatient>;
@@ -25,6 +26,7 @@ export class DataSources {
   constructor(
     @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     @Inject(CONFIG) private readonly config: ClinicWorkerConfig,
     private readonly identity: IdentityService,
   ) {}
@@ -35,16 +37,18 @@ export class DataSources {
     when: ({ operationType, fullDocument: patient }) =>
       operationType === 'insert' && patient !== undefined && !isCustodial(patient),
   })
-  async copy({ fullDocument: patient }: PatientEvent): Promise<string | undefined> {
-    if (!patient) return undefined;
+  async copy(event: PatientEvent): Promise<string | undefined> {
+    const patient = await this.records.patient(event);
+    if (!patient || isCustodial(patient)) return 'the patient is gone, or is looked after by the clinic';
+    if (!isNews(event, patient.createdTime)) return 'the patient is not new';
     const known = await this.identity.dataSources(patient.userId);
-    const dataSources = known ? known.map(asKept) : await this.toldElsewhere(patient);
+    const dataSources = known ? known.slice(0, MOST_SOURCES).map(asKept) : await this.toldElsewhere(patient);
     if (dataSources.length === 0) return 'no data sources';
     return this.give(patient, dataSources);
   }
 
   /** By the index `by_user`. */
-  private async toldElsewhere({ _id, userId }: ChangedPatient): Promise<readonly DataSource[]> {
+  private async toldElsewhere({ _id, userId }: PatientDocument): Promise<readonly DataSource[]> {
     const other = await this.models.patients
       .findOne({ userId, _id: { $ne: _id }, 'dataSources.0': { $exists: true } }, { dataSources: 1 })
       .sort({ createdTime: -1 })
@@ -53,7 +57,7 @@ export class DataSources {
   }
 
   /** What the patient has already is newer, and stays. */
-  private give({ clinicId, userId }: ChangedPatient, dataSources: readonly DataSource[]): Promise<string> {
+  private give({ clinicId, userId }: PatientDocument, dataSources: readonly DataSource[]): Promise<string> {
     return inTransaction(this.connection, async (session) => {
       const patient = await findPatient(this.models, clinicId, userId, session);
       if (!patient) return 'the patient is gone';
@@ -64,6 +68,9 @@ export class DataSources {
     });
   }
 }
+
+/** As many as the clinic contract takes. */
+const MOST_SOURCES = 100;
 
 /** As a patient has them; an id that is none of ours is left out. */
 function asKept({ dataSourceId, ...source }: UserDataSource): DataSource {

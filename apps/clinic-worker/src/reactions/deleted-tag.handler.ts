@@ -1,10 +1,11 @@
-import { type ChangedClinic, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, removeTag } from '@caregate/clinic-model';
+import { type ChangedClinic, type ChangeEvent, isCopied, Reaction, touched } from '@caregate/change-events';
+import { CLINIC_MODELS, type ClinicModels, orphanedTags, removeTag } from '@caregate/clinic-model';
 import { inTransaction, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
 import { AccountDoor } from '../moves/account-door.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
-import type { Connection, Types } from 'mongoose';
+import { Records } from '../records.service.ts';
+import { type Connection, Types } from 'mongoose';
 
 type ClinicEvent = ChangeEvent<ChangedClinic>;
 
@@ -17,6 +18,7 @@ export class DeletedTag {
   constructor(
     @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     private readonly door: AccountDoor,
   ) {}
 
@@ -24,20 +26,19 @@ export class DeletedTag {
   @Reaction<ClinicEvent>({
     name: 'remove_deleted_tag',
     stream: 'clinics',
-    when: (event) => touched(event, 'patientTags') && deletedTags(event).length > 0,
+    when: (event) => touched(event, 'patientTags') && (event.operationType !== 'insert' || isCopied(event)),
     deadline: 30 * 60_000,
   })
   async takeFromPatients(event: ClinicEvent): Promise<string> {
-    const clinicId = event.fullDocument?._id;
-    if (!clinicId) return 'the clinic is gone';
+    const { _id: clinicId } = event.documentKey;
+    if (!(clinicId instanceof Types.ObjectId)) return 'the clinic is gone';
     let patients = 0;
-    for (const tag of deletedTags(event)) patients += await this.takeTag(clinicId, tag);
+    for (const tag of await orphanedTags(this.models, clinicId)) patients += await this.takeTag(clinicId, tag);
     return `${patients} patients`;
   }
 
   private async takeTag(clinicId: Types.ObjectId, tag: Types.ObjectId): Promise<number> {
-    const accountId = (await this.models.clinics.findOne({ _id: clinicId }, { accountId: 1 }).lean<ClinicDocument>())
-      ?.accountId;
+    const accountId = (await this.records.clinicOf(clinicId))?.accountId;
     for (let taken = 0; ;) {
       const some = await this.models.patients.find({ clinicId, tags: tag }, { userId: 1 }).limit(AT_ONCE).lean();
       if (some.length === 0) return taken;
@@ -49,10 +50,4 @@ export class DeletedTag {
       );
     }
   }
-}
-
-/** Tags that the clinic had before the change and has no longer. */
-export function deletedTags({ fullDocument, fullDocumentBeforeChange }: ClinicEvent): Types.ObjectId[] {
-  const left = new Set((fullDocument?.patientTags ?? []).map(({ _id }) => String(_id)));
-  return (fullDocumentBeforeChange?.patientTags ?? []).map(({ _id }) => _id).filter((_id) => !left.has(String(_id)));
 }

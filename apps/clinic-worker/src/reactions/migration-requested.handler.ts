@@ -1,6 +1,7 @@
-import { type ChangedMigration, type ChangeEvent, Reaction, ReactionContext } from '@caregate/change-events';
+import { type ChangedMigration, type ChangeEvent, isCopied, Reaction, ReactionContext } from '@caregate/change-events';
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
+import { Types } from 'mongoose';
 import { MigrationService } from '../migrations/migration.service.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
 import { BY_MAIL } from './by-mail.ts';
@@ -18,15 +19,17 @@ export class MigrationRequested {
   @Reaction<MigrationEvent>({
     name: 'migrate_legacy_clinic',
     stream: 'migrations',
-    when: ({ operationType, fullDocument }) => operationType === 'insert' && fullDocument?.status === 'PENDING',
+    when: (event) => event.operationType === 'insert' && (isCopied(event) || event.fullDocument?.status === 'PENDING'),
     ...BY_MAIL,
     queue: 'migrations',
     deadline: A_DAY,
   })
   async carryOut(
-    @Payload() { fullDocument: migration }: MigrationEvent,
+    @Payload() { documentKey }: MigrationEvent,
     @Ctx() context: ReactionContext,
   ): Promise<string | undefined> {
-    return migration && this.migrations.carryOut(migration._id, context.signal);
+    return documentKey._id instanceof Types.ObjectId
+      ? this.migrations.carryOut(documentKey._id, context.signal)
+      : undefined;
   }
 }

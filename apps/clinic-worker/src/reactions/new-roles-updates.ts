@@ -1,20 +1,16 @@
-import type { ChangedClinician, ChangeEvent } from '@caregate/change-events';
-import type { RolesUpdate } from '@caregate/clinic-model';
+import type { ChangeEvent } from '@caregate/change-events';
+import { type ClinicianDocument, identified, type IdentifiedRolesUpdate } from '@caregate/clinic-model';
 
 const FRESH_MS = 3_600_000;
 
 /**
- * The changes of roles that this event brought, with their place in the clinician's list of all of them, which names each for good.
- * An event may show changes of later events too, for the document is looked up after the update; then each is still named the same.
- * Without a pre-image it is not known what was there before: then only what is recent counts.
+ * The changes of roles that an event may be about: those that were made shortly before it or later, as the clinician's record has them.
+ * The record may show changes of later events too; each is named by its own id, so it is told once, whichever event comes first.
  */
 export function newRolesUpdates(
-  event: ChangeEvent<ChangedClinician>,
-): { readonly index: number; readonly update: RolesUpdate }[] {
-  const after = event.fullDocument?.rolesUpdates ?? [];
-  const numbered = after.map((update, index) => ({ index, update }));
-  const before = event.fullDocumentBeforeChange?.rolesUpdates?.length;
-  if (event.fullDocumentBeforeChange) return numbered.slice(before ?? 0);
-  const changedTime = event.clusterTime?.time.getTime() ?? Number.POSITIVE_INFINITY;
-  return numbered.slice(-1).filter(({ update }) => update.time.getTime() > changedTime - FRESH_MS);
+  { clusterTime, changedSince }: Pick<ChangeEvent, 'clusterTime' | 'changedSince'>,
+  { rolesUpdates = [] }: Pick<Partial<ClinicianDocument>, 'rolesUpdates'>,
+): IdentifiedRolesUpdate[] {
+  const from = changedSince?.getTime() ?? (clusterTime?.time.getTime() ?? Number.POSITIVE_INFINITY) - FRESH_MS;
+  return identified(rolesUpdates).filter(({ time }) => time.getTime() > from);
 }

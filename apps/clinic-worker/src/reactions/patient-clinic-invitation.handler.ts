@@ -1,10 +1,10 @@
-import { type ChangedPatientInvite, type ChangeEvent, Reaction } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { type ChangedPatientInvite, type ChangeEvent, isNews, Reaction } from '@caregate/change-events';
 import { Mail, patientClinicInvitation } from '@caregate/mail';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { Addressees } from '../addressees.service.ts';
 import { Links } from '../links.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
+import { Records } from '../records.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 
 type InviteEvent = ChangeEvent<ChangedPatientInvite>;
@@ -13,7 +13,7 @@ type InviteEvent = ChangeEvent<ChangedPatientInvite>;
 @Controller()
 export class PatientInvitesClinic {
   constructor(
-    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     private readonly addressees: Addressees,
     private readonly mail: Mail,
     private readonly links: Links,
@@ -26,9 +26,12 @@ export class PatientInvitesClinic {
     when: ({ operationType }) => operationType === 'insert',
     ...BY_MAIL,
   })
-  async tellAdmins({ fullDocument: invite }: InviteEvent): Promise<string> {
-    const clinic = invite && (await this.models.clinics.findOne({ _id: invite.clinicId }).lean());
-    if (!invite || !clinic) return 'the clinic is gone';
+  async tellAdmins(event: InviteEvent): Promise<string> {
+    const invite = await this.records.patientInvite(event);
+    if (!invite) return 'the invite was answered or taken back';
+    if (!isNews(event, invite.createdTime)) return 'the invite is not new';
+    const clinic = await this.records.clinicOf(invite.clinicId);
+    if (!clinic) return 'the clinic is gone';
     if (clinic.suppressedNotifications?.patientClinicInvitation) return 'the clinic does not want these';
     const patientName = (await this.addressees.nameOf(invite.userId)) ?? 'A patient';
     const clinicId = clinic._id.toHexString();

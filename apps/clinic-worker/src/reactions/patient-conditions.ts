@@ -1,10 +1,9 @@
-import type { ChangedPatient, ChangeEvent } from '@caregate/change-events';
-
-type PatientEvent = ChangeEvent<ChangedPatient>;
+import type { ChangedPatient } from '@caregate/change-events';
 
 export const isCustodial = ({ permissions }: Pick<ChangedPatient, 'permissions'>) =>
   permissions?.custodian !== undefined;
 
 /** Whom their clinic looks after, and who did not come with the move of a legacy clinic. */
-export const isNewlyCustodial = ({ fullDocument: patient }: PatientEvent) =>
-  patient !== undefined && isCustodial(patient) && patient.isMigrated !== true;
+export const isNewlyCustodial = <Patient extends Pick<ChangedPatient, 'permissions' | 'isMigrated'>>(
+  patient: Patient | undefined,
+): patient is Patient => patient !== undefined && isCustodial(patient) && patient.isMigrated !== true;

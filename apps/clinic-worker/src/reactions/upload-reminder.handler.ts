@@ -1,9 +1,9 @@
-import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { type ChangedPatient, type ChangeEvent, isCopied, isNews, Reaction, touched } from '@caregate/change-events';
 import { Mail, patientUploadReminder } from '@caregate/mail';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { Links } from '../links.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
+import { Records } from '../records.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 
 type PatientEvent = ChangeEvent<ChangedPatient>;
@@ -12,7 +12,7 @@ type PatientEvent = ChangeEvent<ChangedPatient>;
 @Controller()
 export class UploadReminder {
   constructor(
-    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly records: Records,
     private readonly mail: Mail,
     private readonly links: Links,
   ) {}
@@ -22,15 +22,17 @@ export class UploadReminder {
     name: 'patient_upload_reminder',
     stream: 'patients',
     when: (event) =>
-      event.operationType === 'update' &&
+      (event.operationType === 'update' || isCopied(event)) &&
       touched(event, 'lastUploadReminderTime') &&
       event.fullDocument?.lastUploadReminderTime !== undefined,
     ...BY_MAIL,
   })
-  async remind({ fullDocument: patient }: PatientEvent): Promise<string> {
+  async remind(event: PatientEvent): Promise<string> {
+    const patient = await this.records.patient(event);
     if (!patient?.email || !patient.lastUploadReminderTime) return 'the patient has no email';
+    if (!isNews(event, patient.lastUploadReminderTime)) return 'the patient was reminded before';
     const { _id, clinicId, userId, email, fullName, lastUploadReminderTime } = patient;
-    const clinic = await this.models.clinics.findOne({ _id: clinicId }, { name: 1 }).lean();
+    const clinic = await this.records.clinicOf(clinicId);
     if (!clinic) return 'the clinic is gone';
     return this.mail.deliver({
       deliveryId: `patient_upload_reminder:${_id.toHexString()}:${lastUploadReminderTime.toISOString()}`,

@@ -1,4 +1,4 @@
-import { type ChangeEvent, type EventStream, parseChangeEvent, topicsOf } from '@caregate/change-events';
+import { type ChangeEvent, type EventStream, isCopied, parseChangeEvent, topicsOf } from '@caregate/change-events';
 
 /** The collections whose changes the worker reacts to. */
 const COLLECTIONS = ['clinics', 'clinicians', 'patients', 'migrations', 'patientInvites'] as const;
@@ -9,11 +9,12 @@ export function changeStreams(prefix: string): EventStream<ChangeEvent>[] {
   return COLLECTIONS.map((name) => ({
     name,
     topic: topics[name],
-    decode: ({ value, time }) => {
+    decode: ({ value, time, partition, offset }) => {
       const event = parseChangeEvent(value);
       const { transaction } = event;
       return {
-        id: event._id,
+        // A later snapshot of the same document is another event, and one delivered twice the same.
+        id: isCopied(event) ? `${event._id}@${partition}:${offset}` : event._id,
         key: String(event.documentKey._id),
         time: event.clusterTime?.time ?? time,
         data: event,

@@ -6,8 +6,10 @@ import {
   ConnectorReconciler,
   ensureTopics,
   permissionConnectors,
+  placeOf,
   putPoisonAside,
   type ReconcileReport,
+  type SourceStart,
   type TopicDefinition,
   topicsNeeded,
   topicsOf,
@@ -38,6 +40,8 @@ import { PrepareSourcesService } from './prepare-sources.service.ts';
 
 const LEASE = 'connectors';
 const SOON_MS = 500;
+/** A document may say an earlier time than that of its commit: transactions take a while, and clocks differ. */
+const WRITTEN_WITHIN_SECONDS = 180;
 
 /** Keeps topics and connectors of the shard as they are defined, for as long as the app runs. */
 @Injectable()
@@ -159,18 +163,19 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   }
 
   private async reconcile(): Promise<void> {
-    await this.sources.keepPreImages();
+    await this.sources.prepareCollections();
     // After a fault the topics are looked at again: a broker that comes back may have lost them.
     if (this.connectFault !== '') await this.prepareTopics();
     this.say(await this.reconciler.reconcile(await this.definitions()));
   }
 
   private async definitions(): Promise<ConnectorDefinition[]> {
-    return [...permissionConnectors(this.place), ...this.sourcesFrom(await this.sources.beginning())];
+    const start = { mode: 'timestamp', at: await this.sources.beginning() } as const;
+    return [...permissionConnectors(this.place), ...this.sourcesFrom(start)];
   }
 
   /** What the worker reads. Where users are kept by another service, that publishes what happens to them. */
-  private sourcesFrom(start: { readonly t: number; readonly i: number }): ConnectorDefinition[] {
+  private sourcesFrom(start: SourceStart): ConnectorDefinition[] {
     const ownUsers = this.config.IDENTITY === 'local' ? [userEventsConnector(this.place, start)] : [];
     return [...workerConnectors(this.place, start), ...ownUsers];
   }
@@ -183,11 +188,12 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
       this.logger.warn({ topics: report.otherPartitions }, 'topics keep their partition counts');
   }
 
+  /** A replica copies everything. What the worker reads begins with what has changed since the place that is lost. */
   private async newBeginning(definition: ConnectorDefinition): Promise<ConnectorDefinition> {
-    if (definition.afterLoss === 'snapshot') return definition;
-    const earliest = await this.sources.earliest();
-    const place = this.sourcesFrom(earliest).find(({ name }) => name === definition.name);
-    return place ?? definition;
+    const lost = placeOf(await this.connect.offsets(definition.name)) ?? (await this.sources.beginning());
+    const since = new Date((lost.t - WRITTEN_WITHIN_SECONDS) * 1000);
+    const ours = this.sourcesFrom({ mode: 'copy_existing', since });
+    return ours.find(({ name }) => name === definition.name) ?? definition;
   }
 
   private say({ created, changed, removed, restarted, begunAnew, poisoned, failing }: ReconcileReport): void {
@@ -197,12 +203,10 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     this.acts.inc({ act: 'freed of poison' }, poisoned.length);
     if (Object.values(done).some((names) => names.length > 0))
       this.logger.info({ ...done, failing }, 'connectors put right');
-    for (const { name, afterLoss } of begunAnew) {
-      const how =
-        afterLoss === 'snapshot' ? 'it copies everything anew' : 'reactions to what happened in between will not run';
+    for (const { name } of begunAnew) {
       this.logger.error(
         { connector: name },
-        `the connector's place in the oplog was lost: ${how}. Give the database a longer oplog`,
+        "the connector's place in the oplog was lost: it begins anew with a snapshot. Give the database a longer oplog",
       );
       this.events.emit('doubt', name);
     }

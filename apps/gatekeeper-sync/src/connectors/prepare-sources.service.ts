@@ -1,12 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { collectionsWithPreImages, workerCollections } from '@caregate/change-events';
-import { InjectMongo } from '@caregate/service';
+import { type OplogTime, workerCollections } from '@caregate/change-events';
+import { LIMITED_COLLECTIONS } from '@caregate/clinic-model';
+import { USER_EVENTS } from '@caregate/identity';
+import { InjectMongo, limitDocuments } from '@caregate/service';
 import type { Connection, mongo } from 'mongoose';
-
-interface Point {
-  readonly t: number;
-  readonly i: number;
-}
 
 interface StartDocument {
   readonly _id: string;
@@ -18,38 +15,38 @@ const NEW_SECONDS = 3_600;
 /** The clocks of those who make ids and of the database may differ by this much. */
 const CLOCK_SECONDS = 10;
 
-/** What the clinic database needs before its changes can be read: pre-images where reactions compare, and a known beginning. */
+/** Collections that kept pre-images while events said what a document was before. */
+const HAD_PRE_IMAGES = ['clinics', 'clinicians'] as const;
+
+/**
+ * What the clinic database needs before its changes can be read: a known beginning, documents that stay small, and no pre-images, which hold
+ * names. Of a shard's apps this one may change collections.
+ */
 @Injectable()
 export class PrepareSourcesService {
-  private chosen: Point | undefined;
+  private chosen: OplogTime | undefined;
 
   constructor(@InjectMongo() private readonly connection: Connection) {}
 
-  /** Can be repeated. Without pre-images the events lack the document before the change. */
-  async keepPreImages(): Promise<void> {
-    const found = await this.database.listCollections({ name: { $in: [...collectionsWithPreImages] } }).toArray();
+  /** Can be repeated. */
+  async prepareCollections(): Promise<void> {
+    await limitDocuments(this.connection, [...LIMITED_COLLECTIONS, 'users', USER_EVENTS]);
+    const found = await this.database.listCollections({ name: { $in: [...HAD_PRE_IMAGES] } }).toArray();
     // The driver's type leaves the options open.
-    const keep = new Set(
-      found.filter((each) => keepsPreImages(each as { options?: mongo.Document })).map(({ name }) => name),
-    );
-    for (const name of collectionsWithPreImages) if (!keep.has(name)) await this.startPreImages(name);
-  }
-
-  private async startPreImages(name: string): Promise<void> {
-    await this.database.createCollection(name).catch(ignoreExisting);
-    await this.database.command({ collMod: name, changeStreamPreAndPostImages: { enabled: true } });
+    for (const { name } of found.filter((each) => keepsPreImages(each as { options?: mongo.Document })))
+      await this.database.command({ collMod: name, changeStreamPreAndPostImages: { enabled: false } });
   }
 
   /**
    * Where the worker's sources begin when they have no offset: the same for ever once chosen, so that connectors put again on a new
    * Kafka Connect miss nothing that the oplog still has.
    */
-  async beginning(): Promise<Point> {
+  async beginning(): Promise<OplogTime> {
     this.chosen ??= await this.choose();
     return this.chosen;
   }
 
-  private async choose(): Promise<Point> {
+  private async choose(): Promise<OplogTime> {
     const beginnings = this.connection.collection<StartDocument>('change_event_beginnings');
     const chosen = await beginnings.findOne({ _id: 'worker' });
     if (chosen) return pointOf(chosen.startAt);
@@ -57,11 +54,6 @@ export class PrepareSourcesService {
     await beginnings.updateOne({ _id: 'worker' }, { $setOnInsert: { startAt } }, { upsert: true });
     const settled = await beginnings.findOne({ _id: 'worker' });
     return pointOf(settled?.startAt ?? startAt);
-  }
-
-  /** For a source that lost its place: the earliest that can still be read. */
-  async earliest(): Promise<Point> {
-    return pointOf((await this.firstOfOplog()) ?? (await this.now()));
   }
 
   /** Sources read the oplog from here on, each on its own: the less of it, the sooner they run. */
@@ -109,11 +101,7 @@ export class PrepareSourcesService {
   }
 }
 
-const pointOf = ({ t, i }: mongo.Timestamp): Point => ({ t, i });
+const pointOf = ({ t, i }: mongo.Timestamp): OplogTime => ({ t, i });
 
 const keepsPreImages = ({ options }: { options?: mongo.Document }) =>
   options?.changeStreamPreAndPostImages?.enabled === true;
-
-function ignoreExisting(error: unknown): void {
-  if (!(error instanceof Error && 'codeName' in error && error.codeName === 'NamespaceExists')) throw error;
-}

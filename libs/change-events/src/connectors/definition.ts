@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Stage } from './pipeline.ts';
+import { LARGEST_MESSAGE } from '../topics.ts';
+import { type Stage, WITHOUT_LARGE_DOCUMENT } from './pipeline.ts';
 
 /** One connector, as it is put to Kafka Connect. All values of its configuration are strings. */
 export interface ConnectorDefinition {
   readonly name: string;
   readonly config: Readonly<Record<string, string>>;
-  /** What to do when the source's resume point is no longer in the oplog; for sinks it never happens. */
-  readonly afterLoss?: 'snapshot' | 'continue';
 }
 
 /** Where a shard's connectors read, write and begin. */
@@ -65,8 +64,9 @@ export interface SourceOptions {
   readonly topic: string;
   readonly pipeline: readonly Stage[];
   readonly heartbeats: string;
-  readonly beforeChange: boolean;
   readonly start: SourceStart;
+  /** Fields of the documents by which a snapshot since some time chooses what it copies. */
+  readonly times?: readonly string[];
   /**
    * How long an event may wait for others to travel with, in milliseconds; not at all unless given. Alone, each costs a request to the
    * broker and one of every consumer.
@@ -74,8 +74,18 @@ export interface SourceOptions {
   readonly lingerMs?: number;
 }
 
-/** Where a source begins when it has no offset yet. */
-export type SourceStart = { readonly mode: 'copy_existing' } | { readonly mode: 'timestamp'; readonly at: string };
+/** A time of the database's oplog: seconds, and the number within the second. */
+export interface OplogTime {
+  readonly t: number;
+  readonly i: number;
+}
+
+/**
+ * Where a source begins when it has no offset yet: at a time of the oplog, or with a snapshot of what there is. A snapshot `since` a time
+ * copies only documents that changed after it, and each event says so (`ChangeEvent.changedSince`).
+ */
+export type SourceStart =
+  { readonly mode: 'timestamp'; readonly at: OplogTime } | { readonly mode: 'copy_existing'; readonly since?: Date };
 
 /** A source connector: one change stream, read by one task, in the order of the oplog. */
 export function sourceConnector(options: SourceOptions): ConnectorDefinition {
@@ -83,7 +93,6 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
   const only = options.collections.length === 1 ? options.collections[0] : undefined;
   return {
     name: options.name,
-    afterLoss: options.start.mode === 'copy_existing' ? 'snapshot' : 'continue',
     config: {
       'connector.class': 'com.mongodb.kafka.connect.MongoSourceConnector',
       'tasks.max': '1',
@@ -91,11 +100,10 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
       database,
       ...(only !== undefined && { collection: only }),
       'topic.namespace.map': JSON.stringify({ '*': options.topic }),
-      pipeline: JSON.stringify(options.pipeline),
+      pipeline: JSON.stringify([...options.pipeline, WITHOUT_LARGE_DOCUMENT]),
       'change.stream.full.document': 'updateLookup',
-      ...(options.beforeChange && { 'change.stream.full.document.before.change': 'whenAvailable' }),
       ...startSettings(
-        options.start,
+        options,
         options.collections.map((collection) => `${database}.${collection}`),
       ),
       'output.format.value': 'json',
@@ -109,17 +117,28 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
       'heartbeat.topic.name': options.heartbeats,
       'errors.tolerance': 'none',
       'producer.override.linger.ms': String(options.lingerMs ?? 0),
+      'producer.override.max.request.size': String(LARGEST_MESSAGE),
     },
   };
 }
 
-function startSettings(start: SourceStart, namespaces: readonly string[]): Record<string, string> {
-  if (start.mode === 'timestamp')
-    return { 'startup.mode': 'timestamp', 'startup.mode.timestamp.start.at.operation.time': start.at };
+function startSettings({ start, times = [] }: SourceOptions, namespaces: readonly string[]): Record<string, string> {
+  if (start.mode === 'timestamp') {
+    const at = JSON.stringify({ $timestamp: { t: start.at.t, i: start.at.i } });
+    return { 'startup.mode': 'timestamp', 'startup.mode.timestamp.start.at.operation.time': at };
+  }
   return {
     'startup.mode': 'copy_existing',
     'startup.mode.copy.existing.namespace.regex': `^(${namespaces.map((name) => name.replaceAll('.', '\\.')).join('|')})$`,
+    ...(start.since && { 'startup.mode.copy.existing.pipeline': JSON.stringify(changedSince(start.since, times)) }),
   };
+}
+
+/** Without fields to choose by, everything is copied. */
+function changedSince(since: Date, times: readonly string[]): Stage[] {
+  const time = { $date: since.toISOString() };
+  const recent = times.map((field) => ({ [field]: { $gte: time } }));
+  return [...(recent.length > 0 ? [{ $match: { $or: recent } }] : []), { $set: { changedSince: time } }];
 }
 
 export interface SinkOptions {

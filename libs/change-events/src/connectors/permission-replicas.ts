@@ -67,7 +67,6 @@ export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition
         topic: topics[topic],
         pipeline: replicaPipeline({ fields: [...fields, 'sent'] }, { ...renamed, [canaries]: CANARIES }),
         heartbeats: topics.heartbeats,
-        beforeChange: false,
         start: { mode: 'copy_existing' },
       }),
       replicaSink({

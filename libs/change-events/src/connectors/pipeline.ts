@@ -10,8 +10,8 @@ export interface Projection {
 }
 
 /**
- * For consumers that react to a change: what changed (`updateDescription`, cut to the watched paths), the document after it and,
- * where the collection keeps pre-images, before it.
+ * For consumers that react to a change: which of the watched fields it touched, by name, and the document's `fields` after it. Values of
+ * other fields never leave the database, and an event's size does not depend on what its document holds.
  */
 export function changePipeline({ fields, watched = fields }: Projection): Stage[] {
   return [
@@ -21,20 +21,31 @@ export function changePipeline({ fields, watched = fields }: Projection): Stage[
         ...envelope,
         operationType: operationType('update'),
         wallTime: 1,
+        changedSince: '$fullDocument.changedSince',
         // Of a write in a transaction: by these its trace is found.
         'lsid.id': 1,
         txnNumber: 1,
         ...paths('fullDocument', fields),
-        ...paths('fullDocumentBeforeChange', fields),
-        updateDescription: whenUpdated({
-          updatedFields: { $arrayToObject: { $filter: { input: updatedPairs, cond: isWatched('$$this.k', watched) } } },
-          removedFields: { $filter: { input: removedFields, cond: isWatched('$$this', watched) } },
-          truncatedArrays: { $filter: { input: truncatedArrays, cond: isWatched('$$this.field', watched) } },
-        }),
+        changed: { $concatArrays: watched.map((field) => whenTouched(field)) },
       },
     },
   ];
 }
+
+/** Of a whole document that is new: the fields that it has. */
+const whenTouched = (field: string): Stage => ({
+  $cond: [
+    {
+      $cond: [
+        { $eq: ['$operationType', 'update'] },
+        touches([field]),
+        { $ne: [{ $ifNull: [`$fullDocument.${field}`, null] }, null] },
+      ],
+    },
+    [field],
+    [],
+  ],
+});
 
 /**
  * For a replica: every event holds the whole row, updates are sent as replacements. The connector's post-processors do not filter on
@@ -64,6 +75,26 @@ const renamed = (replicas: Readonly<Record<string, string>>) =>
 
 const envelope = { _id: 1, clusterTime: 1, ns: 1, 'documentKey._id': 1 };
 
+/** In bytes of BSON. The most wasteful values become some twelve times as long in JSON, which still fits into a message. */
+const LARGEST_DOCUMENT = 512 * 1024;
+
+/** In bytes of BSON. Ours are ObjectIds and short strings; an event holds its document's id several times. */
+const LARGEST_ID = 1024;
+
+const documentBytes = { $bsonSize: { $ifNull: ['$fullDocument', {}] } };
+const isLarge = { $gt: [documentBytes, LARGEST_DOCUMENT] };
+
+/**
+ * The last stage of every source: a document that is too large to be sent stays behind, and the event says how large it is. Its consumer
+ * takes such an event for malformed and puts it to the dead letters; sent whole, it would stop its source for good, and all events behind it.
+ */
+export const WITHOUT_LARGE_DOCUMENT: Stage = {
+  $set: {
+    documentBytes: { $cond: [isLarge, documentBytes, '$$REMOVE'] },
+    fullDocument: { $cond: [isLarge, '$$REMOVE', '$fullDocument'] },
+  },
+};
+
 /**
  * Filters by what the event itself says, never by the looked-up document: on resuming, MongoDB looks the document of the last event up
  * again, and an event that then falls through the filter makes it refuse the resume token (measured: error 280, although nothing was lost).
@@ -71,6 +102,7 @@ const envelope = { _id: 1, clusterTime: 1, ns: 1, 'documentKey._id': 1 };
 function relevantChanges(watched: readonly string[]): Stage[] {
   return [
     { $match: { operationType: { $in: ['insert', 'update', 'replace', 'delete'] } } },
+    { $match: { $expr: { $lte: [{ $bsonSize: '$documentKey' }, LARGEST_ID] } } },
     { $match: { $or: [{ operationType: { $ne: 'update' } }, { $expr: touches(watched) }] } },
   ];
 }
@@ -108,10 +140,6 @@ function isWatched(path: string, watched: readonly string[]): Stage {
 }
 
 const escaped = (path: string) => path.replaceAll('.', '\\.');
-
-const whenUpdated = (description: Stage) => ({
-  $cond: [{ $eq: ['$operationType', 'update'] }, description, '$$REMOVE'],
-});
 
 const paths = (parent: string, fields: readonly string[]) =>
   Object.fromEntries(['_id', ...fields].map((field) => [`${parent}.${field}`, 1]));

@@ -134,8 +134,8 @@ test('a failed task is restarted at once, then after pauses that double up to ha
 
 test('a source that lost its place forgets its offsets and begins anew', async () => {
   const connect = new Told([failed('au1.a', LOST)]);
-  const report = await reconcilerOf(connect).reconcile([{ ...definition('au1.a'), afterLoss: 'snapshot' }]);
-  expect(report).toMatchObject({ begunAnew: [{ name: 'au1.a', afterLoss: 'snapshot' }], restarted: [], failing: [] });
+  const report = await reconcilerOf(connect).reconcile([definition('au1.a')]);
+  expect(report).toMatchObject({ begunAnew: [{ name: 'au1.a' }], restarted: [], failing: [] });
   expect(connect.calls).toEqual(['stop au1.a', 'forget au1.a', 'put au1.a', 'resume au1.a']);
 });
 

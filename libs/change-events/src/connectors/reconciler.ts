@@ -12,8 +12,8 @@ export interface ReconcileReport {
   readonly changed: string[];
   readonly removed: string[];
   readonly restarted: string[];
-  /** Sources whose resume point was gone from the oplog and that were set to begin anew: what happened in between is not in their topic. */
-  readonly begunAnew: { readonly name: string; readonly afterLoss: 'snapshot' | 'continue' }[];
+  /** Sources whose resume point was gone from the oplog and that began anew, with a snapshot. */
+  readonly begunAnew: { readonly name: string }[];
   /** Sinks that a message stopped which is no change event, and how many such messages were put to the dead letters. */
   readonly poisoned: { readonly name: string; readonly messages: number }[];
   /** What is not running after all that, and why. */
@@ -126,7 +126,7 @@ export class ConnectorReconciler {
       report.failing.push({ name: state.name, reason: fault.reason });
     } else if (hasLostItsPlace(fault.reason)) {
       await this.beginAnew(definition);
-      report.begunAnew.push({ name: state.name, afterLoss: definition.afterLoss ?? 'continue' });
+      report.begunAnew.push({ name: state.name });
     } else if (!(await this.freedOfPoison(definition, fault.reason, report))) {
       report.failing.push({ name: state.name, reason: fault.reason });
       if (await this.restartInTurn(state.name)) report.restarted.push(state.name);
@@ -188,7 +188,7 @@ function differs({ config }: ConnectorDefinition, state: ConnectorState): boolea
   const relevant = (settings: Readonly<Record<string, string | null>>) =>
     JSON.stringify(
       Object.entries(settings)
-        .filter(([key]) => !key.startsWith('startup.mode.timestamp.'))
+        .filter(([key]) => !key.startsWith('startup.mode'))
         .sort(),
     );
   return relevant(config) !== relevant(found);

@@ -1,6 +1,6 @@
 import { USER_EVENTS } from '@caregate/identity';
 import { topicsOf } from '../topics.ts';
-import { type ConnectorDefinition, type ConnectorPlace, sourceConnector } from './definition.ts';
+import { type ConnectorDefinition, type ConnectorPlace, type SourceStart, sourceConnector } from './definition.ts';
 import type { Stage } from './pipeline.ts';
 
 /** Each event is published as it was written, and under its user's id, so that a user's events stay in one partition, in order. */
@@ -21,7 +21,7 @@ const PIPELINE: readonly Stage[] = [
  */
 export function userEventsConnector(
   { prefix, clinicUri, clinicReference }: ConnectorPlace,
-  startAt: { readonly t: number; readonly i: number },
+  start: SourceStart,
 ): ConnectorDefinition {
   const { heartbeats, userEvents } = topicsOf(prefix);
   const source = sourceConnector({
@@ -32,8 +32,8 @@ export function userEventsConnector(
     topic: userEvents,
     pipeline: PIPELINE,
     heartbeats,
-    beforeChange: false,
-    start: { mode: 'timestamp', at: JSON.stringify({ $timestamp: startAt }) },
+    times: ['createdTime'],
+    start,
   });
   return { ...source, config: { ...source.config, 'publish.full.document.only': 'true', ...contentType(source) } };
 }

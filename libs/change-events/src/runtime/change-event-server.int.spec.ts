@@ -4,7 +4,15 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { type Happening, SERVERS_GIVEN, WorkerHarness } from '../../test/worker-harness.ts';
 import { createConnection } from 'mongoose';
 import { TcpProxy } from '../../test/tcp-proxy.ts';
-import { DeadLetters, EventLog, GiveUp, NoSuchDeadLetter, Reaction, ReactionContext } from './index.ts';
+import {
+  DeadLetters,
+  EventLog,
+  GiveUp,
+  NoSuchDeadLetter,
+  NothingToReplay,
+  Reaction,
+  ReactionContext,
+} from './index.ts';
 
 const describeWithServers = SERVERS_GIVEN ? describe : describe.skip;
 
@@ -270,6 +278,33 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     const letters = await new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix }).list();
     expect(letters).toHaveLength(2001);
     expect(letters.find(({ message }) => message.key?.toString() === 'large')?.message.value?.toString()).toBe(largest);
+  });
+
+  it('lists dead letters although records among them are none, which can be looked at and dropped', async () => {
+    await harness.worker([noting().controller]);
+    await harness.publishRaw({ key: 'x', value: 'no json' });
+    const deadLetters = new DeadLetters({ brokers: BROKERS, topicPrefix: harness.prefix });
+    await eventually(async () => (await deadLetters.list()).length === 1);
+    const topic = `${harness.prefix}.dead-letters`;
+    const odd = Buffer.from([0xff, 0xfe]);
+    await harness.producer.send({
+      topic,
+      messages: [
+        { key: odd, value: 'no json' },
+        { key: 'shape', value: '{"id": 1}' },
+      ],
+    });
+    const letters = await deadLetters.list();
+    const unreadable = letters.filter((letter) => letter.unreadable).map(({ id }) => id);
+    expect(unreadable).toEqual([
+      expect.stringMatching(/^unreadable:0@\d+$/),
+      expect.stringMatching(/^unreadable:0@\d+$/),
+    ]);
+    expect(letters).toHaveLength(3);
+    expect((await deadLetters.show(unreadable[0] ?? '')).message.value?.toString()).toBe('no json');
+    await expect(deadLetters.replay(letters.map(({ id }) => id))).rejects.toThrow(NothingToReplay);
+    await deadLetters.drop(unreadable);
+    expect((await deadLetters.list()).map((letter) => letter.unreadable)).toEqual([undefined]);
   });
 
   it('shows events since a time, and gives them to reactions that did not have them', async () => {

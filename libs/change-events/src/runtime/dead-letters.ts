@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel, type Message } from 'kafkajs';
+import { type EachBatchPayload, Kafka, logLevel, type Message } from 'kafkajs';
 import pRetry from 'p-retry';
 import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { topicsOf } from '../topics.ts';
-import { type DeadLetter, readDeadLetter } from './dead-letter.ts';
+import { type DeadLetter, deadLetterOf } from './dead-letter.ts';
+import type { RawMessage } from './event-stream.ts';
 import { inRequests } from './requests.ts';
 import { toRetryMessage } from './waiting-message.ts';
 
@@ -16,6 +17,11 @@ export interface DeadLettersSettings extends KafkaAddress {
 /** There is no dead letter with this id (any more). */
 export class NoSuchDeadLetter extends Error {
   override readonly name = 'NoSuchDeadLetter';
+}
+
+/** What lies in the dead-letter topic under this id is no dead letter: nobody could react to it. */
+export class NothingToReplay extends Error {
+  override readonly name = 'NothingToReplay';
 }
 
 /**
@@ -61,9 +67,12 @@ export class DeadLetters {
    * Gives events back to their reactions, as new, and takes them out of the dead letters. An event whose reaction has succeeded meanwhile
    * is not given to it again; one that fails again comes back here.
    * @throws {NoSuchDeadLetter} before anything is replayed
+   * @throws {NothingToReplay} before anything is replayed, for what is unreadable
    */
   async replay(ids: readonly string[]): Promise<DeadLetter[]> {
     const { letters, keys } = await this.chosen(ids);
+    const unreadable = letters.find((letter) => letter.unreadable);
+    if (unreadable) throw new NothingToReplay(`${unreadable.id} is no dead letter, so it can only be dropped`);
     const messages = letters.map(({ message, id, lane, reaction }) =>
       toRetryMessage(message, { id, lane, replay: randomUUID(), ...(reaction !== undefined && { reaction }) }),
     );
@@ -94,9 +103,11 @@ export class DeadLetters {
   /** Everything that was buried and not taken away, oldest first. */
   private async burials(): Promise<Map<string, DeadLetter>> {
     const burials = new Map<string, DeadLetter>();
-    await this.readAll((key, value) => {
+    await this.readAll((record) => {
+      const key = (record.key ?? Buffer.of()).toString(KEY_AS_TEXT);
+      const { value } = record;
       if (value === null) burials.delete(key);
-      else burials.set(key, readDeadLetter(value.toString()));
+      else burials.set(key, deadLetterOf({ ...record, value }));
     });
     return burials;
   }
@@ -104,7 +115,7 @@ export class DeadLetters {
   private takeAway(keys: readonly string[]): Promise<void> {
     return this.write(
       this.topics.deadLetters,
-      keys.map((key) => ({ key, value: null })),
+      keys.map((key) => ({ key: Buffer.from(key, KEY_AS_TEXT), value: null })),
     );
   }
 
@@ -121,7 +132,7 @@ export class DeadLetters {
   }
 
   /** Reads the topic from its beginning to the end that it has now, with a consumer group that lasts as long. */
-  private async readAll(take: (key: string, value: Buffer | null) => void): Promise<void> {
+  private async readAll(take: (record: RawMessage) => void): Promise<void> {
     const admin = this.kafka.admin();
     await admin.connect();
     const topic = this.topics.deadLetters;
@@ -143,7 +154,7 @@ export class DeadLetters {
     topic: string,
     groupId: string,
     ends: Map<number, bigint>,
-    take: (key: string, value: Buffer | null) => void,
+    take: (record: RawMessage) => void,
   ): Promise<void> {
     const consumer = this.kafka.consumer({ groupId, maxWaitTimeInMs: 100, allowAutoTopicCreation: false });
     await consumer.connect();
@@ -151,12 +162,18 @@ export class DeadLetters {
       await consumer.subscribe({ topic, fromBeginning: true });
       await new Promise<void>((resolve, reject) => {
         consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-        const eachBatch = async ({
-          batch,
-        }: {
-          batch: { partition: number; lastOffset(): string; messages: { key: Buffer | null; value: Buffer | null }[] };
-        }) => {
-          for (const { key, value } of batch.messages) take(key?.toString() ?? '', value);
+        const eachBatch = async ({ batch }: EachBatchPayload) => {
+          const { partition } = batch;
+          for (const { key, value, offset, timestamp } of batch.messages)
+            take({
+              topic,
+              partition,
+              offset: BigInt(offset),
+              key,
+              value,
+              headers: {},
+              time: new Date(Number(timestamp)),
+            });
           if (BigInt(batch.lastOffset()) + 1n >= (ends.get(batch.partition) ?? 0n)) ends.delete(batch.partition);
           if (ends.size === 0) resolve();
         };
@@ -167,6 +184,9 @@ export class DeadLetters {
     }
   }
 }
+
+/** Each byte as one character, so that a key that is no text can be written again as it was. */
+const KEY_AS_TEXT = 'latin1';
 
 /** A topic that was just created has no leader for a moment. */
 const onceLed = <T>(ask: () => Promise<T>): Promise<T> =>

@@ -1,6 +1,6 @@
 export * from './change-event-server.ts';
 export * from './dead-letter.ts';
-export { DeadLetters, type DeadLettersSettings, NoSuchDeadLetter } from './dead-letters.ts';
+export { DeadLetters, type DeadLettersSettings, NoSuchDeadLetter, NothingToReplay } from './dead-letters.ts';
 export * from './failures.ts';
 export * from './reaction.ts';
 export * from './retry-policy.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { Conflict, type Logger, NotFound, Unauthorized, Unprocessable } from '@caregate/service';
+import { Conflict, limitDocuments, type Logger, NotFound, Unauthorized, Unprocessable } from '@caregate/service';
 import type { ClientSession, Connection } from 'mongoose';
 import { CallerCache } from '../caller-cache.ts';
 import {
@@ -20,7 +20,7 @@ import { isUserId, type UserId } from '../user-id.ts';
 import { SessionTokens } from './session-tokens.ts';
 import { SharingRepository } from './sharing.repository.ts';
 import { SignInThrottle } from './sign-in-throttle.ts';
-import { UserEvents } from './user-events.ts';
+import { USER_EVENTS, UserEvents } from './user-events.ts';
 import { emailKey, toUser, UsersRepository } from './users.repository.ts';
 
 /** Keeps the users of a shard in the shard's own database: the embedded default, and all that a small installation needs. */
@@ -241,6 +241,7 @@ export async function prepareLocalIdentity(connection: Connection): Promise<void
   await SharingRepository.prepare(connection);
   await UserEvents.prepare(connection);
   await SignInThrottle.prepare(connection);
+  await limitDocuments(connection, ['users', USER_EVENTS]);
 }
 
 function noSuchUser(userId: UserId): never {

@@ -1,4 +1,4 @@
-import { type DeadLetter, DeadLetters, NoSuchDeadLetter } from '@caregate/change-events/dead-letters';
+import { type DeadLetter, DeadLetters, NoSuchDeadLetter, NothingToReplay } from '@caregate/change-events/dead-letters';
 import { Command } from 'commander';
 import { CommandFailed } from '../command-failed.ts';
 import { shardSettings } from '../settings.ts';
@@ -59,7 +59,7 @@ async function show(id: string, { content }: { content?: boolean }): Promise<voi
 }
 
 async function replay(ids: readonly string[], choice: Choice): Promise<void> {
-  const which = await chosen(ids, choice);
+  const which = await chosen(ids, choice, ({ unreadable }) => !unreadable);
   const replayed = await known(() => deadLetters().replay(which));
   say(`${replayed.length} given back`);
 }
@@ -70,7 +70,11 @@ async function drop(ids: readonly string[], choice: Choice): Promise<void> {
   say(`${dropped.length} dropped`);
 }
 
-async function chosen(ids: readonly string[], { all = false, reaction }: Choice): Promise<readonly string[]> {
+async function chosen(
+  ids: readonly string[],
+  { all = false, reaction }: Choice,
+  amongAll: (letter: DeadLetter) => boolean = () => true,
+): Promise<readonly string[]> {
   if (ids.length > 0) {
     if (all || reaction !== undefined) throw new CommandFailed('name ids, or say --all or --reaction, not both');
     return ids;
@@ -78,7 +82,9 @@ async function chosen(ids: readonly string[], { all = false, reaction }: Choice)
   if (!all && reaction === undefined)
     throw new CommandFailed('which ones? Name ids, or say --all or --reaction <name>');
   const letters = await deadLetters().list();
-  return letters.filter((letter) => reaction === undefined || letter.reaction === reaction).map(({ id }) => id);
+  return letters
+    .filter((letter) => (reaction === undefined || letter.reaction === reaction) && amongAll(letter))
+    .map(({ id }) => id);
 }
 
 async function known<T>(task: () => Promise<T>): Promise<T> {
@@ -86,6 +92,7 @@ async function known<T>(task: () => Promise<T>): Promise<T> {
     return await task();
   } catch (error) {
     if (error instanceof NoSuchDeadLetter) throw new CommandFailed(`${error.message}; list shows those that there are`);
+    if (error instanceof NothingToReplay) throw new CommandFailed(error.message);
     throw error;
   }
 }
@@ -106,4 +113,5 @@ const line = (letter: DeadLetter) => {
   return `${time}  ${id}  ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}  ${origin}  ${reason}`;
 };
 
-const say = (text: string) => process.stdout.write(`${text}\n`);
+/** Anybody who can write to the topic can put commands for terminals into a letter. */
+const say = (text: string) => process.stdout.write(`${text.replace(/[^\P{Cc}\n\t]/gu, '\u{FFFD}')}\n`);
