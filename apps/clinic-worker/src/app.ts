@@ -1,6 +1,6 @@
 import {
   ChangeEventServer,
-  claimTopics,
+  claimOwnTopics,
   givesPasswordAway,
   kafkaAddress,
   topicPrefix,
@@ -28,7 +28,7 @@ export const clinicWorker: AppDefinition<typeof settings.shape> = {
         topicPrefix: prefix,
         streams: [...changeStreams(prefix), userEvents(userEventsTopic(config))],
         topics: topicsNeeded(config),
-        claim: async (client) => claimTopics(client, prefix, await ownerOf(app.get(MONGO))),
+        claim: async (client) => claimOwnTopics(client, config, await ownerOf(app.get(MONGO))),
         connection: app.get(MONGO),
         metrics: app.get(Metrics),
         health: app.get(HealthChecks),

@@ -79,7 +79,7 @@ export class TestShard {
     await this.connection.close();
   }
 
-  private settings(env: Record<string, string>): Record<string, string> {
+  settings(env: Record<string, string>): Record<string, string> {
     return {
       SHARD_ID: 'au1',
       MONGODB_URI: this.uri,

@@ -14,8 +14,9 @@ beforeAll(async () => {
   running = await runningApp();
 }, 120_000);
 afterAll(async () => {
-  for (const name of [`clinic_${other}`, `gatekeeper_${other}`]) await running.clinic.useDb(name).dropDatabase();
-  await removeConnectorsAndTopics(other);
+  for (const name of ['', '_uk'].flatMap((part) => [`clinic_${other}${part}`, `gatekeeper_${other}${part}`]))
+    await running.clinic.useDb(name).dropDatabase();
+  for (const prefix of [other, `${other}-uk`]) await removeConnectorsAndTopics(prefix);
   await running.close();
 });
 
@@ -76,6 +77,40 @@ test.each([
     await refused({ SHARD_ID, MONGODB_URI: database(clinic), GATEKEEPER_MONGODB_URI: database(gatekeeper) }, message);
   } finally {
     for (const each of [clinic, gatekeeper]) await running.clinic.useDb(each).dropDatabase();
+  }
+});
+
+test('a user platform’s topic that is this shard’s own', async () => {
+  const theirs = {
+    IDENTITY: 'http',
+    IDENTITY_URL: 'http://127.0.0.1:1',
+    USER_EVENTS_TOPIC: `${running.prefix}.user-events`,
+  };
+  await refused(
+    {
+      ...theirs,
+      SHARD_ID: 'uk1',
+      TOPIC_PREFIX: `${other}-uk`,
+      MONGODB_URI: database(`clinic_${other}_uk`),
+      GATEKEEPER_MONGODB_URI: database(`gatekeeper_${other}_uk`),
+    },
+    /the topic \S+ belongs to shard au1, whose users are not those of shard uk1: change USER_EVENTS_TOPIC/,
+  );
+});
+
+test('a copy of this clinic database under another name', async () => {
+  const name = `clinic_${other}_copy`;
+  const copy = running.clinic.useDb(name);
+  const owner = await running.clinic.collection('owner').findOne();
+  if (!owner) throw new Error('nobody owns the database');
+  await copy.collection('owner').insertOne(owner);
+  try {
+    await refused(
+      { TOPIC_PREFIX: other, MONGODB_URI: database(name), GATEKEEPER_MONGODB_URI: others[1] },
+      /mongodb: .*the database \S+ is a copy of the clinic database \S+ of shard au1: change MONGODB_URI/,
+    );
+  } finally {
+    await copy.dropDatabase();
   }
 });
 

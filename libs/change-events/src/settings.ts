@@ -1,6 +1,8 @@
-import { ConfigError } from '@caregate/service';
+import { ConfigError, type ShardOwner } from '@caregate/service';
+import type { Kafka } from 'kafkajs';
 import { z } from 'zod';
 import { kafkaAddress } from './kafka-address.ts';
+import { assertOutside, claimTopics } from './topic-owner.ts';
 import { type TopicDefinition, topicDefinitions, topicsOf } from './topics.ts';
 
 /** Settings of an app that reads or feeds Kafka. */
@@ -59,6 +61,15 @@ export function userEventsTopic(config: Omit<StreamConfig, 'TOPIC_PARTITIONS'>):
       `USER_EVENTS_TOPIC is only for IDENTITY=http: with IDENTITY=local the users' events stay on the shard's own topic ${own}; leave it out`,
     );
   return config.USER_EVENTS_TOPIC ?? own;
+}
+
+/**
+ * Claims the shard's topics, and makes sure that none of another shard is read.
+ * @throws {ForeignOwner} when the settings name what belongs to another shard
+ */
+export async function claimOwnTopics(kafka: Kafka, config: StreamConfig, owner: ShardOwner): Promise<void> {
+  await claimTopics(kafka, topicPrefix(config), owner);
+  await assertOutside(kafka, userEventsTopic(config), owner);
 }
 
 /** Every topic that a shard needs. An outside platform owns its topic: it is created where it is missing, and its settings are left alone. */

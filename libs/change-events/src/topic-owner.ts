@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ForeignOwner, type ShardOwner } from '@caregate/service/ownership';
 import type { Admin, Kafka } from 'kafkajs';
 import { z } from 'zod';
-import { ensureTopics, ownerTopicDefinition, topicsOf } from './topics.ts';
+import { ensureTopics, isPrefix, ownerTopicDefinition, topicsOf } from './topics.ts';
 
 const claim = z.object({ shardId: z.string(), installationId: z.string() });
 
@@ -21,6 +21,19 @@ export async function claimTopics(kafka: Kafka, prefix: string, owner: ShardOwne
   throw new ForeignOwner(
     `the topics ${prefix}.* on this Kafka belong to ${whose}, and this app is started for the database of shard ${owner.shardId} in MONGODB_URI: ` +
       `change TOPIC_PREFIX, KAFKA_BROKERS or MONGODB_URI, or delete the topic ${topicsOf(prefix).owner} if their owner is gone for good`,
+  );
+}
+
+/**
+ * Whether a topic may be read that an outside platform is said to keep.
+ * @throws {ForeignOwner} when it is the topic of another shard
+ */
+export async function assertOutside(kafka: Kafka, topic: string, owner: ShardOwner): Promise<void> {
+  const [prefix = ''] = topic.split('.');
+  const found = isPrefix(prefix) ? await ownerOfTopics(kafka, prefix) : undefined;
+  if (!found || found.installationId === owner.installationId) return;
+  throw new ForeignOwner(
+    `the topic ${topic} belongs to shard ${found.shardId}, whose users are not those of shard ${owner.shardId}: change USER_EVENTS_TOPIC`,
   );
 }
 

@@ -52,9 +52,11 @@ export function topicsOf(prefix: string): Topics {
   };
 }
 
+export const isPrefix = (text: string): boolean => PREFIX.test(text);
+
 /** @throws {RangeError} see {@link topicsOf} */
 export function assertPrefix(prefix: string): void {
-  if (!PREFIX.test(prefix)) {
+  if (!isPrefix(prefix)) {
     throw new RangeError('a topic prefix is lower-case letters, digits and inner hyphens or underscores, such as au1');
   }
 }

@@ -13,6 +13,8 @@ export interface ShardOwner {
 interface OwnerDocument extends Partial<ShardOwner> {
   readonly _id: typeof OWNER;
   readonly holds: 'clinic' | 'gatekeeper' | 'directory';
+  /** The name of a clinic database when it was claimed: a copy under another name is not the shard's. */
+  readonly database?: string;
   readonly claimedTime: Date;
 }
 
@@ -26,11 +28,15 @@ export class ForeignOwner extends Error {
  * @throws {ForeignOwner} when the database belongs to another shard or holds something else
  */
 export async function claimClinicDatabase(connection: Connection, shardId: string): Promise<ShardOwner> {
-  const wanted = { holds: 'clinic', shardId } as const;
-  const found = await claimed(connection, { ...wanted, installationId: randomUUID() });
+  const database = connection.name;
+  const found = await claimed(connection, { holds: 'clinic', shardId, installationId: randomUUID(), database });
   const { installationId } = found;
-  if (found.holds !== wanted.holds || found.shardId !== shardId || installationId === undefined)
+  if (found.holds !== 'clinic' || found.shardId !== shardId || installationId === undefined)
     throw foreign(connection, found, `shard ${shardId}`, 'MONGODB_URI or SHARD_ID');
+  if (found.database !== undefined && found.database !== database)
+    throw new ForeignOwner(
+      `the database ${database} is a copy of the clinic database ${found.database} of shard ${shardId}: change MONGODB_URI, or, if it is to take that one's place, use caregate restore`,
+    );
   return { shardId, installationId };
 }
 
@@ -65,7 +71,7 @@ export async function ownerOf(connection: Connection): Promise<ShardOwner> {
 /** The claim that is there; this one where there was none. */
 async function claimed(
   connection: Connection,
-  claim: Pick<OwnerDocument, 'holds'> & Partial<ShardOwner>,
+  claim: Omit<OwnerDocument, '_id' | 'claimedTime'>,
 ): Promise<OwnerDocument> {
   const owners = connection.collection<OwnerDocument>(OWNER);
   await owners.updateOne(

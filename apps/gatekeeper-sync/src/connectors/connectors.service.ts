@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import {
-  claimTopics,
+  claimOwnTopics,
   ConnectClient,
   type ConnectorDefinition,
   ConnectorReconciler,
@@ -153,7 +153,7 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   /** Nothing of Kafka and Connect is touched before. */
   private async claim(): Promise<void> {
     if (this.claimed) return;
-    await claimTopics(this.kafka, this.prefix, await this.owner());
+    await claimOwnTopics(this.kafka, this.config, await this.owner());
     this.claimed = true;
   }
 

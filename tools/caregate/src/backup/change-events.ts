@@ -6,7 +6,7 @@ import { topicsOf } from '@caregate/change-events/topics';
 import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import pRetry from 'p-retry';
 import { CommandFailed } from '../command-failed.ts';
-import { assertSameShard, type Owner } from './ownership.ts';
+import { assertSameShard } from './ownership.ts';
 
 export interface EventPlace extends KafkaAddress {
   readonly connectUrl: string;
@@ -51,14 +51,12 @@ export class ChangeEventPlaces {
   }
 
   /** The database that takes the place of the owner claims the topics when its apps start. */
-  async forgetOwner(restored: Owner | undefined): Promise<void> {
-    const { topicPrefix } = this.place;
-    const found = await ownerOfTopics(this.kafka, topicPrefix);
-    if (!found || found.installationId === restored?.installationId) return;
+  async forgetOwner(): Promise<void> {
+    const topic = topicsOf(this.place.topicPrefix).owner;
     const admin = this.kafka.admin();
     await admin.connect();
     try {
-      await admin.deleteTopics({ topics: [topicsOf(topicPrefix).owner] });
+      if ((await admin.listTopics()).includes(topic)) await admin.deleteTopics({ topics: [topic] });
     } finally {
       await admin.disconnect();
     }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { OWNER, type ShardOwner } from '@caregate/service/ownership';
 import mongoose, { type Connection } from 'mongoose';
 import { CommandFailed } from '../command-failed.ts';
@@ -15,6 +16,16 @@ export async function ownerInBackup(archive: Archive, { collections }: Manifest)
 
 export async function ownerOfDatabase(connection: Connection): Promise<Owner | undefined> {
   return (await connection.collection<Owner & { _id: string }>(OWNER).findOne({ _id: OWNER })) ?? undefined;
+}
+
+/**
+ * A restored database is the shard's, whatever its name. With what Kafka and Connect know of the lost one forgotten, it is an installation of
+ * its own, so that the lost one, should it come back, cannot go on beside it.
+ */
+export async function claimRestored(connection: Connection, anew: boolean): Promise<void> {
+  await connection
+    .collection<{ _id: string }>(OWNER)
+    .updateOne({ _id: OWNER }, { $set: { database: connection.name, ...(anew && { installationId: randomUUID() }) } });
 }
 
 /** @throws {CommandFailed} when a backup would be restored over what belongs to another shard */

@@ -145,6 +145,7 @@ test('a backup of another shard is refused before anything is written', async ()
   expect(said).toContain('the backup belongs to shard uk1, and this is a restore of shard au1');
   expect(await contentOf(target)).toEqual({});
   expect(await restore()).toBe(0);
+  expect(await target.collection('owner').findOne()).toEqual({ ...owner, database: target.name });
 });
 
 test('what is missing is named', async () => {

@@ -5,7 +5,7 @@ import { Archive, type Manifest } from '../backup/archive.ts';
 import { ChangeEventPlaces } from '../backup/change-events.ts';
 import { makeRoom, restoreDatabase, settle } from '../backup/restore-database.ts';
 import { takeBackup } from '../backup/take-backup.ts';
-import { assertSameShard, ownerInBackup, ownerOfDatabase } from '../backup/ownership.ts';
+import { assertSameShard, claimRestored, ownerInBackup, ownerOfDatabase } from '../backup/ownership.ts';
 import { CommandFailed } from '../command-failed.ts';
 import { shardSettings } from '../settings.ts';
 
@@ -75,8 +75,9 @@ async function restore(
   if (events) {
     await onDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) => void (await gatekeeper.dropDatabase()));
     await events.skipEvents(timeOf(manifest));
-    await events.forgetOwner(owner);
+    await events.forgetOwner();
   }
+  await claimRestored(connection, events !== undefined);
   await settle(connection, say);
   say('Restored. Start the apps: gatekeeper-sync copies the permissions anew.');
 }
