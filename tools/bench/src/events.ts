@@ -251,7 +251,9 @@ class Bench {
     const nothingToDo = await this.workedOff(worker, topics.clinicians, REACTIONS, {
       // They have no account, so there is nobody to tell about their new role.
       write: () =>
-        clinic.collection('clinicians').updateMany({}, { $set: { rolesUpdates: [{ roles: ['CLINIC_ADMIN'] }] } }),
+        clinic
+          .collection('clinicians')
+          .updateMany({}, { $set: { rolesUpdates: [{ roles: ['CLINIC_ADMIN'], time: new Date() }] } }),
       count: () =>
         counted(worker.url, 'caregate_reactions_total', {
           reaction: 'clinician_permissions_updated',

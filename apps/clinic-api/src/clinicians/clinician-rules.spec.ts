@@ -20,7 +20,9 @@ const ann: ClinicianDocument = {
 test('a change of roles is kept with who made it', () => {
   const after = changed(ann, { name: 'Ann', roles: ['CLINIC_ADMIN'] }, 'a000000002', now);
   expect(after.roles).toEqual(['CLINIC_ADMIN']);
-  expect(after.rolesUpdates).toEqual([{ roles: ['CLINIC_ADMIN'], updatedBy: 'a000000002', time: now }]);
+  expect(after.rolesUpdates).toEqual([
+    { id: expect.any(String), roles: ['CLINIC_ADMIN'], updatedBy: 'a000000002', time: now },
+  ]);
   expect(after.updatedTime).toEqual(now);
 });
 

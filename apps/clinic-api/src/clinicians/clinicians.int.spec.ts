@@ -128,10 +128,22 @@ test('who changed roles to what is kept, and only changes of roles are', async (
   answered(await update(harness.asService('ops'), clinicId, mia.userId, ['CLINIC_MEMBER'], 'Mia'));
   const kept = await harness.models.clinicians.findOne({ userId: mia.userId }).lean();
   expect(kept?.rolesUpdates).toEqual([
-    { roles: ['CLINIC_ADMIN'], updatedBy: first.userId, time: expect.any(Date) },
-    { roles: ['CLINIC_MEMBER'], updatedBy: 'service:ops', time: expect.any(Date) },
+    { id: expect.any(String), roles: ['CLINIC_ADMIN'], updatedBy: first.userId, time: expect.any(Date) },
+    { id: expect.any(String), roles: ['CLINIC_MEMBER'], updatedBy: 'service:ops', time: expect.any(Date) },
   ]);
   expect(await adminsOfClinic(clinicId)).toEqual([first.userId]);
+});
+
+test('however often roles change, the newest changes are kept and a clinician does not grow', async () => {
+  const { clinicId, first } = await clinicOf(1);
+  const mia = harness.newUser();
+  await add(clinicId, mia.userId, ['CLINIC_MEMBER']);
+  for (let n = 0; n < 25; n++)
+    answered(await update(first.api, clinicId, mia.userId, n % 2 === 0 ? ['CLINIC_ADMIN'] : ['CLINIC_MEMBER'], 'Mia'));
+  const kept = await harness.models.clinicians.findOne({ userId: mia.userId }).lean();
+  expect(kept?.rolesUpdates).toHaveLength(20);
+  expect(kept?.rolesUpdates.at(-1)?.roles).toEqual(['CLINIC_ADMIN']);
+  expect(new Set(kept?.rolesUpdates.map(({ id }) => id)).size).toBe(20);
 });
 
 test('a search finds a part of name or email, literally and in any case, newest first', async () => {

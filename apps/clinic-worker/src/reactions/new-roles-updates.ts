@@ -12,5 +12,5 @@ export function newRolesUpdates(
   { rolesUpdates = [] }: Pick<Partial<ClinicianDocument>, 'rolesUpdates'>,
 ): IdentifiedRolesUpdate[] {
   const from = changedSince?.getTime() ?? (clusterTime?.time.getTime() ?? Number.POSITIVE_INFINITY) - FRESH_MS;
-  return identified(rolesUpdates).filter(({ time }) => time.getTime() > from);
+  return identified(rolesUpdates).filter(({ time }) => time instanceof Date && time.getTime() > from);
 }
