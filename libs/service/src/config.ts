@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { loadSettings } from './load/shed-load.ts';
+import { loadSettings } from './load/settings.ts';
 import { proxySettings } from './proxies.ts';
 
 /** Injection token of the app's parsed settings. */

@@ -8,14 +8,20 @@ export function serveDocs(app: NestFastifyApplication, contracts: readonly Contr
   const { files, contentSecurityPolicy } = docsAssets(contracts);
   const fastify = app.getHttpAdapter().getInstance();
   for (const asset of files) {
+    const content = readOnce(asset);
     fastify.get(asset.path, async (_request, reply) =>
       reply
         .header('content-type', asset.contentType)
         .header('content-security-policy', contentSecurityPolicy)
         .header('x-content-type-options', 'nosniff')
-        .send(await contentOf(asset)),
+        .send(await content()),
     );
   }
 }
 
-const contentOf = (asset: DocsFile): Promise<Buffer> | string => ('text' in asset ? asset.text : readFile(asset.file));
+/** All answers share the bytes: whoever takes them slowly holds none of their own. */
+function readOnce(asset: DocsFile): () => Promise<Buffer> | string {
+  if ('text' in asset) return () => asset.text;
+  let read: Promise<Buffer> | undefined;
+  return () => (read ??= readFile(asset.file));
+}

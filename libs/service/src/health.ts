@@ -1,10 +1,15 @@
 import { Controller, Get, HttpCode, Injectable } from '@nestjs/common';
 import { ServiceUnavailable } from './errors.ts';
+import { shared } from './shared.ts';
 
 /** What an app needs before it can serve. Each check resolves when fine and throws with the reason when not. */
 @Injectable()
 export class HealthChecks {
   private readonly checks = new Map<string, () => Promise<void>>();
+  private readonly faults = shared(async () => {
+    const faults = await Promise.all([...this.checks].map(([name, check]) => faultOf(name, check)));
+    return faults.filter((fault) => fault !== undefined);
+  });
   private leaving = false;
 
   register(name: string, check: () => Promise<void>): void {
@@ -19,8 +24,7 @@ export class HealthChecks {
   /** @throws {ServiceUnavailable} naming what is not ready and why */
   async assertReady(): Promise<void> {
     if (this.leaving) throw new ServiceUnavailable('not ready: shutting down');
-    const faults = await Promise.all([...this.checks].map(([name, check]) => faultOf(name, check)));
-    const found = faults.filter((fault) => fault !== undefined);
+    const found = await this.faults();
     if (found.length > 0) throw new ServiceUnavailable(`not ready: ${found.join('; ')}`);
   }
 }

@@ -1,4 +1,5 @@
 import { Controller, Get, Header, Injectable } from '@nestjs/common';
+import { shared } from './shared.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 export { Counter, Gauge, Histogram } from 'prom-client';
@@ -32,11 +33,13 @@ export class Metrics {
 
 @Controller()
 export class MetricsController {
+  private readonly collect = shared(() => this.metrics.registry.metrics());
+
   constructor(private readonly metrics: Metrics) {}
 
   @Get('metrics')
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   scrape(): Promise<string> {
-    return this.metrics.registry.metrics();
+    return this.collect();
   }
 }

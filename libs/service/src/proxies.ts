@@ -87,6 +87,12 @@ export function originOf(headers: IncomingHttpHeaders, trust: Trust, family: Pro
   return family === 'forwarded' ? ofForwarded(headers.forwarded, trust) : ofXForwarded(headers);
 }
 
+/** The client behind a trusted peer, by the headers of its request: the nearest address that is no proxy of ours. */
+export function clientBehind(peer: string, headers: IncomingHttpHeaders, trust: Trust, family: ProxyHeaders): string {
+  const nodes = valuesOf(originOf(headers, trust, family)['x-forwarded-for']).reverse();
+  return nodes.find((address, hop) => !trust(address, hop + 1)) ?? nodes.at(-1) ?? peer;
+}
+
 function ofXForwarded(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const [host, proto] = [lastOf(headers['x-forwarded-host']), lastOf(headers['x-forwarded-proto'])];
   return origin(valuesOf(headers['x-forwarded-for']), host, proto);

@@ -12,8 +12,9 @@ import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { measureReadiness, measureRequests } from './metrics-of-app.ts';
-import { limitConnections } from './load/connections.ts';
-import { type LoadSettings, shedLoad } from './load/shed-load.ts';
+import { BODY_LIMIT } from './load/body-buffer.ts';
+import type { LoadSettings } from './load/settings.ts';
+import { shedLoad } from './load/shed-load.ts';
 import { sendSecurityHeaders } from './security-headers.ts';
 import { acceptJson } from './json-body.ts';
 import { limitHeapGrowth } from './memory.ts';
@@ -86,8 +87,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
     { logger: new NestLog(logger), bodyParser: false, abortOnError: false },
   );
   const fastify = app.getHttpAdapter().getInstance();
-  limitConnections(fastify.server, common, trust, app.get(Metrics));
-  shedLoad(fastify, common, app.get(Metrics));
+  shedLoad(fastify, common, app.get(Metrics), { trust, family: common.PROXY_HEADERS });
   sendSecurityHeaders(fastify);
   heedProxies(fastify, trust, common.PROXY_HEADERS);
   acceptJson(fastify);
@@ -144,7 +144,7 @@ function timeouts({ HEADERS_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS }: Common) 
 const BACKLOG = 4_096;
 
 const SERVER_OPTIONS = {
-  bodyLimit: 1024 * 1024,
+  bodyLimit: BODY_LIMIT,
   keepAliveTimeout: 60_000,
   connectionTimeout: 0,
   forceCloseConnections: 'idle' as const, // what is running is finished, what only waits is closed

@@ -97,9 +97,10 @@ describe('a client that is slow holds nothing for long', () => {
     const { socket, heard } = dial();
     socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
     socket.pause();
-    await eventually(async () => (await figure('caregate_requests_in_flight')) === 1);
-    await eventually(async () => (await figure('caregate_requests_in_flight')) === 0);
-    expect((await fetch(`${small.url}/quick`)).status).toBe(200);
+    const untaken = () => figure('caregate_slow_clients{waits_for="answer"}');
+    await eventually(async () => (await untaken()) === 1, 'it waits');
+    expect((await fetch(`${small.url}/quick`)).status).toBe(200); // its place is free already
+    await eventually(async () => (await untaken()) === 0, 'it was given up');
     socket.resume();
     await eventually(() => heard.closed);
   });
@@ -118,8 +119,8 @@ describe('a client that is slow holds nothing for long', () => {
   test('connections beyond the most are closed at once', async () => {
     small = await begin({ MAX_CONNECTIONS: '2', HEADERS_TIMEOUT_SECONDS: '60', REQUEST_TIMEOUT_SECONDS: '60' });
     const [one, two] = [dial(), dial()];
-    for (const { socket } of [one, two]) socket.write('GET /quick HTTP/1.1\r\nHost: x\r\n\r\n');
-    await eventually(() => one.heard.text !== '' && two.heard.text !== '');
+    for (const { socket } of [one, two]) socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually(() => small.happenings.begun === 2, 'both are served');
     const three = dial();
     await eventually(() => three.heard.closed);
     expect(three.heard.text).toBe('');

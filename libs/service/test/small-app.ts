@@ -1,4 +1,4 @@
-import { Controller, Get, Module, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Module, Post, Res } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -50,9 +50,9 @@ export async function startSmallApp(
     }
 
     @Post('echo')
-    echo() {
+    echo(@Body() body: unknown) {
       happenings.begun += 1;
-      return {};
+      return { body };
     }
   }
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { ServiceUnavailable } from '@caregate/service';
+import { hasBody, ServiceUnavailable, streamBody } from '@caregate/service';
 import { apiHost, type ShardId } from '@caregate/shard';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, type Dispatcher } from 'undici';
@@ -43,6 +43,7 @@ export class ShardProxy {
 
   /** @throws {ServiceUnavailable} when the shard does not answer */
   async ask(shardId: ShardId, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    streamBody(request);
     const { statusCode, headers, body } = await this.answerOf(shardId, request, reply);
     // What is left of a request that was answered early is not read, so its connection cannot serve another.
     if (!request.raw.complete) void reply.header('connection', 'close');
@@ -81,11 +82,6 @@ export class ShardProxy {
       );
     }
   }
-}
-
-/** RFC 9112, section 6.3: a request has a body when one of these says so. */
-function hasBody(headers: IncomingHttpHeaders): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** Without what is about the connection, and without what `Connection` itself names. */

@@ -46,6 +46,16 @@ export class InFlightLimit {
     return true;
   }
 
+  /** One waits for its client: until `resume` or a new `enter` it is none of those that are worked on. */
+  pause(): void {
+    this.working -= 1;
+  }
+
+  /** One that cannot be refused any more is worked on again, also when there are too many. */
+  resume(): void {
+    this.working += 1;
+  }
+
   /** One has ended, after so long, at this time; both in milliseconds. */
   leave(tookMs: number, now: number): void {
     this.working -= 1;

@@ -1,0 +1,60 @@
+/**
+ * A queue in which each network has a line of its own and the lines take turns, so that one that sends many waits behind itself and not before
+ * others. When it is full, the newest of the longest line makes place for one of a shorter line.
+ */
+export class FairQueue<Item extends { readonly network: string }> {
+  private readonly lines = new Map<string, Item[]>();
+  private count = 0;
+
+  constructor(private readonly most: number) {}
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** Gives the one for which there is no place: the item itself, another one, or none. */
+  push(item: Item): Item | undefined {
+    const displaced = this.count < this.most ? undefined : this.displacedBy(item);
+    if (displaced === item) return item;
+    const line = this.lines.get(item.network);
+    if (line) line.push(item);
+    else this.lines.set(item.network, [item]);
+    this.count += 1;
+    return displaced;
+  }
+
+  /** The next one; its line is the last to have its turn again. */
+  shift(): Item | undefined {
+    const [next] = this.lines;
+    if (!next) return undefined;
+    const [network, line] = next;
+    const item = line.shift();
+    this.lines.delete(network);
+    if (line.length > 0) this.lines.set(network, line);
+    this.count -= 1;
+    return item;
+  }
+
+  /** Takes out all for which this holds. */
+  take(isMeant: (item: Item) => boolean): Item[] {
+    const taken: Item[] = [];
+    for (const [network, line] of this.lines) {
+      const left = line.filter((item) => !isMeant(item));
+      if (left.length === line.length) continue;
+      taken.push(...line.filter(isMeant));
+      if (left.length > 0) this.lines.set(network, left);
+      else this.lines.delete(network);
+    }
+    this.count -= taken.length;
+    return taken;
+  }
+
+  private displacedBy(item: Item): Item {
+    let longest: Item[] = [];
+    for (const line of this.lines.values()) if (line.length > longest.length) longest = line;
+    const own = this.lines.get(item.network)?.length ?? 0;
+    if (longest.length <= own + 1) return item;
+    this.count -= 1;
+    return longest.pop() ?? item;
+  }
+}
