@@ -67,7 +67,12 @@ const BODY_OF_ONE_BYTE = `${post('Content-Length: 100')}{`;
 const addresses = (count: number) => Array.from({ length: count }, (_, i) => `127.0.${1 + (i >> 7)}.${1 + (i & 127)}`);
 
 describe('whoever keeps the app waiting holds no place, and is not taken for its slowness', () => {
-  const FEW = { MAX_REQUESTS_IN_FLIGHT: '20', LATE_AFTER_MS: '10', MAX_SLOW_CLIENTS_PER_ADDRESS: '0' };
+  const FEW = {
+    MAX_REQUESTS_IN_FLIGHT: '20',
+    MAX_SLOW_CLIENTS_PER_ADDRESS: '0',
+    HEADERS_TIMEOUT_SECONDS: '60',
+    REQUEST_TIMEOUT_SECONDS: '60',
+  };
 
   test.each([
     ['a body of which one byte has come', BODY_OF_ONE_BYTE],
@@ -82,15 +87,14 @@ describe('whoever keeps the app waiting holds no place, and is not taken for its
     await eventually(async () => (await unfinished()) === 100, 'they are there');
     expect(await goodCallers()).toEqual({ 200: 50, 201: 50 });
     expect(await figure('caregate_requests_in_flight')).toBe(0);
-    expect(await figure('caregate_requests_in_flight_limit')).toBe(20);
   });
 
   test('bodies that come at last are served, and were not late', async () => {
-    small = await startSmallApp({ ...FEW, LATE_AFTER_MS: '200' });
+    small = await startSmallApp({ ...FEW, LATE_AFTER_MS: '3000' });
     const slow = Array.from({ length: 100 }, () => say(BODY_OF_ONE_BYTE));
     await eventually(async () => (await unfinished()) === 100, 'they are there');
     const since = performance.now();
-    await eventually(() => performance.now() - since > 250, 'they have waited for longer than what is late');
+    await eventually(() => performance.now() - since > 3_000, 'they have waited for longer than what is late');
     for (const { socket } of slow) socket.write(`"a":"${'x'.repeat(92)}"}`);
     await eventually(() => slow.every(({ heard }) => heard.text.startsWith('HTTP/1.1 201 ')));
     expect(slow[0]?.heard.text).toContain(`{"body":{"a":"${'x'.repeat(92)}"}}`);
@@ -225,18 +229,6 @@ test('when there are too many connections, the one that has been idle longest ma
   expect(await figure('caregate_connections_closed_total{too_many="in_all"}')).toBe(0);
   small.happenings.letGo();
   await eventually(() => working.heard.text.startsWith('HTTP/1.1 200 '), 'who was being served is');
-});
-
-test('whoever asks for more than can be served waits behind themselves, not before others', async () => {
-  small = await startSmallApp({ MAX_REQUESTS_IN_FLIGHT: '2' });
-  const flood = Array.from({ length: 20 }, () => say('GET /held HTTP/1.1\r\nHost: x\r\n\r\n'));
-  await eventually(() => flood.filter(({ heard }) => heard.text.startsWith('HTTP/1.1 503 ')).length >= 16);
-  expect(small.happenings.begun).toBe(2);
-  const more = Array.from({ length: 2 }, () => say('GET /held HTTP/1.1\r\nHost: x\r\n\r\n')); // who wait now, and fill the queue
-  const good = callAs(false, '/quick');
-  await eventually(() => more.some(({ heard }) => heard.text.startsWith('HTTP/1.1 503 ')), 'one of them makes place');
-  small.happenings.letGo();
-  expect(await good).toBe(200);
 });
 
 describe('requests that no client sends', () => {

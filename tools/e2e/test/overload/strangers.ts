@@ -1,0 +1,74 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How strangers keep an app waiting. Of what is not finished, nothing more comes. */
+export const WAYS = ['idle', 'slow headers', 'slow body', 'drops of a body', 'slow reader', 'many at once'] as const;
+export type Way = (typeof WAYS)[number];
+
+export interface Attack {
+  readonly port: number;
+  readonly way: Way;
+  readonly connections: number;
+  /** From so many addresses of 127.0.0.0/8, none of which good callers have. */
+  readonly addresses: number;
+  /** What is asked for, and with which headers. */
+  readonly path: string;
+  readonly writesTo: string;
+  readonly headers: readonly string[];
+}
+
+/** One connection that is closed is opened again after so long, in milliseconds: of 5 000 thus 5 000 a second. */
+const AGAIN_MS = 1_000;
+/** Opened in a millisecond while the attack begins. */
+const AT_ONCE = 5;
+const DROP_MS = 200;
+
+/** Attacks until the process ends; tells on stdout when all connections have been opened once. */
+async function attack(it: Attack): Promise<void> {
+  for (let i = 0; i < it.connections; i++) {
+    void keepOpen(
+      it,
+      `127.${1 + ((i % it.addresses) >> 14)}.${((i % it.addresses) >> 7) & 127}.${2 + ((i % it.addresses) & 127)}`,
+    );
+    if (i % AT_ONCE === 0) await delay(1);
+  }
+  process.stdout.write('all\n');
+}
+
+async function keepOpen(it: Attack, localAddress: string): Promise<void> {
+  for (;;) {
+    await new Promise<void>((resolve) => {
+      const socket = connect({ port: it.port, host: '127.0.0.1', localAddress }, () => begin(it, socket));
+      socket.on('error', () => undefined).on('close', () => resolve());
+    });
+    await delay(AGAIN_MS);
+  }
+}
+
+function begin({ way, path, writesTo, headers }: Attack, socket: Socket): void {
+  const head = (line: string, ...more: string[]) => [`${line} HTTP/1.1`, ...headers, ...more, ''].join('\r\n');
+  const whole = `${head(`GET ${path}`)}\r\n`;
+  const post = `${head(`POST ${writesTo}`, 'Content-Type: application/json', 'Content-Length: 1000')}\r\n{`;
+  if (way === 'idle') socket.write(whole);
+  else if (way === 'slow headers') socket.write(head(`GET ${path}`));
+  else if (way === 'slow reader') socket.pause().write(whole.repeat(30));
+  else if (way === 'many at once') askAgain(socket, whole);
+  else socket.write(post);
+  if (way !== 'slow reader') socket.resume();
+  if (way !== 'drops of a body') return;
+  const drops = setInterval(() => socket.write(' '), DROP_MS);
+  socket.on('close', () => clearInterval(drops));
+}
+
+/** Eight at a time, and again when they are answered, with a pause as of a fast client. */
+function askAgain(socket: Socket, whole: string): void {
+  const ask = () => void (socket.writable && socket.write(whole.repeat(8)));
+  const timer = setInterval(ask, 1_000);
+  socket.on('close', () => clearInterval(timer));
+  ask();
+}
+
+const [, program, given] = process.argv;
+if (program === import.meta.filename && given !== undefined) {
+  await attack(JSON.parse(given) as Attack); // as `Attack` says
+}
