@@ -10,10 +10,10 @@ export const loadSettings = {
     'when an answer is late, in milliseconds; while one in ten is, fewer requests are taken',
   ),
   ...connectionSettings,
-  MAX_SLOW_CLIENTS: count(1, 1_000_000, 2_000).describe(
+  MAX_SLOW_CLIENTS: count(1, 1_000_000, 8_000).describe(
     'requests that have not come whole at once, and as many answers that are not taken; for one more the oldest is dropped',
   ),
-  MAX_SLOW_CLIENTS_PER_ADDRESS: count(0, 1_000_000, 200).describe(
+  MAX_SLOW_CLIENTS_PER_ADDRESS: count(0, 1_000_000, 500).describe(
     'those of one address, of IPv6 of one network. 0: no limit',
   ),
   MAX_SLOW_MIB: count(4, 1_000_000, 128).describe(

@@ -17,8 +17,8 @@ export interface Attack {
   readonly headers: readonly string[];
 }
 
-/** One connection that is closed is opened again after so long, in milliseconds: of 5 000 thus 5 000 a second. */
-const AGAIN_MS = 1_000;
+/** One connection that is closed is opened again after so long, in milliseconds: of 5 000 thus 1 000 a second. More would be a flood. */
+const AGAIN_MS = 5_000;
 /** Opened in a millisecond while the attack begins. */
 const AT_ONCE = 5;
 const DROP_MS = 200;
