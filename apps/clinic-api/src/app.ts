@@ -1,4 +1,5 @@
-import { type AppDefinition, guardOperations, serveDocs, tellWhenWritten } from '@caregate/service';
+import { acceptForms, type AppDefinition, guardOperations, serveDocs, tellWhenWritten } from '@caregate/service';
+import { CONFIRMATION_ROUTE } from './accounts/confirmation.controller.ts';
 import { AppModule } from './app.module.ts';
 import { recordRefusals } from './audit/audit.interceptor.ts';
 import { settings } from './config.ts';
@@ -10,6 +11,7 @@ export const clinicApi: AppDefinition<typeof settings.shape> = {
   module: (config) => AppModule.forRoot(config),
   configure: (app) => {
     const gate = app.get(Gate);
+    acceptForms(app, CONFIRMATION_ROUTE);
     serveDocs(app, ['clinic', 'account']);
     guardOperations(app, (request, operation, reply) => gate.admit(request, operation, reply));
     recordRefusals(app);

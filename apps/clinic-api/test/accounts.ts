@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClinicClient } from '@caregate/contracts';
-import { answered, type Harness, PROVISIONING_SECRET, type TestUser } from './harness.ts';
+import { answered, type Harness, mailedSecrets, PROVISIONING_SECRET, type TestUser } from './harness.ts';
 
 /** An account as the directory places it on the shard. */
 export interface TestAccount {
@@ -27,6 +27,7 @@ export async function newAccount(harness: Harness, owner = harness.newUser()): P
       .account({ bearer: PROVISIONING_SECRET })
       .PUT('/caregate/v1/accounts/{accountId}', { params: { path }, body }),
   );
+  await confirmAccount(harness, accountId);
   const asOwner = harness.account({ token: `user:${owner.userId}` });
   return {
     accountId,
@@ -45,6 +46,19 @@ export async function newAccount(harness: Harness, owner = harness.newUser()): P
     },
   };
 }
+
+/** Opens the mailed link of a new account and confirms it, as its owner does. */
+export async function confirmAccount(harness: Harness, accountId: string, password = ''): Promise<void> {
+  const { status } = await sendConfirmation(harness, accountId, mailedSecrets.secretOf('sign-up', accountId), password);
+  if (status !== 200) throw new Error(`the account was not confirmed: ${status}`);
+}
+
+export const sendConfirmation = (harness: Harness, accountId: string, secret = '', password = '') =>
+  harness.send(`/sign-up/${accountId}/${secret}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ password }).toString(),
+  });
 
 /** Of a password that nobody uses: the identity service of the tests has no passwords. */
 const PASSWORD_HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'c2FsdA'.repeat(3)}$${'aGFzaA'.repeat(7)}`;

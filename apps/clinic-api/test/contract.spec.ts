@@ -13,8 +13,8 @@ const promised = [contracts.clinic, contracts.account]
 /** A whole app is started, perhaps beside other tests. */
 const PATIENTLY = 60_000;
 
-/** For whoever can reach the app; they say nothing about anyone. */
-const PAGES = /^\/(ready|live|metrics|docs)(\/|$)/;
+/** For whoever can reach the app; they say nothing about anyone. The page behind /sign-up does to who has the secret of a mailed link. */
+const PAGES = /^\/(ready|live|metrics|docs|sign-up)(\/|$)/;
 
 const routes: RouteOptions[] = [];
 let app: NestFastifyApplication;

@@ -8,7 +8,7 @@ import type { ClinicWorkerConfig } from './config.ts';
 import { Links } from './links.ts';
 import { AccountDoor } from './moves/account-door.ts';
 import { honouringMoves, MoveInterceptor } from './moves/move.interceptor.ts';
-import { appUrl } from './config.ts';
+import { apiUrl, appUrl } from './config.ts';
 import { MigrantsRepository } from './migrations/migrants.repository.ts';
 import { MigrationService } from './migrations/migration.service.ts';
 import { Records } from './records.service.ts';
@@ -41,7 +41,7 @@ export class AppModule {
       controllers: reactions.map((reaction) => honouringMoves(reaction)),
       providers: [
         { provide: CLINIC_MODELS, inject: [MONGO], useFactory: clinicModels },
-        { provide: Links, useValue: new Links(appUrl(config)) },
+        { provide: Links, useValue: new Links(appUrl(config), apiUrl(config)) },
         Addressees,
         Records,
         MigrantsRepository,

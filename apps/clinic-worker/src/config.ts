@@ -37,6 +37,12 @@ export const settings = z.object({
     .url({ protocol: /^https?$/, error: 'must be an address such as https://app.example.com' })
     .optional()
     .describe('where the links in emails lead; https://app.<shard>.<domain> unless given'),
+  API_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an address such as https://api.au1.example.com' })
+    .optional()
+    .describe(
+      'where people reach this shard’s API, for links that confirm an account; https://api.<shard>.<domain> unless given',
+    ),
   MIGRATION_PARALLEL: z.coerce
     .number()
     .int()
@@ -71,3 +77,6 @@ export type ClinicWorkerConfig = z.output<typeof settings>;
 
 export const appUrl = (config: ClinicWorkerConfig) =>
   (config.APP_URL ?? `https://app.${config.SHARD_ID}.${config.DOMAIN}`).replace(/\/+$/, '');
+
+export const apiUrl = (config: ClinicWorkerConfig) =>
+  (config.API_URL ?? `https://api.${config.SHARD_ID}.${config.DOMAIN}`).replace(/\/+$/, '');

@@ -1,9 +1,16 @@
 /** Where the links in emails lead. Ids are made part of a path, whatever they hold. */
 export class Links {
   private readonly base: string;
+  private readonly api: string;
 
-  constructor(base: string) {
+  /** @param base of the web app; @param api of the shard's API, which serves the page that confirms an account */
+  constructor(base: string, api: string) {
     this.base = base;
+    this.api = api;
+  }
+
+  confirmation(accountId: string, secret: string): string {
+    return `${this.api}/sign-up/${encodeURIComponent(accountId)}/${secret}`;
   }
 
   clinic(clinicId: string): string {

@@ -138,7 +138,7 @@ export class TestShard {
 
   async user(fullName: string): Promise<{ userId: UserId; email: string }> {
     const email = randomAddress();
-    const { userId } = await this.identity.ensureOwner({ email, fullName, passwordHash: NO_PASSWORD });
+    const { userId } = await this.identity.createUser({ email, fullName, passwordHash: NO_PASSWORD });
     return { userId, email };
   }
 

@@ -24,7 +24,7 @@ describe('signing up', () => {
       subdomain: wanted.subdomain,
       region: 'uk',
       shard: 'uk1',
-      state: 'active',
+      state: 'unconfirmed',
       urls: { account: `https://${wanted.subdomain}.uk1.example.test:8443`, api: 'https://api.uk1.example.test:8443' },
     });
     expect(
@@ -96,6 +96,49 @@ describe('signing up', () => {
   });
 });
 
+describe('an account that nobody has confirmed', () => {
+  const asOperator = (method: 'GET' | 'POST', path: string, body?: unknown) =>
+    world.directory.call(method, path, { headers: { authorization: `Bearer ${OPERATOR_TOKEN}` }, body });
+  const placed = async () => {
+    const wanted = newSignUp();
+    const { body } = await signUp(wanted);
+    return { ...wanted, accountId: String(body['accountId']), path: `/caregate/v1/accounts/${wanted.subdomain}` };
+  };
+  const stateOf = async (path: string) => (await asOperator('GET', path)).body['state'];
+
+  test('is active when its shard says so', async () => {
+    const { accountId, path } = await placed();
+    expect(await stateOf(path)).toBe('unconfirmed');
+    world.au1.states.set(accountId, 'active');
+    expect(await stateOf(path)).toBe('active');
+    expect((await accountOf(path.split('/').at(-1) ?? ''))?.['askTime']).toBeUndefined();
+  });
+
+  test('does not move', async () => {
+    const { path } = await placed();
+    const answer = await asOperator('POST', `${path}/moves`, { to: 'uk1' });
+    expect([answer.status, answer.body['message']]).toEqual([409, expect.stringMatching(/has not confirmed/)]);
+  });
+
+  test('is gone with its time, by itself, and its subdomain is free; not while its shard only does not know it', async () => {
+    const { accountId, subdomain, path } = await placed();
+    world.au1.states.delete(accountId);
+    expect(await stateOf(path)).toBe('unconfirmed');
+    const old = { createdTime: new Date(Date.now() - 49 * 3_600_000), askTime: new Date() };
+    await world.database.collection('accounts').updateOne({ subdomain }, { $set: old });
+    await eventually(async () => (await accountOf(subdomain)) === null);
+    expect((await signUp(newSignUp({ subdomain }))).status).toBe(201);
+  });
+
+  test('stays while its shard cannot be asked', async () => {
+    const { subdomain, path } = await placed();
+    await world.database.collection('accounts').updateOne({ subdomain }, { $set: { createdTime: new Date(0) } });
+    await world.au1.stop();
+    expect(await stateOf(path)).toBe('unconfirmed');
+    await world.au1.start();
+  });
+});
+
 describe('a subdomain', () => {
   test.each([
     ['a-free-one', true, undefined],
@@ -116,13 +159,13 @@ describe('a subdomain', () => {
 });
 
 describe('when a shard', () => {
-  test('is away, the account waits for it and becomes active by itself', async () => {
+  test('is away, the account waits for it and is known there by itself', async () => {
     const wanted = newSignUp();
     await world.au1.stop();
     const answer = await signUp(wanted);
     expect([answer.status, answer.body['state']]).toEqual([201, 'placing']);
     await world.au1.start();
-    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'unconfirmed');
     expect(world.au1.toldOf(wanted.subdomain).at(-1)?.accountId).toBe(answer.body['accountId']);
   });
 
@@ -132,7 +175,7 @@ describe('when a shard', () => {
     const answer = await signUp(wanted);
     expect([answer.status, answer.body['state']]).toEqual([201, 'placing']);
     world.au1.fault = undefined;
-    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'unconfirmed');
     const told = world.au1.toldOf(wanted.subdomain);
     expect(told.length).toBeGreaterThan(1);
     expect(new Set(told.map((call) => JSON.stringify([call.accountId, call.body]))).size).toBe(1);
@@ -143,7 +186,7 @@ describe('when a shard', () => {
     world.au1.fault = (response) => response.writeHead(401).end('{"message":"wrong"}');
     expect((await signUp(wanted)).body['state']).toBe('placing');
     world.au1.fault = undefined;
-    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+    await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'unconfirmed');
   });
 
   test('refuses the account, so is the sign-up, and nothing is left of it', async () => {
@@ -170,7 +213,7 @@ test('when the directory is killed while a shard is told, the account is taken u
   expect(await answer).toBe('lost');
   world.au1.fault = undefined;
   await (await world.directory.start()).ready();
-  await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'active');
+  await eventually(async () => (await accountOf(wanted.subdomain))?.['state'] === 'unconfirmed');
   expect((await accountOf(wanted.subdomain))?.['pending']).toBeUndefined();
 }, 60_000);
 
@@ -288,7 +331,7 @@ test('the directory keeps no data of persons, neither in its database nor in its
   expect((await signUp({ ...body, owner: { ...body.owner, fullName: 7 } })).status).toBe(400);
   expect((await signUp(body)).status).toBe(409);
   world.au1.fault = undefined;
-  await eventually(async () => (await accountOf(body.subdomain))?.['state'] === 'active');
+  await eventually(async () => (await accountOf(body.subdomain))?.['state'] === 'unconfirmed');
   const collections = await world.database.listCollections();
   const kept = await Promise.all(collections.map(({ name }) => world.database.collection(name).find().toArray()));
   const places = { database: JSON.stringify(kept), logs: world.directory.output };

@@ -40,12 +40,23 @@ export class ShardStandIn {
     return this.told.filter(({ body }) => body.subdomain === subdomain);
   }
 
+  /** Of the accounts that it took; one that it was not told of is not there. */
+  readonly states = new Map<string, 'unconfirmed' | 'active'>();
+
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, accountId] = /^\/caregate\/v1\/accounts\/([0-9a-f-]{36})$/.exec(request.url ?? '') ?? [];
+    if (request.method === 'GET' && accountId !== undefined) return this.show(accountId, response);
     if (request.method !== 'PUT' || accountId === undefined) return this.api(request, response);
     const text = (await request.setEncoding('utf8').toArray()).join('');
     this.told.push({ accountId, headers: request.headers, body: JSON.parse(text) });
     if (this.fault) return this.fault(response);
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ id: accountId }));
+    if (!this.states.has(accountId)) this.states.set(accountId, 'unconfirmed');
+    this.show(accountId, response);
+  }
+
+  private show(id: string, response: ServerResponse): void {
+    const state = this.states.get(id);
+    response.writeHead(state ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(state ? { id, state } : { message: 'there is no such account on this shard' }));
   }
 }

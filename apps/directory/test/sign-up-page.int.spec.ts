@@ -38,10 +38,11 @@ test('the form offers the regions, each with a line on where the data will live'
   );
 });
 
-test('whoever fills it in gets an account and its addresses; sending it twice makes one', async () => {
+test('whoever fills it in is sent to their mail and told the addresses; sending it twice makes one', async () => {
   const fields = filled({ region: 'uk' });
   const first = await submit(fields);
   expect(first.status).toBe(201);
+  expect(first.html).toContain('We have mailed you a link');
   expect(first.html).toContain(`https://${fields.subdomain}.uk1.example.test:8443`);
   expect(first.html).toContain('https://api.uk1.example.test:8443');
   expect(await submit(fields)).toMatchObject({ status: 201, html: first.html });

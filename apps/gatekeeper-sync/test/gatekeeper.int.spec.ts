@@ -242,7 +242,7 @@ describe('access', () => {
 async function tokenOf(userId: string): Promise<string> {
   const identity = running.app.get(IdentityService);
   const email = `${userId}@example.test`;
-  const { userId: created } = await identity.ensureOwner({
+  const { userId: created } = await identity.createUser({
     email,
     fullName: 'x',
     passwordHash: await hashPassword('password 1234'),

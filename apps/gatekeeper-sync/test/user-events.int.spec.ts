@@ -16,12 +16,11 @@ afterAll(() => running?.close());
 
 test('what happens to the shard’s own users is published as CloudEvents, in order, under the user’s id, and nothing else is', async () => {
   const identity = running.app.get(IdentityService);
-  const { userId } = await identity.ensureOwner({
+  const { userId } = await identity.createUser({
     email: 'ann@example.test',
     fullName: 'Ann Owner',
     passwordHash: HASH,
   });
-  await identity.ensureOwner({ email: 'ann@example.test', fullName: 'Ann Owner', passwordHash: HASH }); // she exists
   await identity.saveProfile(userId, { fullName: 'Ann Other' });
   await identity.updateUser(userId, { email: 'new@example.test' });
   await identity.updateUser(userId, { roles: ['clinician'] });

@@ -21,6 +21,7 @@ test('every topic is defined once, and transitions are never compacted away', ()
     topics.migrations,
     topics.patientInvites,
     topics.userEvents,
+    topics.signUps,
   ]) {
     expect(definitions.get(name)?.settings['cleanup.policy']).toBe('delete');
   }

@@ -7,6 +7,7 @@ export interface Topics {
   readonly patients: string;
   readonly migrations: string;
   readonly patientInvites: string;
+  readonly signUps: string;
   readonly patientPermissions: string;
   readonly clinicianPermissions: string;
   /** What happened to the accounts of the shard's own users. */
@@ -42,6 +43,7 @@ export function topicsOf(prefix: string): Topics {
     patients: `${prefix}.patients`,
     migrations: `${prefix}.migrations`,
     patientInvites: `${prefix}.patient-invites`,
+    signUps: `${prefix}.sign-ups`,
     patientPermissions: `${prefix}.patient-permissions`,
     clinicianPermissions: `${prefix}.clinician-permissions`,
     userEvents: `${prefix}.user-events`,
@@ -99,6 +101,7 @@ export function topicDefinitions(prefix: string, partitions: number): TopicDefin
       topics.patients,
       topics.migrations,
       topics.patientInvites,
+      topics.signUps,
       topics.userEvents,
     ].map((name) => ({ name, partitions, settings: changes })),
     ...[topics.patientPermissions, topics.clinicianPermissions].map((name) => ({

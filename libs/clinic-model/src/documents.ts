@@ -297,6 +297,16 @@ export interface AccountDocument {
 /** Whose deletion stopped a key. */
 export type KeyStopper = 'owner' | 'maker';
 
+/** An account that somebody signed up and nobody has confirmed by the mailed link. It becomes an account, or goes by itself. */
+export interface SignUpDocument {
+  readonly _id: AccountId;
+  readonly subdomain: string;
+  readonly name: string;
+  readonly owner: { readonly email: string; readonly fullName: string; readonly passwordHash?: string };
+  readonly createdTime: Date;
+  readonly expiresTime: Date;
+}
+
 export interface ApiKeyDocument {
   readonly _id: string;
   readonly accountId: AccountId;

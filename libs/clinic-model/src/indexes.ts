@@ -98,6 +98,10 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
       partialFilterExpression: { 'moved.moveId': { $exists: true } },
     }, // where a clinic went
   ],
+  sign_ups: [
+    { name: 'subdomain', key: { subdomain: 1 }, unique: true },
+    { name: 'expired', key: { expiresTime: 1 }, expireAfterSeconds: 0 }, // what nobody confirmed goes
+  ],
   api_keys: [
     { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling
     { name: 'by_account', key: { accountId: 1, createdTime: 1 } },

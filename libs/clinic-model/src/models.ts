@@ -10,6 +10,7 @@ import type {
   PatientDocument,
   PatientInviteDocument,
   SheetDocument,
+  SignUpDocument,
   Tombstone,
   UnusedAccountDocument,
 } from './documents.ts';
@@ -30,6 +31,7 @@ export interface ClinicModels {
   readonly clinicianTombstones: Model<Tombstone<ClinicianDocument>>;
   readonly patientTombstones: Model<Tombstone<PatientDocument>>;
   readonly accounts: Model<AccountDocument>;
+  readonly signUps: Model<SignUpDocument>;
   readonly apiKeys: Model<ApiKeyDocument>;
   readonly unusedAccounts: Model<UnusedAccountDocument>;
 }
@@ -182,6 +184,15 @@ const account: SchemaDefinition = {
   updatedTime: Date,
 };
 
+const signUp: SchemaDefinition = {
+  _id: String,
+  subdomain: String,
+  name: String,
+  owner: { type: Mixed },
+  createdTime: Date,
+  expiresTime: Date,
+};
+
 const apiKey: SchemaDefinition = {
   _id: String,
   accountId: String,
@@ -219,6 +230,7 @@ export function clinicModels(connection: Connection): ClinicModels {
     clinicianTombstones: model('clinicians_deletions', tombstone),
     patientTombstones: model('patients_deletions', tombstone),
     accounts: model('accounts', account),
+    signUps: model('sign_ups', signUp),
     apiKeys: model('api_keys', apiKey),
     unusedAccounts: model('unused_accounts', unusedAccount),
   };

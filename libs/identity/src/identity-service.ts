@@ -11,6 +11,8 @@ export interface User {
   /** `patient`, `clinician`, `clinic` (a legacy clinic account), … as the identity service keeps them. */
   roles: string[];
   emailVerified?: boolean;
+  /** Whether somebody can sign in as this user: not as one whom a clinic looks after. */
+  hasPassword?: boolean;
 }
 
 export type UserUpdate = Partial<Pick<User, 'email' | 'roles' | 'emailVerified'>>;
@@ -34,7 +36,7 @@ export interface PatientProfile {
 /** A permission set, such as `{ view: {}, upload: {} }`. */
 export type Permissions = Record<string, Record<string, unknown>>;
 
-/** The owner of an account as the directory provisions it. The hash is an argon2id PHC string. */
+/** Who signed up an account, as the directory tells it. The hash is an argon2id PHC string. */
 export interface Owner {
   email: string;
   fullName: string;
@@ -127,10 +129,13 @@ export abstract class IdentityService {
   abstract signIn(email: string, password: string, address: string): Promise<Session>;
 
   /**
-   * The user that owns a provisioned account, created when there is none with that email; can be repeated.
-   * An existing user keeps their own password and profile. With a remote service the owner must exist there: Unprocessable.
+   * The user who owns an account that was signed up with an address, once a mailed link has proven the address; can be repeated.
+   * `password` is what the holder of the link typed: the one of the user who has the address, or else the one of the sign-up. So neither a
+   * stranger who signed up with somebody's address gets in by their click, nor does somebody who took the address before without proof.
+   * Throws Unauthorized for another password, and TooManyRequests. With a remote service, which has passwords and addresses in its own
+   * care, the user must exist there with the address verified: Unprocessable.
    */
-  abstract ensureOwner(owner: Owner): Promise<User>;
+  abstract confirmOwner(owner: Owner, password: string, address: string): Promise<User>;
 
   /**
    * Ends a user's account: they can sign in no more, and the event of it makes all that was theirs go, in every clinic of the shard.

@@ -16,6 +16,8 @@ export * from './load/wanted.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './mongo.module.ts';
+export * from './pages/page.ts';
+export * from './pages/style.ts';
 export * from './proxies.ts';
 export * from './redirects.ts';
 export * from './run-app.ts';

@@ -18,7 +18,8 @@ export interface Call {
  * browsers and curl know that, the resolver of Node does not everywhere.
  */
 export function call({ method = 'GET', url, headers = {}, body }: Call): Promise<Answer> {
-  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const payload =
+    body === undefined ? undefined : body instanceof URLSearchParams ? String(body) : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const request = send(
       url,

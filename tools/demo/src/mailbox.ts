@@ -7,10 +7,10 @@ export interface Mail {
   text: string;
 }
 
-/** Waits for an email to somebody in the SMTP catcher, whose page has a REST interface. */
-export function mailTo(mailWebUrl: string, address: string, about: RegExp): Promise<Mail> {
+/** Waits for an email to somebody, which holds a text if need be, in the SMTP catcher, whose page has a REST interface. */
+export function mailTo(mailWebUrl: string, address: string, about: RegExp, mentioning = ''): Promise<Mail> {
   return eventually(`an email to ${address} about ${about}`, async () =>
-    (await mailsTo(mailWebUrl, address)).find(({ subject }) => about.test(subject)),
+    (await mailsTo(mailWebUrl, address)).find(({ subject, text }) => about.test(subject) && text.includes(mentioning)),
   );
 }
 

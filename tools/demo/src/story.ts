@@ -2,6 +2,7 @@ import { CloudEvent, Kafka as KafkaMessage } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
 import type { MongoClient } from 'mongodb';
 import type { Platform, Servers, Shard } from '@caregate/stack';
+import { confirmByMail } from './confirm.ts';
 import { eventually } from './eventually.ts';
 import { type Answer, basic, call, type Call, session } from './http.ts';
 import { mailTo } from './mailbox.ts';
@@ -55,6 +56,14 @@ export const story: Step[] = [
       const { exchange, account } = await signUp(world, 'calm-thames', 'Calm Thames Practice', 'uk', BRITON);
       expectThat(account.shard === 'uk1', 'the account is placed on uk1');
       return exchange;
+    },
+  },
+  {
+    title: 'The owner opens the link in their mail and confirms the account',
+    play: async (world) => {
+      const seen = await confirm(world, PRACTICE, OWNER);
+      await confirm(world, 'calm-thames', BRITON);
+      return seen;
     },
   },
   {
@@ -206,6 +215,7 @@ export const story: Step[] = [
     title: 'A colleague is invited and joins',
     play: async (world) => {
       await signUp(world, 'quiet-harbour', 'Quiet Harbour', 'au', COLLEAGUE);
+      await confirm(world, 'quiet-harbour', COLLEAGUE);
       const { token } = await signIn(world, COLLEAGUE);
       world.facts.set('colleague', await userOf(world, COLLEAGUE.email));
       const invited = await say({
@@ -372,6 +382,12 @@ async function signUp({ platform }: World, subdomain: string, name: string, regi
   expectStatus(answer, 201);
   // The contract of the directory; its own tests hold it to that.
   return { exchange, account: answer.body as SignedUp };
+}
+
+async function confirm({ servers }: World, subdomain: string, owner: typeof OWNER): Promise<Seen> {
+  const { link, ...answer } = await confirmByMail(servers.mailWebUrl, subdomain, owner);
+  expectStatus(answer, 200);
+  return { sent: `POST ${link.replace(/[^/]+$/, '…')}`, received: '200, the account is confirmed' };
 }
 
 async function signIn(world: World, { email, password }: typeof OWNER) {

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { basic, call, eventually, session } from '@caregate/demo';
+import { basic, call, eventually, session, confirmed } from '@caregate/demo';
 import { type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import { leaveNoDatabases } from './leave-nothing.ts';
 import { rawRequest } from './raw-request.ts';
@@ -241,9 +241,10 @@ describe('a sign-up', () => {
       owner: { ...plain.owner, userId: '0000000000', roles: ['service'], passwordHash: 'x', emailVerified: true },
     });
     const account = body as { accountId: string; urls: object };
-    expect([status, account]).toEqual([201, expect.objectContaining({ shard: 'au1', state: 'active' })]);
+    expect([status, account]).toEqual([201, expect.objectContaining({ shard: 'au1', state: 'unconfirmed' })]);
     expect(account.accountId).not.toBe(ours.accountId);
     expect(JSON.stringify(account)).not.toContain(EVIL);
+    await confirmed(platform.shard('au1'), account, PASSWORD);
     const { token } = (await signIn('au1', plain.owner.email, PASSWORD)).body as { token: string };
     expect(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())).toMatchObject({ kind: 'user' });
     expect((await reach('au1', '/v1/clinics', session(token))).status).toBe(403);
@@ -528,6 +529,7 @@ async function newPractice(region: string, subdomain: string): Promise<Practice>
     return body as Record<string, string>; // what is made is an object
   };
   const { accountId = '' } = await made(await signUp(region, subdomain, email));
+  await confirmed(platform.shard(shard), { accountId }, PASSWORD);
   const { token = '' } = await made(await signIn(shard, email, PASSWORD));
   const keys = `/caregate/v1/accounts/${accountId}/api_keys`;
   const { key = '' } = await made(await reach(shard, keys, session(token), 'POST', { name: 'Integration' }));

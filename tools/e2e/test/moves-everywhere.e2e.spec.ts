@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { call, eventually, mailsTo, mailTo, session } from '@caregate/demo';
+import { call, eventually, mailsTo, mailTo, session, confirmByMail } from '@caregate/demo';
 import { type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import { MongoClient } from 'mongodb';
 import { leaveNothing } from './leave-nothing.ts';
@@ -66,6 +66,7 @@ test('permissions follow an account and vanish where it was, and nobody is maile
     body: { subdomain: SUBDOMAIN, name: 'Calm Harbour', region: 'au', owner: OWNER },
   });
   expect(signedUp.status).toBe(201);
+  await confirmByMail(servers.mailWebUrl, SUBDOMAIN, OWNER);
   const { token, userId } = await signIn('au1');
   const clinicId = await newClinic('au1', token, 'Calm Harbour');
   const made = await call({

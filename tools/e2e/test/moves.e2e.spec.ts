@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { basic, call, eventually, session } from '@caregate/demo';
+import { basic, call, eventually, session, confirmed } from '@caregate/demo';
 import { type App, startApp, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import { type Db, MongoClient, ObjectId } from 'mongodb';
 import { type Practice, Traffic } from './moving-traffic.ts';
@@ -157,7 +157,7 @@ async function signUp() {
     body: { subdomain: SUBDOMAIN, name: 'Good Healthy Times', region: 'au', owner: OWNER },
   });
   expect(answer.status).toBe(201);
-  const { accountId } = answer.body as { accountId: string };
+  const { accountId } = await confirmed(platform.shard('au1'), answer.body as { accountId: string }, OWNER.password);
   const token = await signIn('au1');
   const host = `http://${SUBDOMAIN}.au1.${platform.domain}:${platform.shard('au1').api.port}`;
   const clinic = await call({

@@ -22,7 +22,7 @@ export async function openPractice(shard: Shard, name: string): Promise<Practice
     const secret = shard.api.env['IDENTITY_SECRET'] ?? '';
     const identity = new LocalIdentity(connection, { shardId: shard.id, secret, sessionHours: 12 });
     const ownerEmail = `${name}@owner.test`;
-    await identity.ensureOwner({
+    await identity.createUser({
       email: ownerEmail,
       fullName: 'Olivia Owner',
       passwordHash: await hashPassword(PASSWORD),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Answer, call, session } from '@caregate/demo';
+import { type Answer, call, session, confirmed } from '@caregate/demo';
 import { type App, type Platform, type Servers, startApp, startServers, startShards } from '@caregate/stack';
 import { leaveNothing } from './leave-nothing.ts';
 
@@ -20,9 +20,8 @@ beforeAll(async () => {
     only: ['directory', 'clinic-api', 'gatekeeper-sync'],
   });
   const signUp = { subdomain: SUBDOMAIN, name: 'Quiet Brook', region: 'au', owner: OWNER };
-  expect(
-    (await call({ method: 'POST', url: `${platform.directory.url}/caregate/v1/accounts`, body: signUp })).status,
-  ).toBe(201);
+  const signedUp = await call({ method: 'POST', url: `${platform.directory.url}/caregate/v1/accounts`, body: signUp });
+  await confirmed(platform.shard('au1'), signedUp.body as { accountId: string }, OWNER.password);
   const { email, password } = OWNER;
   owner = (await ask('POST', `${api()}/caregate/v1/sessions`, { email, password })).body as typeof owner; // the contract's answer
   const clinic = await ask('POST', `${api()}/v1/clinics`, {

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { basic, call, eventually, session } from '@caregate/demo';
+import { basic, call, eventually, session, confirmed } from '@caregate/demo';
 import { type App, freePort, type Platform, type Servers, startApp, startServers, startShards } from '@caregate/stack';
 import { CaregateClient, type CaregateClientOptions } from '@caregate/client';
 import * as shardLib from '@caregate/shard';
@@ -559,7 +559,7 @@ const signUpAnswer = (region: string, subdomain: string, more = {}) =>
 
 async function signUp(region: string, subdomain: string): Promise<Account> {
   const { status, body } = await signUpAnswer(region, subdomain);
-  expect([status, body]).toEqual([201, expect.objectContaining({ state: 'active' })]);
+  expect([status, body]).toEqual([201, expect.objectContaining({ state: 'unconfirmed' })]);
   return body as Account; // as the contract says
 }
 
@@ -573,6 +573,7 @@ async function locationOf(subdomain: string): Promise<Account> {
 
 async function newPractice(region: string, subdomain: string): Promise<Practice> {
   const { accountId, shard, urls } = await signUp(region, subdomain);
+  await confirmed(platform.shard(shard), { accountId }, PASSWORD);
   const email = `owner@${subdomain}.example`;
   const { token } = await made('/caregate/v1/sessions', {}, { email, password: PASSWORD });
   const key = await made(`/caregate/v1/accounts/${accountId}/api_keys`, session(String(token)), {

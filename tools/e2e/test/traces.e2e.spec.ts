@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { call, eventually, mailTo, session } from '@caregate/demo';
+import { call, eventually, mailTo, session, confirmed } from '@caregate/demo';
 import { type App, type Platform, type Servers, startServers, startShards } from '@caregate/stack';
 import { leaveNothing } from './leave-nothing.ts';
 
@@ -69,7 +69,8 @@ beforeAll(async () => {
   });
   const signUp = { subdomain: SUBDOMAIN, name: 'High Moor', region: 'au', owner: OWNER };
   const url = `${platform.directory.url}/caregate/v1/accounts`;
-  expect((await call({ method: 'POST', url, body: signUp })).status).toBe(201);
+  const account = (await call({ method: 'POST', url, body: signUp })).body as { accountId: string };
+  await confirmed(platform.shard('au1'), account, OWNER.password);
   const { email, password } = OWNER;
   const signedIn = await call({ method: 'POST', url: `${api()}/caregate/v1/sessions`, body: { email, password } });
   token = (signedIn.body as { token: string }).token;

@@ -8,12 +8,14 @@ import { DataSources } from './data-sources.handler.ts';
 import { DeletedTag } from './deleted-tag.handler.ts';
 import { MigrationRequested } from './migration-requested.handler.ts';
 import { PatientInvitesClinic } from './patient-clinic-invitation.handler.ts';
+import { SignedUp } from './sign-up.handler.ts';
 import { UploadReminder } from './upload-reminder.handler.ts';
 import { UserDeleted } from './user-deleted.handler.ts';
 import { UserUpdated } from './user-updated.handler.ts';
 
 /** All that happens because something changed (behaviour, "Change events and the worker"). */
 export const reactions = [
+  SignedUp,
   ClinicCreated,
   DeletedTag,
   CustodialProfile,

@@ -1,7 +1,7 @@
 import type { ShardId, Subdomain } from '@caregate/shard';
 
-/** `placing` until the shard has taken it; `moving` is for moves between shards. */
-export type AccountState = 'placing' | 'active' | 'moving';
+/** `placing` until the shard has taken it, `unconfirmed` until its owner has proven their address there; `moving` is for moves between shards. */
+export type AccountState = 'placing' | 'unconfirmed' | 'active' | 'moving';
 
 /** What the directory knows of an account for good: where it lives. */
 export interface AccountDocument {
@@ -14,6 +14,8 @@ export interface AccountDocument {
   updatedTime: Date;
   /** What the shard is still to be told; gone as soon as it knows, since the directory holds no data of persons. */
   pending?: Pending;
+  /** While it is unconfirmed: when the shard is to be asked about it next. */
+  askTime?: Date;
   /** Recognises a repeated sign-up for a day; both are keyed hashes, which tell nothing without the secret. */
   repeat?: { key: string; body: string; until: Date };
 }

@@ -16,6 +16,8 @@ export class AccountsRepository {
       { key: { shard: 1 } },
       // claimPending
       { key: { 'pending.until': 1 }, sparse: true },
+      // claimUnconfirmed
+      { key: { askTime: 1 }, sparse: true },
       // forgetRepeats
       { key: { 'repeat.until': 1 }, sparse: true },
     ]);
@@ -66,16 +68,36 @@ export class AccountsRepository {
   }
 
   /** The shard knows the account; what only the shard has to know is forgotten here. */
-  async activate(_id: string): Promise<void> {
+  async noteKnown(_id: string, state: 'unconfirmed' | 'active', askTime: Date): Promise<void> {
     await this.accounts.updateOne(
       { _id, state: 'placing' },
-      { $set: { state: 'active', updatedTime: new Date() }, $unset: { pending: 1 } },
+      {
+        $set: { state, updatedTime: new Date(), ...(state === 'unconfirmed' && { askTime }) },
+        $unset: { pending: 1 },
+      },
     );
   }
 
-  /** The shard refused the account, so it never came to be. */
-  async remove(_id: string): Promise<void> {
-    await this.accounts.deleteOne({ _id, state: 'placing' });
+  /** Takes one unconfirmed account that the shard is to be asked about; nobody else gets it before `askTime`. */
+  async claimUnconfirmed(now: Date, askTime: Date): Promise<AccountDocument | undefined> {
+    const claimed = await this.accounts.findOneAndUpdate(
+      { askTime: { $lte: now } },
+      { $set: { askTime } },
+      { sort: { askTime: 1 }, returnDocument: 'after' },
+    );
+    return claimed ?? undefined;
+  }
+
+  async noteConfirmed(_id: string): Promise<void> {
+    await this.accounts.updateOne(
+      { _id, state: 'unconfirmed' },
+      { $set: { state: 'active', updatedTime: new Date() }, $unset: { askTime: 1 } },
+    );
+  }
+
+  /** The shard refused the account, or nobody confirmed it in time: its subdomain is free again. */
+  async remove(_id: string, state: 'placing' | 'unconfirmed'): Promise<void> {
+    await this.accounts.deleteOne({ _id, state });
   }
 
   async forgetRepeats(now: Date): Promise<void> {

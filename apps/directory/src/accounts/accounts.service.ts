@@ -7,6 +7,7 @@ import type { DirectoryConfig } from '../config.ts';
 import { ShardsService } from '../shards/shards.service.ts';
 import type { AccountDocument, SignUp } from './account.ts';
 import { AccountsRepository } from './accounts.repository.ts';
+import { ConfirmationsService } from './confirmations.service.ts';
 import { leastLoaded } from './placement.ts';
 import { CLAIM_MS, ProvisioningService } from './provisioning.service.ts';
 import type { Provisioned } from './shard-client.service.ts';
@@ -20,12 +21,14 @@ export class AccountsService {
     private readonly accounts: AccountsRepository,
     private readonly shards: ShardsService,
     private readonly provisioning: ProvisioningService,
+    private readonly confirmations: ConfirmationsService,
     @Inject(CONFIG) private readonly config: DirectoryConfig,
   ) {}
 
   /**
    * Signs up an account: takes the subdomain, chooses a shard of the region, and tells the shard.
-   * While the shard is away the account is `placing`, and becomes `active` without anybody doing anything.
+   * While the shard is away the account is `placing`. Then it is `unconfirmed` until its owner has opened the link that the shard mails;
+   * what is known of their address is said there alone.
    * The same request with the same idempotency key answers the same account for a day.
    */
   async signUp(wanted: SignUp, idempotencyKey: string | undefined) {
@@ -55,7 +58,8 @@ export class AccountsService {
 
   /** @throws {NotFound} when nobody has signed it up */
   async get(subdomain: string): Promise<AccountDocument> {
-    const account = isSubdomain(subdomain) ? await this.accounts.bySubdomain(subdomain) : undefined;
+    const kept = isSubdomain(subdomain) ? await this.accounts.bySubdomain(subdomain) : undefined;
+    const account = kept && (await this.confirmations.upToDate(kept));
     if (!account) throw new NotFound('there is no account with this subdomain');
     return account;
   }
@@ -106,7 +110,7 @@ export class AccountsService {
   }
 
   private told(account: AccountDocument, result: Provisioned) {
-    if (result.outcome === 'done') return this.view({ ...account, state: 'active' });
+    if (result.outcome === 'done') return this.view({ ...account, state: result.state });
     if (result.outcome === 'failed') return this.view(account);
     throw result.status === 409 ? new Conflict(result.reason) : new Unprocessable(result.reason);
   }

@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplication
 import { LOGGER, type Logger, Metrics } from '@caregate/service';
 import type { AccountDocument } from './account.ts';
 import { AccountsRepository } from './accounts.repository.ts';
+import { ASK_EVERY_MS, ConfirmationsService } from './confirmations.service.ts';
 import { ShardClient, type Provisioned } from './shard-client.service.ts';
 
 /** Longer than a shard may take to answer, so that two do not work at one account; if they do, the shard takes it once. */
@@ -27,6 +28,7 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
   constructor(
     private readonly accounts: AccountsRepository,
     private readonly shard: ShardClient,
+    private readonly confirmations: ConfirmationsService,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
@@ -47,14 +49,14 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
   /** One attempt for an account that the caller has claimed. */
   async provision(account: AccountDocument): Promise<Provisioned> {
     const { _id, shard, pending } = account; // `shard` in a log line would be that of the app
-    if (!pending) return { outcome: 'done' };
+    if (!pending) return { outcome: 'done', state: 'active' };
     const result = await this.shard.provision(account, pending);
     this.outcomes.inc({ outcome: result.outcome });
     if (result.outcome === 'done') {
-      await this.accounts.activate(_id);
-      this.logger.info({ accountId: _id, home: shard }, 'the account is active');
+      await this.accounts.noteKnown(_id, result.state, new Date(Date.now() + ASK_EVERY_MS));
+      this.logger.info({ accountId: _id, home: shard, state: result.state }, 'the shard has the account');
     } else if (result.outcome === 'refused') {
-      await this.accounts.remove(_id);
+      await this.accounts.remove(_id, 'placing');
       this.logger.error(
         { accountId: _id, home: shard, status: result.status },
         'the shard refused the account; it is given up',
@@ -86,7 +88,7 @@ export class ProvisioningService implements OnApplicationBootstrap, BeforeApplic
   }
 
   private async takeUpAll(): Promise<void> {
-    while (!this.left && (await this.takeUpOne()));
+    while (!this.left && ((await this.takeUpOne()) || (await this.confirmations.checkOne())));
   }
 
   private async takeUpOne(): Promise<boolean> {

@@ -11,7 +11,9 @@ const OPERATOR_TIMEOUT_MS = 20_000;
 
 /** How a shard took an account: it has it, it will never take it (and says why), or it could not be asked. */
 export type Provisioned =
-  { outcome: 'done' } | { outcome: 'refused'; status: number; reason: string } | { outcome: 'failed'; fault: string };
+  | { outcome: 'done'; state: 'unconfirmed' | 'active' }
+  | { outcome: 'refused'; status: number; reason: string }
+  | { outcome: 'failed'; fault: string };
 
 /** The only statuses by which a shard says that it will not take an account; every other one may pass. */
 const REFUSALS = [409, 422];
@@ -48,11 +50,27 @@ export class ShardClient {
     try {
       const { statusCode, body } = await this.put(shard, `/caregate/v1/accounts/${_id}`, { subdomain, name, owner });
       const text = await body.text();
-      if (statusCode < 300) return { outcome: 'done' };
+      if (statusCode < 300) return { outcome: 'done', state: stateIn(text) };
       if (REFUSALS.includes(statusCode)) return { outcome: 'refused', status: statusCode, reason: reasonIn(text) };
       return { outcome: 'failed', fault: `it answered ${statusCode}` };
     } catch (error) {
       return { outcome: 'failed', fault: faultOf(error) };
+    }
+  }
+
+  /** What a shard says of an account; undefined while it cannot be asked. */
+  async stateOf({ _id, shard }: AccountDocument): Promise<'unconfirmed' | 'active' | 'gone' | undefined> {
+    try {
+      const { statusCode, body } = await this.send(shard, `/caregate/v1/accounts/${_id}`, {
+        method: 'GET',
+        body: undefined,
+        timeoutMs: TIMEOUT_MS,
+      });
+      const text = await body.text();
+      if (statusCode === 404) return 'gone';
+      return statusCode < 300 ? stateIn(text) : undefined;
+    } catch {
+      return undefined;
     }
   }
 
@@ -98,12 +116,17 @@ export class ShardClient {
   }
 }
 
-function reasonIn(text: string): string {
+/** A shard's account is active or goes about its own affairs unless it says that nobody has confirmed it. */
+const stateIn = (text: string) => (fieldIn(text, 'state') === 'unconfirmed' ? 'unconfirmed' : 'active');
+
+const reasonIn = (text: string) => fieldIn(text, 'message') ?? 'no reason was given';
+
+function fieldIn(text: string, name: 'state' | 'message'): string | undefined {
   try {
-    const { message } = JSON.parse(text);
-    return typeof message === 'string' ? message : 'no reason was given';
+    const { [name]: value } = JSON.parse(text);
+    return typeof value === 'string' ? value : undefined;
   } catch {
-    return 'no reason was given';
+    return undefined;
   }
 }
 

@@ -4,6 +4,7 @@ import { Conflict, NotFound, Unprocessable } from '@caregate/service';
 import { isShardId, isSubdomain, type ShardId } from '@caregate/shard';
 import type { AccountDocument } from '../accounts/account.ts';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { ConfirmationsService } from '../accounts/confirmations.service.ts';
 import { ShardsService } from '../shards/shards.service.ts';
 import { MoveImpossible, MoveSteps } from './move-steps.service.ts';
 import { MoveRunner } from './move-runner.service.ts';
@@ -15,6 +16,7 @@ import { ClaimLost, LEASE_MS, MovesRepository } from './moves.repository.ts';
 export class MovesService {
   constructor(
     private readonly accounts: AccountsRepository,
+    private readonly confirmations: ConfirmationsService,
     private readonly shards: ShardsService,
     private readonly moves: MovesRepository,
     private readonly steps: MoveSteps,
@@ -24,7 +26,7 @@ export class MovesService {
   /**
    * @throws {NotFound} for an unknown account
    * @throws {Unprocessable} for a shard that it cannot move to
-   * @throws {Conflict} while it is moving already, or when something on the other shard is in its way
+   * @throws {Conflict} for one that its owner has not confirmed, while it is moving already, or when something on the other shard is in its way
    */
   async start(subdomain: string, to: string) {
     const account = await this.account(subdomain);
@@ -90,14 +92,19 @@ export class MovesService {
     return text;
   }
 
-  private async whyNot({ _id }: AccountDocument): Promise<Conflict> {
+  private async whyNot({ _id, state }: AccountDocument): Promise<Conflict> {
+    if (state === 'unconfirmed')
+      return new Conflict(
+        'the owner has not confirmed the account yet; it can move when they have opened the mailed link',
+      );
     const [latest] = await this.moves.ofAccount(_id);
     if (latest?.open) return new Conflict(`a move of this account to ${latest.to} is running already: ${latest._id}`);
     return new Conflict('the account is still being set up, or has just moved; try again');
   }
 
   private async account(subdomain: string): Promise<AccountDocument> {
-    const account = isSubdomain(subdomain) ? await this.accounts.bySubdomain(subdomain) : undefined;
+    const kept = isSubdomain(subdomain) ? await this.accounts.bySubdomain(subdomain) : undefined;
+    const account = kept && (await this.confirmations.upToDate(kept));
     if (!account) throw new NotFound('there is no account with this subdomain');
     return account;
   }

@@ -1,17 +1,12 @@
 import { Body, Controller, Get, Header, Ip, Post, Res } from '@nestjs/common';
-import { CaregateError, Conflict } from '@caregate/service';
+import { CaregateError, Conflict, PAGE_HEADERS, PAGE_STYLE } from '@caregate/service';
 import type { FastifyReply } from 'fastify';
 import { AccountsService } from '../accounts/accounts.service.ts';
 import { SignUpLimit } from '../accounts/sign-up-limit.ts';
 import { ShardsService } from '../shards/shards.service.ts';
-import { SCRIPT, STYLE } from './sign-up.assets.ts';
+import { SCRIPT } from './sign-up.assets.ts';
 import { type Faults, fieldsOf, type Filled, readForm } from './sign-up.form.ts';
-import { signUpPage, welcomePage } from './sign-up.page.ts';
-
-const HTML = 'text/html; charset=utf-8';
-/** The page takes nothing from elsewhere, is shown in no frame, and its form goes nowhere else. */
-const POLICY =
-  "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+import { mailedPage, signUpPage } from './sign-up.page.ts';
 
 /** The page on which a person signs up; all that it does is done by AccountsService. */
 @Controller()
@@ -40,7 +35,7 @@ export class SignUpController {
       await this.limit.count(address);
       const account = await this.accounts.signUp(read.wanted, filled.key || undefined);
       const region = this.shards.regions.find(({ id }) => id === account.region);
-      return this.show(reply, 201, welcomePage(account, region));
+      return this.show(reply, 201, mailedPage(account, region));
     } catch (error) {
       if (!(error instanceof CaregateError)) throw error;
       if (error instanceof Conflict) return this.again(reply, 409, filled, { subdomain: error.message });
@@ -53,7 +48,7 @@ export class SignUpController {
   @Header('content-type', 'text/css; charset=utf-8')
   @Header('x-content-type-options', 'nosniff')
   style(): string {
-    return STYLE;
+    return PAGE_STYLE;
   }
 
   @Get('sign-up/page.js')
@@ -69,10 +64,7 @@ export class SignUpController {
   }
 
   private show(reply: FastifyReply, status: number, html: string): string {
-    void reply
-      .code(status)
-      .headers({ 'content-type': HTML, 'content-security-policy': POLICY, 'cache-control': 'no-store' })
-      .headers({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' });
+    void reply.code(status).headers(PAGE_HEADERS);
     return html;
   }
 }

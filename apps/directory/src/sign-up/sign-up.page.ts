@@ -1,29 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import handlebars from 'handlebars';
+import { htmlPage } from '@caregate/service';
 import type { Region } from '../shards/shards-file.ts';
 import type { Faults, Filled } from './sign-up.form.ts';
 
-// Handlebars escapes what it puts in; nothing here is put in unescaped.
-const page = (title: string, body: string) =>
-  handlebars.compile(
-    `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<link rel="stylesheet" href="/sign-up/page.css">
-</head>
-<body>
-<header><a href="/sign-up">Caregate</a></header>
-<main>
-${body}
-</main>
-</body>
-</html>
-`,
-    { strict: false },
-  );
+const page = (title: string, body: string) => htmlPage(title, body, '/sign-up');
 
 const textField = (field: string, label: string, attributes: string, hint = '') => `
 <div class="field">
@@ -67,16 +47,16 @@ ${textField('password', 'Password', 'type="password" minlength="8" maxlength="25
 <script src="/sign-up/page.js" defer></script>`,
 );
 
-const welcome = page(
-  'Your account – Caregate',
-  `<h1>Your account is {{#if active}}ready{{else}}being set up{{/if}}</h1>
+const mailed = page(
+  'Look into your mail – Caregate',
+  `<h1>Look into your mail</h1>
+<p>We have mailed you a link. Open it within two days and confirm that the address is yours: then your account is there.</p>
+<p>If nothing comes, look into the folder for spam, and whether the address was right. Otherwise sign up again.</p>
 <p>{{region.description}}</p>
 <dl>
-  <dt>Your address</dt><dd><a href="{{urls.account}}" id="account-url">{{urls.account}}</a></dd>
+  <dt>The address of your account, once it is confirmed</dt><dd id="account-url">{{urls.account}}</dd>
   <dt>The API of your account</dt><dd id="api-url">{{urls.api}}</dd>
-</dl>
-{{#unless active}}<p>This takes a moment. The address works as soon as it is done; there is nothing more to do.</p>{{/unless}}
-<p>Keep this address: your account is reached under it and no other.</p>`,
+</dl>`,
 );
 
 /** The form, with what was filled in (save the password) and what is wrong with it. */
@@ -86,10 +66,7 @@ export function signUpPage(regions: readonly Region[], filled: Filled, faults: F
   return signUp({ regions: choices, filled: { ...kept, key: filled.key ?? randomUUID() }, faults, summary });
 }
 
-/** What a person needs to know once their account is there. */
-export function welcomePage(
-  account: { state: string; urls: { account: string; api: string } },
-  region: Region | undefined,
-): string {
-  return welcome({ active: account.state === 'active', urls: account.urls, region });
+/** The same for every address: whether it is known here is said in the mail alone. */
+export function mailedPage(account: { urls: { account: string; api: string } }, region: Region | undefined): string {
+  return mailed({ urls: account.urls, region });
 }

@@ -3,6 +3,7 @@ import type {
   MigrationDocument,
   PatientDocument,
   PatientInviteDocument,
+  SignUpDocument,
 } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
 import { topicsOf, type Topics } from '../topics.ts';
@@ -48,6 +49,7 @@ export type ChangedClinic = { readonly _id: Types.ObjectId };
 export type ChangedClinician = Of<ClinicianDocument, typeof clinicianFields>;
 export type ChangedPatient = Of<PatientDocument, typeof patientFields>;
 export type ChangedMigration = Of<MigrationDocument, typeof migrationFields>;
+export type ChangedSignUp = Pick<SignUpDocument, '_id'>;
 export type ChangedPatientInvite = Of<PatientInviteDocument, typeof inviteFields>;
 
 interface WorkerSource {
@@ -68,6 +70,7 @@ const SOURCES: readonly WorkerSource[] = [
   { topic: 'patients', collection: 'patients', fields: patientFields, watched: patientWatched },
   { topic: 'migrations', collection: 'migrations', fields: migrationFields, watched: ['status'] },
   { topic: 'patientInvites', collection: 'patient_invites', fields: inviteFields, watched: ['createdTime'] },
+  { topic: 'signUps', collection: 'sign_ups', fields: [], watched: ['createdTime'] },
 ];
 
 /** The collections that the worker is told of. */

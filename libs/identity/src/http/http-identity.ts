@@ -32,6 +32,7 @@ const shapes = {
     emails: z.array(z.string()).nullish(),
     roles: z.array(z.string()).nullish(),
     emailVerified: z.boolean().optional(),
+    passwordExists: z.boolean().optional(),
   }),
   profile: z.looseObject({ fullName: z.string().optional(), patient: z.looseObject({}).optional() }),
   groups: z.record(z.string(), permissions),
@@ -184,9 +185,11 @@ export class HttpIdentity extends IdentityService {
     throw new NotFound('people sign in at the identity service of this system, not here');
   }
 
-  async ensureOwner({ email }: Owner): Promise<User> {
+  async confirmOwner({ email }: Owner): Promise<User> {
     const user = await this.findUser(email);
-    if (!user) throw new Unprocessable('the owner must first have an account at the identity service of this system');
+    if (!user) throw new Unprocessable('make a user with this address at the identity service of this system first');
+    if (user.emailVerified !== true)
+      throw new Unprocessable('verify this address at the identity service of this system first');
     return user;
   }
 
@@ -247,13 +250,15 @@ function askWith(backend: Backend, serverToken: string, request: BackendRequest)
   return backend.call({ ...request, headers: { [TOKEN_HEADER]: serverToken } });
 }
 
-function toUser({ userid, username, emails, roles, emailVerified }: z.output<typeof shapes.user>): User {
+function toUser(answer: z.output<typeof shapes.user>): User {
+  const { userid, username, emails, roles, emailVerified, passwordExists } = answer;
   const email = [username, ...(emails ?? [])].find((name) => name !== undefined && isEmail(name));
   return {
     userId: userid,
     roles: roles ?? [],
     ...(email && { email }),
     ...(emailVerified !== undefined && { emailVerified }),
+    ...(passwordExists !== undefined && { hasPassword: passwordExists }),
   };
 }
 

@@ -22,28 +22,81 @@ afterAll(async () => {
   await connection.close();
 });
 
-test('an owner is created once, however often and at once it is provisioned', async () => {
-  const owner = { email: 'Ada@Example.test', fullName: 'Ada Owner', passwordHash: await hashPassword('correct horse') };
-  const users = await Promise.all(Array.from({ length: 8 }, () => identity.ensureOwner(owner)));
-  expect(new Set(users.map(({ userId }) => userId)).size).toBe(1);
-  expect(users[0]).toMatchObject({ email: 'Ada@Example.test', roles: ['clinician'], emailVerified: false });
-  expect(await identity.findUser('ada@example.TEST')).toEqual(users[0]);
-  expect(await identity.profile(users[0]?.userId ?? unknownUser)).toEqual({ fullName: 'Ada Owner' });
-});
+describe('the owner of an account, whose mailed link was opened', () => {
+  const confirm = async (email: string, typed: string, chosen = 'chosen at sign-up') =>
+    identity.confirmOwner(
+      { email, fullName: 'Ada Owner', passwordHash: await hashPassword(chosen) },
+      typed,
+      '10.0.0.1',
+    );
+  const signIn = (email: string, password: string) => identity.signIn(email, password, '10.0.0.1');
 
-test('provisioning does not give a new password to somebody who is here already', async () => {
-  await signedIn('first@example.test');
-  await identity.ensureOwner({
-    email: 'FIRST@example.test',
-    fullName: 'Thief',
-    passwordHash: await hashPassword('another one'),
+  test('is made once with the password of the sign-up, however often and at once the link is used', async () => {
+    const email = 'Ada@Example.test';
+    const users = await Promise.all(Array.from({ length: 4 }, () => confirm(email, 'chosen at sign-up')));
+    expect(new Set(users.map(({ userId }) => userId)).size).toBe(1);
+    expect(await identity.findUser('ada@example.TEST')).toMatchObject({
+      email,
+      roles: ['clinician'],
+      emailVerified: true,
+    });
+    expect(await identity.profile(users[0]?.userId ?? unknownUser)).toEqual({ fullName: 'Ada Owner' });
+    expect((await signIn(email, 'chosen at sign-up')).userId).toBe(users[0]?.userId);
   });
-  await expect(identity.signIn('first@example.test', 'another one', '10.0.0.1')).rejects.toThrow(Unauthorized);
-});
 
-test('a password that is no hash is refused', async () => {
-  const owner = { email: 'plain@example.test', fullName: 'P', passwordHash: 'correct horse' };
-  await expect(identity.ensureOwner(owner)).rejects.toThrow(Unprocessable);
+  test('is nobody who clicked without having signed up', async () => {
+    await expect(confirm('clicked@example.test', 'a guess')).rejects.toThrow(Unauthorized);
+    expect(await identity.findUser('clicked@example.test')).toBeUndefined();
+  });
+
+  test('who has the address proven already, keeps their password, and another one opens nothing', async () => {
+    const { userId } = await signedIn('first@example.test');
+    await expect(confirm('FIRST@example.test', 'chosen at sign-up')).rejects.toThrow(Unauthorized);
+    expect((await confirm('FIRST@example.test', 'correct horse')).userId).toBe(userId);
+    await expect(signIn('first@example.test', 'chosen at sign-up')).rejects.toThrow(Unauthorized);
+    expect(await identity.profile(userId)).toEqual({ fullName: 'Somebody' });
+  });
+
+  test('who is looked after by a clinic, stays who they are and can sign in', async () => {
+    const { userId } = await identity.createCustodialUser('65f0c0ffee65f0c0ffee0001', {
+      email: 'patient@example.test',
+      fullName: 'Pat Patient',
+    });
+    await expect(confirm('patient@example.test', 'a guess')).rejects.toThrow(Unauthorized);
+    expect(await confirm('patient@example.test', 'chosen at sign-up')).toMatchObject({ userId, emailVerified: true });
+    expect((await signIn('patient@example.test', 'chosen at sign-up')).userId).toBe(userId);
+    expect(await identity.profile(userId)).toEqual({ fullName: 'Pat Patient' });
+    await expect(identity.removeEmail(userId)).rejects.toThrow(Conflict);
+  });
+
+  test('whose address somebody took before without proof, gets it, and the other loses it and the sessions', async () => {
+    const squatter = await signedIn('squatted@example.test');
+    await identity.updateUser(squatter.userId, { emailVerified: false });
+    const { userId } = await confirm('squatted@example.test', 'chosen at sign-up');
+    expect(userId).not.toBe(squatter.userId);
+    await expect(signIn('squatted@example.test', 'correct horse')).rejects.toThrow(Unauthorized);
+    expect((await signIn('squatted@example.test', 'chosen at sign-up')).userId).toBe(userId);
+    expect(await identity.authenticate(squatter.token)).toBeUndefined();
+    expect(await identity.findUser(squatter.userId)).not.toHaveProperty('email');
+  });
+
+  test('who had not proven the address until now, shows to be the same person by their password', async () => {
+    const { userId } = await signedIn('legacy@example.test');
+    await identity.updateUser(userId, { emailVerified: false });
+    expect(await confirm('legacy@example.test', 'correct horse')).toMatchObject({ userId, emailVerified: true });
+  });
+
+  test('is not found by guessing: attempts are counted', async () => {
+    const guesses = await Promise.all(
+      Array.from({ length: 12 }, () => faultOf(confirm('often@example.test', 'a guess'))),
+    );
+    expect(guesses.filter((fault) => fault instanceof TooManyRequests)).toHaveLength(2);
+  });
+
+  test('has a password that is kept as a hash only', async () => {
+    const owner = { email: 'plain@example.test', fullName: 'P', passwordHash: 'correct horse' };
+    await expect(identity.createUser(owner)).rejects.toThrow(Unprocessable);
+  });
 });
 
 test('who signs in gets a token that speaks for them until the sessions are ended', async () => {
@@ -107,7 +160,7 @@ test('the count of attempts holds neither emails nor addresses', async () => {
 
 test('a password hashed at lower cost is hashed anew when its owner signs in', async () => {
   const weak = await hash('correct horse', { memoryCost: 8_192, timeCost: 1 });
-  await identity.ensureOwner({ email: 'weak@example.test', fullName: 'W', passwordHash: weak });
+  await identity.createUser({ email: 'weak@example.test', fullName: 'W', passwordHash: weak });
   await identity.signIn('weak@example.test', 'correct horse', '10.0.0.1');
   const kept = await connection.collection('users').findOne({ emailKey: 'weak@example.test' });
   expect(kept?.['passwordHash']).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
@@ -218,7 +271,7 @@ test('nothing is left of a user who is gone', async () => {
 const unknownUser = asUserId('0000000000');
 
 async function signedIn(email: string): Promise<Session> {
-  await identity.ensureOwner({ email, fullName: 'Somebody', passwordHash: await hashPassword('correct horse') });
+  await identity.createUser({ email, fullName: 'Somebody', passwordHash: await hashPassword('correct horse') });
   return identity.signIn(email, 'correct horse', '10.0.0.1');
 }
 

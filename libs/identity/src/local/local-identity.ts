@@ -21,7 +21,7 @@ import { SessionTokens } from './session-tokens.ts';
 import { SharingRepository } from './sharing.repository.ts';
 import { SignInThrottle } from './sign-in-throttle.ts';
 import { USER_EVENTS, UserEvents } from './user-events.ts';
-import { emailKey, toUser, UsersRepository } from './users.repository.ts';
+import { emailKey, toUser, type UserRecord, UsersRepository } from './users.repository.ts';
 
 /** Keeps the users of a shard in the shard's own database: the embedded default, and all that a small installation needs. */
 export class LocalIdentity extends IdentityService {
@@ -151,9 +151,7 @@ export class LocalIdentity extends IdentityService {
   async signIn(email: string, password: string, address: string): Promise<Session> {
     await this.throttle.attempt(emailKey(email), address);
     const user = await this.users.byEmail(email);
-    const agrees = await isPassword(password, user?.passwordHash).catch((error: unknown) =>
-      this.noteUnreadable(error, user?._id),
-    );
+    const agrees = await this.isPasswordOf(user, password);
     if (!agrees || !user?.passwordHash) throw new Unauthorized('email or password is wrong');
     await this.throttle.succeeded(emailKey(email), address);
     if (isOutdated(user.passwordHash))
@@ -166,6 +164,10 @@ export class LocalIdentity extends IdentityService {
     return { token, userId: user._id, expiresTime };
   }
 
+  private isPasswordOf(user: UserRecord | undefined, password: string): Promise<boolean> {
+    return isPassword(password, user?.passwordHash).catch((error: unknown) => this.noteUnreadable(error, user?._id));
+  }
+
   /** Nobody can sign in by it, and only an operator can mend it; who tries is told what everybody is. */
   private noteUnreadable(error: unknown, userId: UserId | undefined): false {
     if (!(error instanceof UnreadablePasswordHash)) throw error;
@@ -176,23 +178,53 @@ export class LocalIdentity extends IdentityService {
     return false;
   }
 
-  async ensureOwner({ email, fullName, passwordHash }: Owner): Promise<User> {
+  async confirmOwner({ email, fullName, passwordHash }: Owner, password: string, address: string): Promise<User> {
+    await this.throttle.attempt(emailKey(email), address);
+    const user =
+      (await this.provenByPassword(email, password)) ??
+      (await this.provenByLink({ email, fullName, passwordHash }, password).catch(async (error: unknown) => {
+        // The link was sent twice at once, and the other was faster.
+        const made = error instanceof Conflict ? await this.provenByPassword(email, password) : undefined;
+        if (!made) throw error;
+        return made;
+      }));
+    await this.throttle.succeeded(emailKey(email), address);
+    return user;
+  }
+
+  /** The user who has the address already, if this is their password. */
+  private async provenByPassword(email: string, password: string): Promise<User | undefined> {
+    const holder = await this.users.byEmail(email);
+    if (!holder?.passwordHash || !(await this.isPasswordOf(holder, password))) return undefined;
+    await this.users.verifyEmail(holder._id, email);
+    return toUser({ ...holder, emailVerified: true });
+  }
+
+  private async provenByLink(owner: Owner, password: string): Promise<User> {
+    const holder = await this.users.byEmail(owner.email);
+    const isTaken = holder?.passwordHash !== undefined && holder.emailVerified;
+    if (!(await isPassword(password, isTaken ? undefined : owner.passwordHash)))
+      throw new Unauthorized('this is not the password');
+    if (!holder || holder.passwordHash !== undefined) return this.createUser(owner, holder);
+    if (!(await this.users.setFirstPassword(holder._id, owner.email, owner.passwordHash)))
+      throw new Conflict('the user with this address has just changed; try again');
+    return toUser({ ...holder, emailVerified: true, passwordHash: owner.passwordHash });
+  }
+
+  /**
+   * Makes a user with an address that is proven, and takes the address from whoever had it without proof.
+   * @throws {Conflict} when somebody has the address
+   */
+  async createUser({ email, fullName, passwordHash }: Owner, unproven?: Pick<UserRecord, '_id'>): Promise<User> {
     if (!isPasswordHash(passwordHash))
       throw new Unprocessable('owner.passwordHash must be an argon2id hash in PHC notation');
-    const existing = await this.users.byEmail(email);
-    if (existing) return toUser(existing);
-    try {
-      return await this.inTransaction(async (session) => {
-        const owner = { email, passwordHash, roles: ['clinician'], profile: { fullName } };
-        const user = await this.users.insert(owner, session);
-        await this.events.created(user._id, session);
-        return toUser(user);
-      });
-    } catch (error) {
-      const winner = await this.users.byEmail(email); // another request provisioned the same owner meanwhile
-      if (winner) return toUser(winner);
-      throw error;
-    }
+    return this.inTransaction(async (session) => {
+      if (unproven) await this.users.releaseEmail(unproven._id, email, session);
+      const owner = { email, emailVerified: true, passwordHash, roles: ['clinician'], profile: { fullName } };
+      const user = await this.users.insert(owner, session);
+      await this.events.created(user._id, session);
+      return toUser(user);
+    }).finally(() => unproven && this.callers.forget(unproven._id));
   }
 
   async deleteUser(userId: UserId, along?: (session: ClientSession) => Promise<void>): Promise<void> {

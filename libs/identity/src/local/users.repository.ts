@@ -102,6 +102,31 @@ export class UsersRepository {
     return matchedCount > 0;
   }
 
+  /** Gives a user whom a clinic looks after the password of the person who proved the address; false when they have one by now. */
+  async setFirstPassword(userId: UserId, email: string, passwordHash: string): Promise<boolean> {
+    const { matchedCount } = await this.users.updateOne(
+      { _id: userId, emailKey: emailKey(email), passwordHash: { $exists: false } },
+      { $set: { passwordHash, emailVerified: true, updatedTime: new Date() } },
+    );
+    return matchedCount > 0;
+  }
+
+  async verifyEmail(userId: UserId, email: string): Promise<void> {
+    await this.users.updateOne(
+      { _id: userId, emailKey: emailKey(email) },
+      { $set: { emailVerified: true, updatedTime: new Date() } },
+    );
+  }
+
+  /** Takes an address, with all sessions, from a user who never proved it. */
+  async releaseEmail(userId: UserId, email: string, session: ClientSession): Promise<void> {
+    await this.users.updateOne(
+      { _id: userId, emailKey: emailKey(email), emailVerified: false },
+      { $unset: { email: '', emailKey: '' }, $inc: { sessionEpoch: 1 }, $set: { updatedTime: new Date() } },
+      { session },
+    );
+  }
+
   async saveProfile(userId: UserId, profile: Profile): Promise<UserRecord | undefined> {
     return this.change(userId, { profile });
   }
@@ -138,8 +163,9 @@ export class UsersRepository {
   }
 }
 
-export function toUser({ _id, email, roles, emailVerified }: UserRecord): User {
-  return { userId: _id, roles, emailVerified, ...(email !== undefined && { email }) };
+export function toUser({ _id, email, roles, emailVerified, passwordHash }: UserRecord): User {
+  const hasPassword = passwordHash !== undefined;
+  return { userId: _id, roles, emailVerified, hasPassword, ...(email !== undefined && { email }) };
 }
 
 /** An email as compared: one person types it in many ways. */

@@ -12,12 +12,14 @@ import {
   type Provider,
   type ProviderRequest,
 } from './patient-emails.ts';
+import { signUpConfirmation } from './sign-up-confirmation.ts';
 
 export * from './clinic-created.ts';
 export * from './clinician-invitation.ts';
 export * from './clinician-permissions-updated.ts';
 export * from './custodial-account-created.ts';
 export * from './patient-emails.ts';
+export * from './sign-up-confirmation.ts';
 
 /** The email that asks a patient to connect a provider's account; undefined for a provider without one. */
 export function providerTemplate(
@@ -33,6 +35,7 @@ export const allTemplates: readonly Preview[] = [
   preview(clinicianInvitation),
   preview(clinicianPermissionsUpdated),
   preview(custodialAccountCreated),
+  preview(signUpConfirmation),
   preview(patientUploadReminder),
   ...providerConnectTemplates.map((each) => preview(each)),
   preview(migratePatient),

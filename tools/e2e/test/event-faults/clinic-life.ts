@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, basic, call, type Call, session } from '@caregate/demo';
+import { type Answer, basic, call, type Call, session, confirmed } from '@caregate/demo';
 import type { LocalIdentity, UserId } from '@caregate/identity';
 import type { Platform, Shard } from '@caregate/stack';
 import { CloudEvent, Kafka as CloudEvents } from 'cloudevents';
@@ -74,7 +74,8 @@ export class ClinicLife {
   async begin(): Promise<void> {
     const { platform, shard } = this.scene;
     const owner = { email: `${this.name}@owner.test`, fullName: 'Olivia Owner', password: PASSWORD };
-    const { accountId } = await this.signUp(this.name, owner);
+    const account = await this.signUp(this.name, owner);
+    const { accountId } = await persistently('confirm', () => confirmed(shard, account, PASSWORD));
     this.ownHost = `http://${this.name}.${shard.id}.${platform.domain}:${shard.api.port}`;
     this.token = await this.signIn(owner.email);
     this.clinicId = await this.newClinic();

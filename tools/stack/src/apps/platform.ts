@@ -144,6 +144,7 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     };
     for (const name of shardAppNames) {
       const port = String(await freePort(ports(name, id)));
+      if (name === 'clinic-api') settings['clinic-worker'].API_URL = `http://api.${id}.${domain}:${port}`;
       const env = { ...settings[name], PORT: port, ...extra(name, id) };
       const references = name === 'gatekeeper-sync' ? await referencesOf(servers, shard.topicPrefix, env) : {};
       plans.push({ name, label: `${name}-${id}`, env: { ...references, ...env } });

@@ -1,0 +1,57 @@
+import handlebars from 'handlebars';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { UnsupportedMediaType } from '../errors.ts';
+
+/** A page takes nothing from elsewhere, is shown in no frame, is kept nowhere, and its form goes nowhere else. */
+export const PAGE_HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+} as const;
+
+/**
+ * Compiles a page. Handlebars escapes what it puts in; nothing is put in unescaped.
+ * @param home where our name at the top leads, if anywhere
+ */
+export function htmlPage(title: string, body: string, home?: string): HandlebarsTemplateDelegate {
+  const name = home === undefined ? 'Caregate' : `<a href="${home}">Caregate</a>`;
+  return handlebars.compile(
+    `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="stylesheet" href="/sign-up/page.css">
+</head>
+<body>
+<header>${name}</header>
+<main>
+${body}
+</main>
+</body>
+</html>
+`,
+    { strict: false },
+  );
+}
+
+const LONGEST_FORM = 16 * 1024;
+
+/** Takes the body of a form, as text, for a page's own route; everything else knows JSON only. */
+export function acceptForms(app: NestFastifyApplication, route: string): void {
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string', bodyLimit: LONGEST_FORM },
+      (request, body, done) => {
+        if (request.routeOptions.url === route) done(null, body);
+        else done(new UnsupportedMediaType('request body has an error: send it as application/json'));
+      },
+    );
+}
