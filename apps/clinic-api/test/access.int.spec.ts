@@ -109,6 +109,7 @@ const WHO: Readonly<Record<string, string>> = {
   DeleteUser: 'service, self',
   CreateApiKey: 'owner',
   ListApiKeys: 'owner, directory',
+  ListAdminsByKeys: 'owner',
   RotateApiKey: 'owner',
   RevokeApiKey: 'owner, directory',
   ImportApiKeys: 'directory',

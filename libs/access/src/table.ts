@@ -137,6 +137,7 @@ const accountApi = {
   DeleteUser: ['userInPath', 'service'],
   CreateApiKey: ['accountOwner'],
   ListApiKeys: ['accountOwner', 'directory'],
+  ListAdminsByKeys: ['accountOwner'],
   RotateApiKey: ['accountOwner'],
   RevokeApiKey: ['accountOwner', 'directory'],
   ImportApiKeys: ['directory'],

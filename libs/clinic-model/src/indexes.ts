@@ -110,6 +110,13 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
   audit_entries: [
     { name: 'by_clinic', key: { clinicId: 1, _id: -1 } }, // who did what in a clinic, newest first; they move with the account
     { name: 'by_patient', key: { patientId: 1, _id: -1 }, partialFilterExpression: { patientId: { $exists: true } } }, // the same for one patient
+    {
+      name: 'who_became_clinician',
+      key: { clinicId: 1, _id: 1 },
+      partialFilterExpression: {
+        operationId: { $in: ['InviteClinician', 'UpdateClinician', 'AcceptClinicianInvite'] },
+      },
+    }, // admins whom keys have made
   ],
   idempotency_records: [
     { name: 'expiry', key: { expiresTime: 1 }, expireAfterSeconds: 0 }, // gone after a day

@@ -1,8 +1,16 @@
 import type { ClientSession } from 'mongoose';
+import { Conflict } from '@caregate/service';
 import type { UserId } from './user-id.ts';
 
 /** Who a session token speaks for: a person, or a back-end service. */
 export type Principal = { kind: 'user'; userId: UserId } | { kind: 'service'; name: string };
+
+/** A clinic would change the address by which a person signs in. */
+export class SignsInWithEmail extends Conflict {
+  constructor() {
+    super('the user signs in with this email; only they can change it');
+  }
+}
 
 /** A user account. Custodial users have no password, and an email only when their clinic knows one. */
 export interface User {
@@ -90,8 +98,14 @@ export abstract class IdentityService {
   abstract updateUser(userId: UserId, update: UserUpdate): Promise<User>;
 
   /**
-   * Takes the email of a custodial user away; another may have it then. Throws NotFound for an unknown user and Conflict when
-   * the person signs in with it by now.
+   * Changes the email of a custodial user. Throws NotFound for an unknown user, Conflict when the email belongs to another, and
+   * SignsInWithEmail when the person signs in with theirs by now.
+   */
+  abstract changeCustodialEmail(userId: UserId, email: string): Promise<void>;
+
+  /**
+   * Takes the email of a custodial user away; another may have it then. Throws NotFound for an unknown user and
+   * SignsInWithEmail when the person signs in with it by now.
    */
   abstract removeEmail(userId: UserId): Promise<void>;
 

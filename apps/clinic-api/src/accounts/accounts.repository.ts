@@ -22,6 +22,11 @@ export class AccountsRepository {
       .lean<AccountDocument>();
   }
 
+  /** A user whom a clinic made and never wrote a patient for is nobody's to take any more. */
+  async forgetUnused(userId: UserId): Promise<void> {
+    await this.models.unusedAccounts.deleteOne({ _id: userId });
+  }
+
   async put(account: Pick<AccountDocument, '_id' | 'subdomain' | 'name' | 'ownerUserId'>): Promise<AccountDocument> {
     const { _id, ...fields } = account;
     const now = new Date();

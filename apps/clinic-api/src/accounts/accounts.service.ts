@@ -70,6 +70,7 @@ export class AccountsService {
   async confirm({ _id, subdomain, name, owner }: SignUpDocument, password: string, address: string): Promise<void> {
     const { userId } = await this.identity.confirmOwner(asOwner(owner), password, address);
     await this.accounts.put({ _id, subdomain, name, ownerUserId: userId });
+    await this.accounts.forgetUnused(userId);
     await this.signUps.remove(_id);
   }
 

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
+import { AdminsByKeysService } from './admins-by-keys.service.ts';
 import { AuditController } from './audit.controller.ts';
 import { AuditInterceptor } from './audit.interceptor.ts';
 import { AuditRepository } from './audit.repository.ts';
@@ -8,6 +9,12 @@ import { AuditTrail } from './audit-trail.service.ts';
 
 @Module({
   controllers: [AuditController],
-  providers: [AuditService, AuditRepository, AuditTrail, { provide: APP_INTERCEPTOR, useClass: AuditInterceptor }],
+  providers: [
+    AuditService,
+    AdminsByKeysService,
+    AuditRepository,
+    AuditTrail,
+    { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
+  ],
 })
 export class AuditModule {}

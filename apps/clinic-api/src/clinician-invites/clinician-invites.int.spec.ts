@@ -1,3 +1,5 @@
+import { eventually } from '@caregate/eventually';
+import { Types } from 'mongoose';
 import { newAccount } from '../../test/accounts.ts';
 import {
   answered,
@@ -191,6 +193,34 @@ describe('an API key', () => {
     expect([statusOf(refused), refused.error?.message]).toEqual([403, expect.stringMatching(/an admin .* has to/)]);
     answered(await invite(byKey, ['CLINIC_MEMBER']));
     answered(await invite(account.owner.api, ['CLINIC_ADMIN']));
+  });
+
+  test('that made an admin before it was forbidden is shown to the owner, with whom it made', async () => {
+    const { account, keyId, byKey, clinicId } = await clinicOfKey();
+    const [mia, eve] = [harness.newUser(), harness.newUser()];
+    const ids = [];
+    for (const { email = '' } of [mia, eve]) {
+      const body = { email, roles: ['CLINIC_MEMBER' as const] };
+      ids.push(answered(await byKey.POST(INVITES, { params: { path: { clinicId } }, body })).inviteId ?? '');
+    }
+    answered(await accept(mia, ids[0] ?? ''));
+    const list = async () =>
+      answered(
+        await harness
+          .account({ token: `user:${account.owner.userId}` })
+          .GET('/caregate/v1/accounts/{accountId}/admins_by_keys', {
+            params: { path: { accountId: account.accountId } },
+          }),
+      );
+    expect(await list()).toEqual([]); // members are no admins, and the owner is one by creating the clinic
+    const everybody = { clinicId: new Types.ObjectId(clinicId), email: { $in: [mia.email, eve.email] } };
+    await harness.models.clinicians.updateMany(everybody as never, { roles: ['CLINIC_ADMIN'] }); // as keys could
+    await eventually(async () => (await list()).length === 2); // the audit notes outcomes behind the answers
+    const time = expect.any(String);
+    expect(await list()).toEqual([
+      { clinicId, inviteId: ids[1], email: eve.email, keyId, time },
+      { clinicId, userId: mia.userId, email: mia.email, keyId, time },
+    ]);
   });
 
   test('makes no member an admin, and may change who is one', async () => {

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLINIC_MODELS, type ClinicModels, type PatientWrites, type UserId } from '@caregate/clinic-model';
-import { IdentityService } from '@caregate/identity';
+import { IdentityService, SignsInWithEmail } from '@caregate/identity';
 import { Conflict } from '@caregate/service';
 import type { Types } from 'mongoose';
 
@@ -48,14 +48,13 @@ export class CustodialAccounts {
    */
   async setEmail(userId: UserId, email: string | undefined): Promise<void> {
     try {
-      await (email === undefined ? this.identity.removeEmail(userId) : this.identity.updateUser(userId, { email }));
+      await (email === undefined
+        ? this.identity.removeEmail(userId)
+        : this.identity.changeCustodialEmail(userId, email));
     } catch (error) {
       if (!(error instanceof Conflict)) throw error;
-      throw new Conflict(
-        email === undefined
-          ? `unable to update custodial user: ${error.message}`
-          : 'unable to update custodial user: duplicate: email address is already taken',
-      );
+      const reason = error instanceof SignsInWithEmail ? error.message : 'duplicate: email address is already taken';
+      throw new Conflict(`unable to update custodial user: ${reason}`);
     }
   }
 }

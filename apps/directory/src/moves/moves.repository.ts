@@ -51,7 +51,7 @@ export class MovesRepository {
     try {
       return await inTransaction(this.connection, async (session) => {
         const { matchedCount } = await this.accounts.updateOne(
-          { _id: move.accountId, shard: move.from, state: { $ne: 'placing' } },
+          { _id: move.accountId, shard: move.from, state: { $nin: ['placing', 'unconfirmed'] } },
           { $set: { state: 'moving', updatedTime: move.startedTime } },
           { session },
         );

@@ -91,6 +91,10 @@ export class HttpIdentity extends IdentityService {
     return this.update(userId, { ...rest, ...(email !== undefined && { username: email, emails: [email] }) });
   }
 
+  async changeCustodialEmail(userId: UserId, email: string): Promise<void> {
+    await this.updateUser(userId, { email });
+  }
+
   /** A user has some name there in any case; without an email it is their id, which nobody else has. */
   async removeEmail(userId: UserId): Promise<void> {
     await this.update(userId, { username: userId, emails: [] });

@@ -67,6 +67,9 @@ describe('the owner of an account, whose mailed link was opened', () => {
     expect((await signIn('patient@example.test', 'chosen at sign-up')).userId).toBe(userId);
     expect(await identity.profile(userId)).toEqual({ fullName: 'Pat Patient' });
     await expect(identity.removeEmail(userId)).rejects.toThrow(Conflict);
+    await expect(identity.changeCustodialEmail(userId, 'clinic@example.test')).rejects.toThrow(
+      /only they can change it/,
+    );
   });
 
   test('whose address somebody took before without proof, gets it, and the other loses it and the sessions', async () => {

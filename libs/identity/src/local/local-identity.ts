@@ -10,6 +10,7 @@ import {
   type Profile,
   type RestrictedToken,
   type Session,
+  SignsInWithEmail,
   type User,
   type UserDataSource,
   type UserUpdate,
@@ -82,10 +83,16 @@ export class LocalIdentity extends IdentityService {
     });
   }
 
+  async changeCustodialEmail(userId: UserId, email: string): Promise<void> {
+    const user = (await this.users.byId(userId)) ?? noSuchUser(userId);
+    if (user.passwordHash !== undefined) throw new SignsInWithEmail();
+    await this.updateUser(userId, { email });
+  }
+
   async removeEmail(userId: UserId): Promise<void> {
     if (await this.users.removeEmail(userId)) return;
     if (!(await this.users.byId(userId))) noSuchUser(userId);
-    throw new Conflict('the user signs in with this email; only they can change it');
+    throw new SignsInWithEmail();
   }
 
   async profile(userId: UserId): Promise<Profile | undefined> {
