@@ -71,7 +71,7 @@ async function settle(id: Id): Promise<People> {
   const secret = shard.api.env['IDENTITY_SECRET'] ?? '';
   const identity = new LocalIdentity(connection, { shardId: id, secret, sessionHours: 1 });
   const email = `owner-${mark[id]}@example.test`;
-  const { userId: ownerId } = await identity.ensureOwner({
+  const { userId: ownerId } = await identity.createUser({
     email,
     fullName: `Owner ${mark[id]}`,
     passwordHash: await hashPassword(PASSWORD),
@@ -96,7 +96,7 @@ const patient = (id: Id, which = 'old') => ({
 async function makeTwin(): Promise<void> {
   const { au4, au5 } = people;
   const passwordHash = await hashPassword(PASSWORD);
-  const { userId } = await au4.identity.ensureOwner({ email: twinEmail, fullName: 'Twin', passwordHash });
+  const { userId } = await au4.identity.createUser({ email: twinEmail, fullName: 'Twin', passwordHash });
   twin = userId;
   const user = await mongo.db(au4.shard.database).collection('users').findOne({ email: twinEmail });
   if (!user) throw new Error('there is no twin');
