@@ -11,6 +11,7 @@ import {
   type MigrationDocument,
   type PatientDocument,
   type PatientInviteDocument,
+  type SignUpDocument,
   type Tombstone,
   type UnusedAccountDocument,
 } from '@caregate/clinic-model';
@@ -184,6 +185,12 @@ const apiKey: Omit<ApiKeyDocument, 'revokedTime'> = {
   ...{ createdBy: clinicianId, createdTime: now, lastUsedTime: now },
 };
 
+const signUp: Whole<SignUpDocument> = {
+  ...{ _id: randomUUID() as AccountDocument['_id'], subdomain: `${MARK.toLowerCase()}-signed-up` }, // as the directory makes them
+  ...{ name: planted('account'), createdTime: now, expiresTime: new Date(now.getTime() + 3_600_000) },
+  owner: { email: `owner.${email}`, fullName: planted('person'), passwordHash: planted('hash') },
+};
+
 const unused: Whole<UnusedAccountDocument> = { _id: userId, clinicId, email, createdTime: now };
 
 const user = (_id: UserId) => ({
@@ -223,6 +230,7 @@ const DOCUMENTS: Record<string, object[]> = {
   patients_deletions: [tombstone({ ...patient, _id: new ObjectId() })],
   api_keys: [apiKey],
   unused_accounts: [unused],
+  sign_ups: [signUp],
   audit_entries: [
     { _id: new ObjectId(), clinicId, time: now, operationId: planted('operation'), address: planted('address') },
   ],
@@ -390,6 +398,7 @@ async function expectIdsOnly(): Promise<void> {
     expect(JSON.stringify(documents)).not.toMatch(PLANTED);
   }
   const { topicPrefix } = platform.shard('au1');
+  for (const text of await messagesOf([`${topicPrefix}.sign-ups`])) expect(text).not.toMatch(PLANTED);
   const events = await messagesOf(
     ['patient-permissions', 'clinician-permissions'].map((name) => `${topicPrefix}.${name}`),
   );

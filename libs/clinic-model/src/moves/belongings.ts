@@ -66,6 +66,7 @@ export const BELONGINGS: readonly Belonging[] = [
 export const STAYING: Readonly<Record<string, string>> = {
   accounts: 'begins to exist when it is activated, and stays behind as the address of where it went',
   [`account_arrivals`]: 'an account on its way here',
+  sign_ups: 'an account that nobody has confirmed, which cannot move',
   arrived_users: 'which users a move has brought',
   writers: 'the running copies of this shard’s apps',
   user_events: 'what happened to users here, on its way to this shard’s Kafka',
