@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { hashPassword, IdentityService, LinkSecrets, LocalIdentity } from '@caregate/identity';
+import { hashPassword, IdentityService, LinkSecrets, type LocalIdentity } from '@caregate/identity';
 import { sendConfirmation } from '../../test/accounts.ts';
 import {
   answered,
