@@ -1,6 +1,7 @@
 import { clinicSettings } from '@caregate/clinic-model';
 import { identitySettings } from '@caregate/identity';
-import { commonSettings, ownShard } from '@caregate/service';
+import { readVerificationKeys } from '@caregate/identity/directory-token';
+import { commonSettings, ownShard, readBy } from '@caregate/service';
 import { z } from 'zod';
 
 export const settings = z.object({
@@ -8,11 +9,13 @@ export const settings = z.object({
   ...ownShard,
   ...identitySettings,
   ...clinicSettings,
-  PROVISIONING_SECRET: z
+  DIRECTORY_PUBLIC_KEYS: z
     .string()
-    .min(16, 'must have at least 16 characters')
+    .transform(readBy(readVerificationKeys))
     .optional()
-    .describe('shared with the directory, which provisions accounts here; without it nobody can'),
+    .describe(
+      'public keys of the directory, as JWKs or PEM; it provisions and moves accounts here, without them nobody can',
+    ),
   RATE_LIMIT_PER_KEY: rate(60_000, 'by one API key'),
   RATE_LIMIT_PER_USER: rate(0, 'by one signed-in user'),
   RATE_LIMIT_PER_ADDRESS: rate(0, 'from one network address, whoever calls'),

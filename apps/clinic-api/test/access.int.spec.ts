@@ -1,15 +1,17 @@
 import { contracts, type Operation, operations } from '@caregate/contracts';
+import type { DirectoryGrant } from '@caregate/identity/directory-token';
 import { operationOf } from '@caregate/service';
 import { clinicApi } from '../src/app.ts';
 import { sendTo } from './at-host.ts';
-import { type Harness, PROVISIONING_SECRET, startHarness } from './harness.ts';
+import { DIRECTORY_PUBLIC_KEYS, directoryHeader } from './directory.ts';
+import { type Harness, startHarness } from './harness.ts';
 import { join, newPractice } from './practice.ts';
 
 /**
  * Who may call what, written down a second time and from another source than `libs/access`: the public interface's column "who".
  * - `user` anyone signed in, `member` a clinician of the clinic in the path, `admin` one who is an admin, `self` the user in the path
  * - `service`; `key` an API key of the account that holds the clinic in the path, `any key` of whatever account
- * - `owner` who owns the account in the path, `own key` of that account, `directory` the holder of the provisioning secret
+ * - `owner` who owns the account in the path, `own key` of that account, `directory` the holder of the key that signs tokens for the operation
  * Keys do what admins do, but for what a person must have done (migrating, reviewing). Where the public policy says nothing
  * (invites, all clinicians), the least is given that its clients need.
  */
@@ -133,7 +135,9 @@ const WHO: Readonly<Record<string, string>> = {
 
 /** Someone who sends requests: the headers, what they are (in the words of `WHO`), and what is said to them when they are none of it. */
 interface TestCaller {
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** By the operation, for whoever has a token for each. */
+  readonly signed?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly is: readonly string[];
   readonly otherwise: number;
 }
@@ -213,8 +217,18 @@ beforeAll(async () => {
     'a revoked key': { headers: basic(here.revokedKey), is: [], otherwise: UNKNOWN },
     'a key for another shard': { headers: basic(here.key.replace(/-au1$/, '-uk1')), is: [], otherwise: UNKNOWN },
     'an unknown key': { headers: basic('0'.repeat(50)), is: [], otherwise: UNKNOWN },
-    'the directory': { headers: bearer(PROVISIONING_SECRET), is: ['directory'], otherwise: NOT_ALLOWED },
-    'a wrong provisioning secret': { headers: bearer(`${PROVISIONING_SECRET}!`), is: [], otherwise: UNKNOWN },
+    'the directory': { signed: await signedForEach({}), is: ['directory'], otherwise: NOT_ALLOWED },
+    'the directory, with a token for another shard': {
+      signed: await signedForEach({}, 'uk1'),
+      is: [],
+      otherwise: UNKNOWN,
+    },
+    'the directory, with a token for another operation': {
+      signed: await signedForEach({ operationId: 'GetNothing' }),
+      is: [],
+      otherwise: UNKNOWN,
+    },
+    'who has the public key alone': { headers: bearer(DIRECTORY_PUBLIC_KEYS), is: [], otherwise: UNKNOWN },
   };
   stopsBehindTheGate = true;
 });
@@ -230,9 +244,9 @@ test.each(every.map((operation) => [operation.operationId, operation] as const))
   '%s',
   async (operationId, operation) => {
     const expected = Object.entries(callers).map(([name, caller]) => [name, expectedOf(operationId, caller)]);
-    const answers = Object.entries(callers).map(async ([name, { headers }]) => [
+    const answers = Object.entries(callers).map(async ([name, caller]) => [
       name,
-      await ask(operation, names, headers),
+      await ask(operation, names, headersOf(caller, operation)),
     ]);
     expect(Object.fromEntries(await Promise.all(answers))).toEqual(Object.fromEntries(expected));
   },
@@ -246,7 +260,7 @@ test('in a clinic that does not exist, only those are let in who need no part in
     for (const operation of inClinics) {
       if (/\b(self)\b/.test(WHO[operation.operationId] ?? '')) continue;
       for (const name of ['a member', 'an admin', 'the owner of the account', 'a key of the account']) {
-        const status = await ask(operation, nowhere, callers[name]?.headers ?? {});
+        const status = await ask(operation, nowhere, headersOf(callers[name], operation));
         if (status !== NOT_ALLOWED) letIn.push(`${operation.operationId} in ${clinicId}: ${name} ${status}`);
       }
     }
@@ -257,8 +271,8 @@ test('in a clinic that does not exist, only those are let in who need no part in
 test('a clinician, whatever the role, may delete their own record; someone else’s only an admin', async () => {
   const operation = every.find(({ operationId }) => operationId === 'DeleteClinician');
   const asks = (name: string, clinicianId: string) =>
-    operation && ask(operation, { ...names, clinicianId }, callers[name]?.headers ?? {});
-  const idOf = (name: string) => callers[name]?.headers[TOKEN]?.replace('user:', '') ?? '';
+    operation && ask(operation, { ...names, clinicianId }, headersOf(callers[name], operation));
+  const idOf = (name: string) => callers[name]?.headers?.[TOKEN]?.replace('user:', '') ?? '';
   expect(await asks('a member', idOf('a member'))).toBe(ADMITTED);
   expect(await asks('an admin', idOf('an admin'))).toBe(ADMITTED);
   expect(await asks('a member', idOf('an admin'))).toBe(NOT_ALLOWED);
@@ -281,10 +295,10 @@ describe('the host that a request is for', () => {
     const heard: Record<string, number> = {};
     for (const operation of every) {
       const asked = Object.entries(callers).filter(([name, caller]) => who(name, caller));
-      const answers = asked.map(([, { headers }]) =>
+      const answers = asked.map(([, caller]) =>
         sendTo(
           harness.url + pathOf(operation, names),
-          { ...headers, host },
+          { ...headersOf(caller, operation), host },
           { method: operation.method.toUpperCase() },
         ),
       );
@@ -306,8 +320,8 @@ describe('the host that a request is for', () => {
     ];
     for (const operation of every) {
       const answers = some.map(async (name) => {
-        const { headers } = callers[name] ?? {};
-        return [name, (await at(`${subdomains.own}.au1.localhost`, operation, headers ?? {})).status];
+        const headers = headersOf(callers[name], operation);
+        return [name, (await at(`${subdomains.own}.au1.localhost`, operation, headers)).status];
       });
       const expected = some.map((name) => [name, expectedOf(operation.operationId, callers[name])]);
       expect([operation.operationId, await Promise.all(answers)]).toEqual([operation.operationId, expected]);
@@ -350,6 +364,19 @@ function expectedOf(operationId: string, caller: TestCaller | undefined): number
   const isLetIn = who.includes('nobody') || caller?.is.some((word) => who.includes(word));
   return isLetIn ? ADMITTED : caller?.otherwise;
 }
+
+/** Tokens of the directory, one for each operation. */
+async function signedForEach(changes: Partial<DirectoryGrant>, shard = 'au1') {
+  const { accountId = '' } = names;
+  const signed = every.map(async ({ operationId }) => [
+    operationId,
+    await directoryHeader({ operationId, accountId, moveId: 'a-move', ...changes }, shard),
+  ]);
+  return Object.fromEntries(await Promise.all(signed));
+}
+
+const headersOf = (caller: TestCaller | undefined, { operationId }: Operation): Readonly<Record<string, string>> =>
+  caller?.signed?.[operationId] ?? caller?.headers ?? {};
 
 const TOKEN = 'x-tidepool-session-token';
 const token = (value: string) => ({ [TOKEN]: value });

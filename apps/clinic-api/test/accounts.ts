@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClinicClient } from '@caregate/contracts';
-import { answered, type Harness, mailedSecrets, PROVISIONING_SECRET, type TestUser } from './harness.ts';
+import { answered, type Harness, mailedSecrets, type TestUser } from './harness.ts';
 
 /** An account as the directory places it on the shard. */
 export interface TestAccount {
@@ -22,11 +22,7 @@ export async function newAccount(harness: Harness, owner = harness.newUser()): P
     name: 'Practice',
     owner: { email: owner.email ?? '', fullName: 'Owner', passwordHash: PASSWORD_HASH },
   };
-  answered(
-    await harness
-      .account({ bearer: PROVISIONING_SECRET })
-      .PUT('/caregate/v1/accounts/{accountId}', { params: { path }, body }),
-  );
+  answered(await harness.directory().PUT('/caregate/v1/accounts/{accountId}', { params: { path }, body }));
   await confirmAccount(harness, accountId);
   const asOwner = harness.account({ token: `user:${owner.userId}` });
   return {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { newAccount, type TestAccount } from './accounts.ts';
-import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness, statusOf } from './harness.ts';
+import { answered, type Harness, newClinic, startHarness, statusOf } from './harness.ts';
 
 const IMPORT = '/caregate/v1/imported_api_keys';
 
@@ -12,8 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-const bring = (keys: { key: string; name?: string }[], of = harness, subdomain = account.subdomain) =>
-  of.account({ bearer: PROVISIONING_SECRET }).POST(IMPORT, { body: { subdomain, keys } });
+const bring = (keys: { key: string; name?: string }[], of = harness, { accountId, subdomain } = account) =>
+  of.directory(accountId).POST(IMPORT, { body: { subdomain, keys } });
 const listed = async () =>
   answered(
     await harness.account({ token: `user:${account.owner.userId}` }).GET('/caregate/v1/accounts/{accountId}/api_keys', {
@@ -52,7 +52,7 @@ test('only hashes are kept, and what is revoked stays revoked when the file is i
 
 test('what cannot be taken is named by its place, without a word of it; the others are taken', async () => {
   const other = await newAccount(harness);
-  answered(await bring([{ key: 'keyOfAnotherAccount' }], harness, other.subdomain));
+  answered(await bring([{ key: 'keyOfAnotherAccount' }], harness, other));
   const keys = [
     '',
     'has-two-hyphens',
@@ -82,7 +82,7 @@ test('no other shard than au1 takes them', async () => {
   const uk1 = await startHarness({ SHARD_ID: 'uk1' });
   try {
     const there = await newAccount(uk1);
-    const { response, error } = await bring([{ key: 'oldKeyOfTheLab1' }], uk1, there.subdomain);
+    const { response, error } = await bring([{ key: 'oldKeyOfTheLab1' }], uk1, there);
     expect(response.status).toBe(409);
     expect(error?.message).toMatch(/^keys of the time before shards belong to au1, and this is uk1; import them there/);
   } finally {
@@ -95,6 +95,18 @@ test('only operators bring them, to accounts that are here', async () => {
   for (const caller of [{ token: `user:${account.owner.userId}` }, { token: 'server:any' }])
     expect(statusOf(await harness.account(caller).POST(IMPORT, { body }))).toBe(403);
   expect(statusOf(await harness.account({ bearer: 'a wrong secret' }).POST(IMPORT, { body }))).toBe(401);
-  expect(statusOf(await bring([{ key: 'aKeyOfAStranger' }], harness, 'nobody-here'))).toBe(404);
+  expect(statusOf(await bring([{ key: 'aKeyOfAStranger' }], harness, { ...account, subdomain: 'nobody-here' }))).toBe(
+    404,
+  );
   expect(statusOf(await bring([]))).toBe(400);
+});
+
+test('a token for one account brings no keys to another', async () => {
+  const other = await newAccount(harness);
+  const { response, error } = await bring([{ key: 'aKeyForAnotherAccount' }], harness, {
+    ...other,
+    accountId: account.accountId,
+  });
+  expect([response.status, error?.message]).toEqual([401, 'this token of the directory is for another account']);
+  expect(statusOf(await harness.withKey('aKeyForAnotherAccount').GET('/v1/patients'))).toBe(401);
 });

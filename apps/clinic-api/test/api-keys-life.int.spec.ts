@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { newAccount, type TestAccount } from './accounts.ts';
-import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness, statusOf } from './harness.ts';
+import { answered, type Harness, newClinic, startHarness, statusOf } from './harness.ts';
 
 const CLINIC = '/v1/clinics/{clinicId}';
 const KEYS = '/caregate/v1/accounts/{accountId}/api_keys';
@@ -139,7 +139,7 @@ describe('that an account is about to move', () => {
 
   test('is told to those who may write, and to nobody else', async () => {
     const moveId = randomUUID();
-    const directory = copies[0].account({ bearer: PROVISIONING_SECRET });
+    const directory = copies[0].directory();
     const body = { moveId, fenceId: randomUUID(), forMs: 30_000, withinMs: 5_000 };
     answered(
       await directory.POST('/caregate/v1/accounts/{accountId}/departure/fence', { params: { path: path() }, body }),

@@ -9,7 +9,8 @@ import {
   resolveSchema,
   type Schema,
 } from '@caregate/contracts';
-import { newClinic, type Harness, PROVISIONING_SECRET, startHarness, statusOf } from './harness.ts';
+import { directoryHeader } from './directory.ts';
+import { newClinic, type Harness, startHarness, statusOf } from './harness.ts';
 import { newPractice, type Practice } from './practice.ts';
 
 let harness: Harness;
@@ -333,7 +334,7 @@ test('texts that are unusual but allowed are kept as they are', async () => {
 async function send(operation: Operation, url: string, body?: string, headers: Readonly<Record<string, string>> = {}) {
   const answer = await harness.send(url, {
     method: operation.method.toUpperCase(),
-    headers: { ...someoneFor(operation.operationId), ...headers },
+    headers: { ...(await someoneFor(operation.operationId)), ...headers },
     ...(body !== undefined && { body }),
   });
   if (answer.status < 400) return { status: answer.status, message: '' };
@@ -343,11 +344,14 @@ async function send(operation: Operation, url: string, body?: string, headers: R
   return { status: answer.status, message };
 }
 
+const MOVE_OF_EXAMPLES = '7b1c9d52-7f0e-4c1e-9a52-6a1d6f8f0b11';
+
 /** Who may call the operation on the things of the practice. */
-function someoneFor(operationId: string): Record<string, string> {
+async function someoneFor(operationId: string): Promise<Record<string, string>> {
   const row: readonly Who[] = ACCESS[operationId] ?? [];
   if (row.includes('service')) return service;
-  if (row.includes('directory')) return { authorization: `Bearer ${PROVISIONING_SECRET}` };
+  if (row.includes('directory'))
+    return directoryHeader({ operationId, accountId: practice.account.accountId, moveId: MOVE_OF_EXAMPLES });
   if (row.includes('accountOwner')) return { [TOKEN]: `user:${practice.account.owner.userId}` };
   return row.includes('userInPath') && !row.includes('admin') ? { [TOKEN]: `user:${practice.patient}` } : admin();
 }

@@ -6,12 +6,10 @@ import { LinkSecrets } from '@caregate/identity';
 import { HealthChecks, MONGO, startApp } from '@caregate/service';
 import type { Connection } from 'mongoose';
 import { clinicApi } from '../src/app.ts';
+import { asDirectory, DIRECTORY_PUBLIC_KEYS } from './directory.ts';
 import { IdentityServer, type TestUser } from './identity-server.ts';
 
 export type { TestUser } from './identity-server.ts';
-
-/** The secret by which a test provisions accounts, as the directory does. */
-export const PROVISIONING_SECRET = 'for tests, not for others';
 
 const LINK_SECRET = 'for links of tests, long enough to be taken';
 
@@ -33,6 +31,8 @@ export interface Harness {
   asService(name?: string): ClinicClient;
   withKey(apiKey: string): ClinicClient;
   account(caller: { token?: string; apiKey?: string; bearer?: string }): AccountClient;
+  /** Speaks for the directory; of what is about one account without naming it in the path, for that account. */
+  directory(accountId?: string): AccountClient;
   /** Any request, for what a typed client refuses to send. */
   send(
     path: string,
@@ -52,7 +52,7 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     MONGODB_URI: uri,
     IDENTITY: 'http',
     IDENTITY_URL: identity.url,
-    PROVISIONING_SECRET,
+    DIRECTORY_PUBLIC_KEYS,
     LINK_SECRET,
     ...env,
   });
@@ -75,6 +75,8 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     asService: (name = 'server') => client({ token: `server:${name}` }),
     withKey: (apiKey) => client({ apiKey }),
     account: (caller) => createAccountClient({ baseUrl: url, ...caller }),
+    directory: (accountId) =>
+      asDirectory(url, { shard: env.SHARD_ID ?? 'au1', ...(accountId !== undefined && { accountId }) }),
     send: (path, init) => send(url + path, init),
     close: async () => {
       if (env.MONGODB_URI === undefined) await connection.dropDatabase();

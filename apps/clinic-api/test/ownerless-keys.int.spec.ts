@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hashPassword } from '@caregate/identity';
 import { eventually } from '@caregate/eventually';
 import { newAccount } from './accounts.ts';
-import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness, statusOf } from './harness.ts';
+import { answered, type Harness, newClinic, startHarness, statusOf } from './harness.ts';
 
 const CLINIC = '/v1/clinics/{clinicId}';
 const KEYS = '/caregate/v1/accounts/{accountId}/api_keys';
@@ -34,7 +34,7 @@ describe('where users live on the shard', () => {
       owner: { email, fullName: 'Dana', passwordHash },
     };
     const params = { path: { accountId } };
-    const directory = harness.account({ bearer: PROVISIONING_SECRET });
+    const directory = harness.directory();
     const account = answered(await directory.PUT('/caregate/v1/accounts/{accountId}', { params, body }));
     const credentials = { email, password: PASSWORD };
     const { token } = answered(await harness.account({}).POST('/caregate/v1/sessions', { body: credentials }));
@@ -95,7 +95,7 @@ describe('where users live on the shard', () => {
   test('a new owner makes keys that work; those of before stay stopped', async () => {
     const ours = await practice();
     await leave(ours);
-    const directory = harness.account({ bearer: PROVISIONING_SECRET });
+    const directory = harness.directory();
     answered(await directory.PUT('/caregate/v1/accounts/{accountId}', { params: ours.params, body: ours.body }));
     const credentials = { email: ours.body.owner.email, password: PASSWORD };
     const { token } = answered(await harness.account({}).POST('/caregate/v1/sessions', { body: credentials }));
@@ -134,7 +134,7 @@ describe('where users live elsewhere', () => {
     const { id: keyId, key } = await account.newKey();
     const { id: clinicId = '' } = await newClinic(account.owner.api);
     harness.identity.deleteUser(account.owner.userId);
-    const directory = harness.account({ bearer: PROVISIONING_SECRET });
+    const directory = harness.directory();
     const params = { path: { accountId: account.accountId } };
     expect(answered(await directory.GET(KEYS, { params })).map(({ id }) => id)).toEqual([keyId]);
     answered(await directory.DELETE(KEY, { params: { path: { ...params.path, keyId } } }));

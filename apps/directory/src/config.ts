@@ -1,4 +1,5 @@
-import { commonSettings } from '@caregate/service';
+import { readSigningKey } from '@caregate/identity/directory-token';
+import { commonSettings, readBy } from '@caregate/service';
 import { isShardId } from '@caregate/shard';
 import { z } from 'zod';
 
@@ -12,10 +13,14 @@ export const settings = z.object({
     .default('au1')
     .refine(isShardId, 'must be a shard id, such as au1')
     .describe('where keys of the time before shards belong'),
-  PROVISIONING_SECRET: z
-    .string({ error: 'is needed: the secret that the shards know too; make one with: openssl rand -hex 32' })
-    .min(16, 'must have at least 16 characters')
-    .describe('shared with the shards, which take accounts from whoever knows it'),
+  DIRECTORY_SIGNING_KEY: z
+    .string({
+      error: 'is needed: the Ed25519 private key of the directory; make one with: npx caregate directory-key generate',
+    })
+    .transform(readBy(readSigningKey))
+    .describe(
+      'the private key, a JWK or PEM, that signs what the directory asks of shards; each clinic-api has its public half',
+    ),
   UNSHARDED_MODE: z
     .enum(['redirect', 'proxy'])
     .default('redirect')

@@ -1,7 +1,8 @@
 import { isPasswordHash } from '@caregate/identity';
 import { contracts, operations, responseValidator } from '@caregate/contracts';
 import { eventually } from '@caregate/eventually';
-import { newSignUp, OPERATOR_TOKEN, PROVISIONING_SECRET, startWorld, type World } from './world.ts';
+import { readDirectoryToken, readVerificationKeys } from '@caregate/identity/directory-token';
+import { DIRECTORY_PUBLIC_KEYS, newSignUp, OPERATOR_TOKEN, startWorld, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => void (world = await startWorld()));
@@ -33,13 +34,17 @@ describe('signing up', () => {
     const [told] = world.uk1.toldOf(wanted.subdomain);
     expect(told).toMatchObject({
       accountId: answer.body['accountId'],
-      headers: { authorization: `Bearer ${PROVISIONING_SECRET}`, host: 'api.uk1.example.test' },
+      headers: { host: 'api.uk1.example.test' },
       body: {
         subdomain: wanted.subdomain,
         name: wanted.name,
         owner: { email: wanted.owner.email, fullName: wanted.owner.fullName },
       },
     });
+    const token = String(told?.headers['authorization']).replace('Bearer ', '');
+    const [keys, accountId] = [readVerificationKeys(DIRECTORY_PUBLIC_KEYS), answer.body['accountId']];
+    expect(await readDirectoryToken(keys, 'uk1', token)).toEqual({ operationId: 'ProvisionAccount', accountId });
+    expect(await readDirectoryToken(keys, 'au1', token)).toBeUndefined();
     expect(isPasswordHash(told?.body.owner.passwordHash ?? '')).toBe(true);
     expect(JSON.stringify(told?.body)).not.toContain(wanted.owner.password);
   });
@@ -271,6 +276,27 @@ describe('operators', () => {
       expect(answer.status).toBe(401);
     },
   );
+});
+
+test('operators get a token for bringing keys to one account on its shard, and nobody else does', async () => {
+  const wanted = newSignUp({ region: 'uk' });
+  const { body } = await signUp(wanted);
+  const ask = (subdomain: string, token?: string) =>
+    world.directory.call('POST', `/caregate/v1/accounts/${subdomain}/key_import_tokens`, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    });
+  const granted = await ask(wanted.subdomain, OPERATOR_TOKEN);
+  expect([granted.status, granted.body]).toEqual([
+    201,
+    { shard: 'uk1', apiUrl: 'https://api.uk1.example.test:8443', token: expect.any(String) },
+  ]);
+  const token = String(granted.body['token']);
+  expect(await readDirectoryToken(readVerificationKeys(DIRECTORY_PUBLIC_KEYS), 'uk1', token)).toEqual({
+    operationId: 'ImportApiKeys',
+    accountId: body['accountId'],
+  });
+  expect((await ask('nobody-here', OPERATOR_TOKEN)).status).toBe(404);
+  expect([(await ask(wanted.subdomain)).status, (await ask(wanted.subdomain, token)).status]).toEqual([401, 401]);
 });
 
 describe('the unsharded address', () => {

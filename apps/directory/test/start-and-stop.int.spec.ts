@@ -11,8 +11,12 @@ test.each([
   [{ SHARDS_FILE: '/nowhere/shards.yaml' }, /SHARDS_FILE cannot be used: .*no such file/],
   [{ DEFAULT_SHARD: 'nz1' }, /SHARDS_FILE cannot be used: the default shard nz1 is not listed/],
   [{ DEFAULT_SHARD: 'AU1' }, /DEFAULT_SHARD must be a shard id/],
-  [{ PROVISIONING_SECRET: '' }, /PROVISIONING_SECRET is needed/],
-  [{ PROVISIONING_SECRET: 'short' }, /PROVISIONING_SECRET must have at least 16 characters/],
+  [{ DIRECTORY_SIGNING_KEY: '' }, /DIRECTORY_SIGNING_KEY is needed: .*caregate directory-key generate/],
+  [{ DIRECTORY_SIGNING_KEY: 'planted' }, /DIRECTORY_SIGNING_KEY must be an Ed25519 private key, as a JWK or PEM$/m],
+  [
+    { PROVISIONING_SECRET: 'planted' },
+    /PROVISIONING_SECRET is not used any more: give DIRECTORY_SIGNING_KEY to the directory and DIRECTORY_PUBLIC_KEYS to each clinic-api/,
+  ],
   [{ PUBLIC_PORT: '99999' }, /PUBLIC_PORT/],
   [{ MONGODB_URI: 'nonsense' }, /MONGODB_URI/],
 ])('a wrong setting %j stops it at start with one clear line', async (wrong, message) => {
@@ -20,6 +24,7 @@ test.each([
   expect(code).toBe(1);
   expect(output).toMatch(message);
   expect(output.trim().split('\n')).toHaveLength(1);
+  expect(output).not.toContain('planted');
 });
 
 test('while MongoDB is away it starts, says that it is not ready, and refuses politely', async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newDirectoryKey } from '@caregate/identity/directory-token';
 import { type Connection, createConnection } from 'mongoose';
 import { DirectoryProcess } from './directory-process.ts';
 import { ShardStandIn } from './shard-stand-in.ts';
@@ -19,7 +20,8 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export const PROVISIONING_SECRET = 'a secret of tests, long enough';
+const key = newDirectoryKey();
+export const DIRECTORY_PUBLIC_KEYS = key.publicKey;
 export const OPERATOR_TOKEN = 'an operator token of tests, long enough';
 
 export async function startWorld(settings: Record<string, string> = {}): Promise<World> {
@@ -31,7 +33,7 @@ export async function startWorld(settings: Record<string, string> = {}): Promise
   const env = {
     SHARDS_FILE: shardsFile,
     MONGODB_URI: uri,
-    PROVISIONING_SECRET,
+    DIRECTORY_SIGNING_KEY: key.privateKey,
     OPERATOR_TOKEN,
     SIGN_UPS_PER_HOUR: '10000',
     LOG_LEVEL: 'trace',

@@ -1,13 +1,13 @@
 import type { AccountId } from '@caregate/clinic-model';
-import type { Principal } from '@caregate/identity';
-import type { UserId } from '@caregate/identity';
+import type { Principal, UserId } from '@caregate/identity';
+import type { DirectoryGrant } from '@caregate/identity/directory-token';
 
 /** Who sent a request. An API key speaks for its account; `userId` is the person who made it. */
 export type Caller =
   | { readonly kind: 'nobody' }
   | Principal
   | { readonly kind: 'apiKey'; readonly accountId: AccountId; readonly keyId: string; readonly userId: UserId }
-  | { readonly kind: 'directory' };
+  | ({ readonly kind: 'directory' } & DirectoryGrant);
 
 /** How a caller is written into audit entries, tombstones and logs: a kind and an id, never a secret. */
 export function callerName(caller: Caller): string {

@@ -12,7 +12,7 @@
  * - `accountKey`     any API key: the operation itself looks only at what the key's account holds
  * - `accountOwner`   the user who owns the account in the path
  * - `ownAccountKey`  an API key of the account in the path
- * - `directory`      the directory, by the provisioning secret
+ * - `directory`      the directory, by a token that it signed for the operation, the account and the move
  */
 export type Who =
   | 'everybody'

@@ -62,6 +62,12 @@ export const ownShard = {
     .describe('the shard that this app belongs to'),
 } as const;
 
+/** Settings of earlier versions. Whoever still sets one believes that it does something. */
+const RETIRED: Readonly<Record<string, string>> = {
+  PROVISIONING_SECRET:
+    'is not used any more: give DIRECTORY_SIGNING_KEY to the directory and DIRECTORY_PUBLIC_KEYS to each clinic-api (npx caregate directory-key generate), and take it out',
+};
+
 /**
  * Reads an app's settings from the environment. An empty variable counts as not set. Instead of `NAME`, `NAME_FILE` may name a file that holds
  * the value, as secrets are mounted by Docker and Kubernetes; a line feed at its end is not part of it.
@@ -72,6 +78,9 @@ export function loadConfig<Shape extends z.ZodRawShape>(
   env: NodeJS.ProcessEnv = process.env,
 ): z.output<z.ZodObject<Shape>> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  for (const [name, message] of Object.entries(RETIRED))
+    if (present[name] !== undefined || present[`${name}_FILE`] !== undefined)
+      throw new ConfigError(`${name} ${message}`);
   const parsed = schema.safeParse({ ...present, ...fromFiles(Object.keys(schema.shape), present) });
   if (parsed.success) return parsed.data;
   throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '));
@@ -95,6 +104,18 @@ function valueIn(file: string, name: string): string {
     const { code = 'unknown' } = error as NodeJS.ErrnoException; // as node:fs throws them
     throw new ConfigError(`${name} names a file that cannot be read (${code})`);
   }
+}
+
+/** For a setting that is read from its text: what `read` throws says what is wrong, without repeating the text. */
+export function readBy<T>(read: (text: string) => T) {
+  return (text: string, context: z.RefinementCtx): T => {
+    try {
+      return read(text);
+    } catch (error) {
+      context.addIssue(error instanceof Error ? error.message : 'cannot be read');
+      return z.NEVER;
+    }
+  };
 }
 
 /** What `--help` of an app prints: each setting, whether it is needed, and what it is for. */

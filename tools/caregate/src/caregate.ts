@@ -3,6 +3,7 @@ import { accountsCommand } from './commands/accounts.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
+import { directoryKeyCommand } from './commands/directory-key.ts';
 import { eventsCommand } from './commands/events.ts';
 import { keysCommand } from './commands/keys.ts';
 import { mailCommand } from './commands/mail.ts';
@@ -17,6 +18,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
     .addCommand(backupCommand())
     .addCommand(countsCommand())
     .addCommand(deadLettersCommand())
+    .addCommand(directoryKeyCommand())
     .addCommand(eventsCommand())
     .addCommand(keysCommand())
     .addCommand(mailCommand())

@@ -19,6 +19,13 @@ export interface Move {
   readonly startedTime: string;
 }
 
+/** Where an account's API keys may be imported, and by which token, for a minute. */
+export interface KeyImportGrant {
+  readonly shard: string;
+  readonly apiUrl: string;
+  readonly token: string;
+}
+
 export interface DirectorySettings {
   readonly url: string;
   readonly token: string;
@@ -57,6 +64,10 @@ export class Directory {
 
   startMove(subdomain: string, to: string): Promise<Move> {
     return this.ask('POST', `/accounts/${encodeURIComponent(subdomain)}/moves`, { to });
+  }
+
+  grantKeyImport(subdomain: string): Promise<KeyImportGrant> {
+    return this.ask('POST', `/accounts/${encodeURIComponent(subdomain)}/key_import_tokens`);
   }
 
   moves(subdomain: string): Promise<Move[]> {

@@ -67,12 +67,18 @@ test.each(SHARDS)('the connectors of %s refer to addresses that only Kafka Conne
   expect(properties).toContain('config.providers.env.param.allowlist.pattern=^CAREGATE_[A-Z0-9_]+$\n');
 });
 
-test('directory and shards share the provisioning secret', () => {
-  const secrets = ['directory', 'clinic-api-au1', 'clinic-api-uk1'].map(
-    (name) => services[name]?.environment?.PROVISIONING_SECRET,
-  );
-  expect(new Set(secrets).size).toBe(1);
-  expect(secrets[0]).toBeTruthy();
+test('only the directory has the private key by which it is known, and each clinic API the public one', () => {
+  const having = (volume: string) =>
+    Object.entries(services).flatMap(([name, { volumes = [] }]) =>
+      volumes.some((each) => each.startsWith(`${volume}:`)) && name !== 'directory-key' ? [name] : [],
+    );
+  expect(having('directory-key')).toEqual(['directory']);
+  expect(having('directory-public-key')).toEqual(SHARDS.map((shard) => `clinic-api-${shard}`));
+  expect(services.directory?.environment?.DIRECTORY_SIGNING_KEY_FILE).toBe('/etc/directory-key/key');
+  for (const shard of SHARDS)
+    expect(services[`clinic-api-${shard}`]?.environment?.DIRECTORY_PUBLIC_KEYS_FILE).toBe(
+      '/etc/directory-public-key/key',
+    );
 });
 
 describe('its MongoDB', () => {

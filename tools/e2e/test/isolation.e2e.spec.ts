@@ -71,6 +71,7 @@ describe('who somebody is', () => {
       .update(signed)
       .digest('base64url')}`;
   }
+  const publicKeysOf = (shard: string) => platform.shard(shard).api.env['DIRECTORY_PUBLIC_KEYS'] ?? '';
   const secretOf = (shard: string) => platform.shard(shard).api.env['IDENTITY_SECRET'] ?? '';
   const past = Math.floor(Date.now() / 1000) - 3600;
   const service = { kind: 'service', sub: 'clinic-worker', epoch: undefined };
@@ -86,8 +87,10 @@ describe('who somebody is', () => {
     'our token as a bearer’s': () => ({ authorization: `Bearer ${ours.token}` }),
     'our key as a bearer’s': () => ({ authorization: `Bearer ${ours.key}` }),
     'our key in the place of the password': () => ({ authorization: `Basic ${btoa(`:${ours.key}`)}` }),
-    'the provisioning secret as a token': () => session(platform.provisioningSecret),
-    'the provisioning secret as a key': () => basic(platform.provisioningSecret),
+    'the directory’s public keys': () => ({ authorization: `Bearer ${publicKeysOf('au1')}` }),
+    'a bearer’s token signed with the public keys': () => ({
+      authorization: `Bearer ${forged(ours.token, { payload: { iss: 'caregate-directory' }, secret: publicKeysOf('au1') })}`,
+    }),
     'the operators’ token': () => ({ authorization: `Bearer ${platform.operatorToken}` }),
     'the secret that signs tokens': () => session(secretOf('au1')),
     'a token for this shard signed by the other': () => session(forged(ours.token, { secret: secretOf('uk1') })),
@@ -146,7 +149,7 @@ describe('who somebody is', () => {
       session(platform.operatorToken),
       basic(ours.key),
       basic(platform.operatorToken),
-      { authorization: `Bearer ${platform.provisioningSecret}` },
+      { authorization: `Bearer ${publicKeysOf('au1')}` },
       { authorization: `Bearer ${ours.token}` },
       { authorization: `Bearer ${secretOf('au1')}` },
     ])

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { newDirectoryKey } from '@caregate/identity/directory-token';
 
 const dist = join(import.meta.dirname, '../../../dist/apps');
 
@@ -18,7 +19,6 @@ const GOOD = {
   SHARD_ID: 'au1',
   MONGODB_URI: 'mongodb://127.0.0.1:1/clinic_au1',
   IDENTITY_SECRET: 'x'.repeat(32),
-  PROVISIONING_SECRET: 'x'.repeat(32),
   KAFKA_BROKERS: '127.0.0.1:1',
 };
 const WORKER = { ...GOOD, SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'Caregate <no-reply@example.test>' };
@@ -28,7 +28,9 @@ const SYNC = {
   GATEKEEPER_MONGODB_URI: 'mongodb://127.0.0.1:1/gatekeeper_au1',
 };
 
-test.each([
+const PRIVATE = newDirectoryKey().privateKey;
+
+test.each<readonly [string, Record<string, string>, RegExp]>([
   ['clinic-api', { ...GOOD, MONGODB_URI: '' }, /MONGODB_URI/],
   ['clinic-api', { ...GOOD, MONGODB_URI: 'mongodb://127.0.0.1:1' }, /MONGODB_URI/],
   ['clinic-api', { ...GOOD, SHARD_ID: 'AU1' }, /SHARD_ID/],
@@ -40,6 +42,12 @@ test.each([
   ['clinic-api', { ...GOOD, PORT: 'http' }, /PORT/],
   ['clinic-api', { ...GOOD, IDENTITY: 'http' }, /IDENTITY_URL/],
   ['clinic-api', { ...GOOD, IDENTITY_SECRET: 'short' }, /IDENTITY_SECRET/],
+  ['clinic-api', { ...GOOD, DIRECTORY_PUBLIC_KEYS: 'x' }, /DIRECTORY_PUBLIC_KEYS must be Ed25519 public keys/],
+  ['clinic-api', { ...GOOD, DIRECTORY_PUBLIC_KEYS: PRIVATE }, /DIRECTORY_PUBLIC_KEYS holds a private key/],
+  ...['clinic-api', 'clinic-worker', 'gatekeeper-sync', 'directory'].map(
+    (app) =>
+      [app, { ...GOOD, PROVISIONING_SECRET: 'x'.repeat(32) }, /PROVISIONING_SECRET is not used any more/] as const,
+  ),
   ['clinic-worker', { ...GOOD, KAFKA_BROKERS: '' }, /KAFKA_BROKERS/],
   ['clinic-worker', { ...GOOD, SMTP_URL: 'not an address' }, /SMTP_URL/],
   ['gatekeeper-sync', { ...GOOD }, /CONNECT_URL|GATEKEEPER_MONGODB_URI/],

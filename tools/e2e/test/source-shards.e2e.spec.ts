@@ -461,13 +461,20 @@ const unsharded = (method: string, practice: Practice, key = practice.key) =>
     ...(method === 'POST' && { body: { fullName: 'Written without a shard' } }),
   });
 
-const importKey = (shard: string, subdomain: string, key: string) =>
-  call({
+async function importKey(shard: string, subdomain: string, key: string) {
+  const granted = await call({
+    method: 'POST',
+    url: `${platform.directory.url}/caregate/v1/accounts/${subdomain}/key_import_tokens`,
+    headers: { authorization: `Bearer ${platform.operatorToken}` },
+  });
+  const { token } = granted.body as { token: string }; // as the directory's contract says
+  return call({
     method: 'POST',
     url: `${platform.shard(shard).api.url}/caregate/v1/imported_api_keys`,
-    headers: { authorization: `Bearer ${platform.provisioningSecret}` },
+    headers: { authorization: `Bearer ${token}` },
     body: { subdomain, keys: [{ key, name: 'Of old' }] },
   });
+}
 
 /** As an operator does it, with a file. */
 async function importByCommand(subdomain: string, key: string): Promise<string> {
@@ -477,7 +484,8 @@ async function importByCommand(subdomain: string, key: string): Promise<string> 
   const env = {
     ...process.env,
     SHARD_URL: platform.shard('au1').api.url,
-    PROVISIONING_SECRET: platform.provisioningSecret,
+    DIRECTORY_URL: platform.directory.url,
+    OPERATOR_TOKEN: platform.operatorToken,
   };
   const command = join(import.meta.dirname, '../../caregate/src/main.ts');
   try {

@@ -1,5 +1,6 @@
 import { MongoClient } from 'mongodb';
 import { randomBytes } from 'node:crypto';
+import { newDirectoryKey } from '@caregate/identity/directory-token';
 import { type App, startApp } from '@caregate/stack';
 import type { Target } from './world.ts';
 
@@ -20,7 +21,8 @@ export async function startApi(
   const uri = new URL(server);
   uri.pathname = `/clinic_fuzz_${randomBytes(6).toString('hex')}`;
   const secret = () => randomBytes(32).toString('hex');
-  const [identitySecret, provisioningSecret, shardId] = [secret(), secret(), 'au1'];
+  const [identitySecret, shardId] = [secret(), 'au1'];
+  const directoryKey = newDirectoryKey();
   const app = await startApp({
     name: 'clinic-api',
     label: 'clinic-api-fuzz',
@@ -30,7 +32,7 @@ export async function startApi(
       DOMAIN: 'localhost',
       IDENTITY: 'local',
       IDENTITY_SECRET: identitySecret,
-      PROVISIONING_SECRET: provisioningSecret,
+      DIRECTORY_PUBLIC_KEYS: directoryKey.publicKey,
       INVITES_PER_HOUR: '1000000', // it invites as often as it can
       LOG_LEVEL: 'warn',
       ...settings,
@@ -38,7 +40,7 @@ export async function startApi(
     ...(dist !== undefined && { dist }),
   });
   return {
-    target: { url: app.url, shardId, identitySecret, provisioningSecret },
+    target: { url: app.url, shardId, identitySecret, directorySigningKey: directoryKey.privateKey },
     app,
     close: async () => {
       await app.stop();

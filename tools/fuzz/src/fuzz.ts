@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startSigningProxy } from './signing-proxy.ts';
 import { callerOf, CALLERS, type CallerName } from './callers.ts';
 import { contractFor } from './contract.ts';
 import { installPackages } from './python.ts';
@@ -44,15 +45,16 @@ export async function fuzz({
   const packages = await installPackages(say);
   const folder = await mkdtemp(join(tmpdir(), 'caregate-fuzz-'));
   const outcomes = new Map<CallerName, Outcome>();
+  const proxy = await startSigningProxy(target);
   const tryAs = async ({ name, world }: Try) => {
     const began = Date.now();
-    const caller = callerOf(name, target, world);
+    const caller = callerOf(name, world);
     const own = join(folder, name);
     await mkdir(own);
     await writeFile(join(own, 'contract.json'), JSON.stringify(contractFor(world, caller)));
     const outcome = await runSchemathesis(packages, {
       folder: own,
-      url: target.url,
+      url: name === 'directory' ? proxy.url : target.url,
       headers: caller.headers,
       plan,
       ...(signal && { signal }),
@@ -74,6 +76,7 @@ export async function fuzz({
     await Promise.all(Array.from({ length: atOnce }, work));
     for (const each of tries.filter(({ name }) => name === ALONE)) await tryAs(each);
   } finally {
+    await proxy.close();
     await rm(folder, { recursive: true, force: true });
   }
   return outcomes;

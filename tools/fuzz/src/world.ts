@@ -4,13 +4,14 @@ import { SignJWT } from 'jose';
 import { createHash, randomUUID } from 'node:crypto';
 import { LinkSecrets } from '@caregate/identity/link-secrets';
 import { createAccountClient, createClinicClient, type ClinicClient } from '@caregate/contracts';
+import { readSigningKey, signDirectoryToken } from '@caregate/identity/directory-token';
 
 /** The running API, and the secrets that it was started with. */
 export interface Target {
   readonly url: string;
   readonly shardId: string;
   readonly identitySecret: string;
-  readonly provisioningSecret: string;
+  readonly directorySigningKey: string;
 }
 
 export interface Person {
@@ -119,10 +120,12 @@ class Builder {
 
   /** Whoever owns an account is a user who can sign in. */
   async person(name: string): Promise<Person & { readonly accountId: string }> {
-    const { url: baseUrl, provisioningSecret: bearer } = this.target;
+    const { url: baseUrl, shardId, directorySigningKey } = this.target;
     const accountId = randomUUID();
     const email = `${name}-${accountId}@example.test`;
     const owner = { email, fullName: `Fuzz ${name}`, passwordHash: await passwordHash() };
+    const grant = { operationId: 'ProvisionAccount', accountId };
+    const bearer = await signDirectoryToken(readSigningKey(directorySigningKey), shardId, grant);
     const directory = createAccountClient({ baseUrl, bearer });
     const subdomain = `f${accountId}`;
     const path = { accountId };

@@ -5,7 +5,6 @@ import {
   answered,
   type Harness,
   mailedSecrets,
-  PROVISIONING_SECRET,
   startHarness,
   statusOf,
 } from '../../test/harness.ts';
@@ -22,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => harness.close());
 
 const identity = () => harness.app.get(IdentityService) as LocalIdentity; // as it is set up above
-const asDirectory = () => harness.account({ bearer: PROVISIONING_SECRET });
+const asDirectory = () => harness.directory();
 const secretOf = (accountId: string) => mailedSecrets.secretOf('sign-up', accountId) ?? '';
 const newEmail = () => `${randomUUID()}@example.test`;
 
@@ -178,7 +177,7 @@ describe('where people sign in elsewhere', () => {
 
   const signUpThere = async (email: string) => {
     const accountId = randomUUID();
-    const answer = await remote.account({ bearer: PROVISIONING_SECRET }).PUT(ACCOUNT, {
+    const answer = await remote.directory().PUT(ACCOUNT, {
       params: { path: { accountId } },
       body: { subdomain: `s-${accountId}`, name: 'Good Times', owner: { email, fullName: 'Nora' } },
     });
@@ -200,7 +199,7 @@ describe('where people sign in elsewhere', () => {
     expect(new LinkSecrets('au1', []).available).toBe(false);
     const without = await startHarness({ LINK_SECRET: undefined });
     try {
-      const { error, response } = await without.account({ bearer: PROVISIONING_SECRET }).PUT(ACCOUNT, {
+      const { error, response } = await without.directory().PUT(ACCOUNT, {
         params: { path: { accountId: randomUUID() } },
         body: { subdomain: `s-${randomUUID()}`, name: 'Good Times', owner: { email: newEmail(), fullName: 'Nora' } },
       });

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AccountDocument, type ApiKeyDocument, newObjectId } from '@caregate/clinic-model';
-import { CONFIG, Conflict, LOGGER, type Logger, NotFound, Unprocessable } from '@caregate/service';
+import { CONFIG, Conflict, LOGGER, type Logger, NotFound, Unauthorized, Unprocessable } from '@caregate/service';
 import { DEFAULT_SHARD, InvalidApiKey, parseApiKey } from '@caregate/shard';
 import type { FastifyRequest } from 'fastify';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
@@ -43,6 +43,8 @@ export class ImportedKeysService {
    */
   async bring({ subdomain, keys }: KeyImport, request: FastifyRequest) {
     const account = await this.accountHere(subdomain);
+    if (request.caller.kind !== 'directory' || request.caller.accountId !== account._id)
+      throw new Unauthorized('this token of the directory is for another account');
     const leave = this.standings.enter(request, account._id);
     try {
       const outcomes: Outcome[] = [];

@@ -61,7 +61,10 @@ test('a caller is a kind and an id', () => {
   const by = (caller: Caller) =>
     entryOf({ caller, params: { clinicId }, ip: '203.0.113.7', id: 'r' }, operation, new Date())?.caller;
   expect(by({ kind: 'service', name: 'ops' })).toEqual({ kind: 'service', id: 'ops' });
-  expect(by({ kind: 'directory' })).toEqual({ kind: 'directory', id: 'directory' });
+  expect(by({ kind: 'directory', operationId: 'GetAccount', accountId: 'an-account' })).toEqual({
+    kind: 'directory',
+    id: 'directory',
+  });
   expect(by({ kind: 'nobody' })).toBeUndefined();
 });
 

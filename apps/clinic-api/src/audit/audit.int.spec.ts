@@ -1,5 +1,5 @@
 import type { ClinicClient } from '@caregate/contracts';
-import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness, statusOf } from '../../test/harness.ts';
+import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
 import { newUserId } from '../../test/identity-server.ts';
 import { AuditRepository } from './audit.repository.ts';
 
@@ -153,7 +153,7 @@ test('only admins of the clinic, services and keys of its account read it', asyn
   expect(statusOf(await audit(admin.userId, clinicId))).toBe(200);
   const service = harness.account({ token: 'server:ops' });
   expect(statusOf(await service.GET(AUDIT, { params: { path: { clinicId } } }))).toBe(200);
-  const directory = harness.account({ bearer: PROVISIONING_SECRET });
+  const directory = harness.directory();
   expect(statusOf(await directory.GET(AUDIT, { params: { path: { clinicId } } }))).toBe(403);
 });
 

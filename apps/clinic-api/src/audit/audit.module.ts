@@ -16,5 +16,6 @@ import { AuditTrail } from './audit-trail.service.ts';
     AuditTrail,
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
   ],
+  exports: [AuditTrail],
 })
 export class AuditModule {}

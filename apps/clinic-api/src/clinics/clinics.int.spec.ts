@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness, statusOf } from '../../test/harness.ts';
+import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
 import { newUserId } from '../../test/identity-server.ts';
 import { ShareCodes } from './share-codes.ts';
 
@@ -199,7 +199,7 @@ describe('deletion', () => {
 
 async function keyOfNewAccount({ userId, email }: { userId: string; email?: string }): Promise<string> {
   const accountId = crypto.randomUUID();
-  const directory = harness.account({ bearer: PROVISIONING_SECRET });
+  const directory = harness.directory();
   answered(
     await directory.PUT('/caregate/v1/accounts/{accountId}', {
       params: { path: { accountId } },

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { timingSafeEqual, createHash } from 'node:crypto';
 import { assertAllowed, type Caller, isOpenToEverybody, type PathParameters } from '@caregate/access';
 import { IdentityService } from '@caregate/identity';
+import { readDirectoryToken } from '@caregate/identity/directory-token';
 import { BadRequest, CONFIG, Forbidden, type ServedOperation, Unauthorized } from '@caregate/service';
 import { ApiKeysService } from '../api-keys/api-keys.service.ts';
 import type { ClinicApiConfig } from '../config.ts';
@@ -32,7 +32,7 @@ export class Gate {
     request.account = await this.hosts.accountOf(request);
     request.caller = isOpenToEverybody(operationId)
       ? { kind: 'nobody' }
-      : await this.standings.orAtItsHost(request, () => this.callerOf(request));
+      : await this.standings.orAtItsHost(request, () => this.callerOf(request, operation));
     await this.limits.ofCaller(request.caller, reply);
     assertKeyOfHost(request);
     const found = await this.standings.find(request, operation);
@@ -41,26 +41,31 @@ export class Gate {
     await this.standings.admit(request, operation, found);
   }
 
-  private async callerOf(request: FastifyRequest): Promise<Caller> {
+  private async callerOf(request: FastifyRequest, operation: ServedOperation): Promise<Caller> {
     const { authorization, [SESSION_HEADER]: token } = request.headers;
     if (authorization !== undefined && /^basic /i.test(authorization)) return this.apiKeys.callerOf(authorization);
-    if (authorization !== undefined && /^bearer /i.test(authorization)) return this.directory(authorization);
+    if (authorization !== undefined && /^bearer /i.test(authorization))
+      return this.directory(authorization, request, operation);
     if (typeof token !== 'string' || token === '') throw new BadRequest('session token is missing');
     const principal = await this.identity.authenticate(token);
     if (!principal) throw new Unauthorized('session token is invalid');
     return principal;
   }
 
-  private directory(authorization: string): Caller {
-    const secret = authorization.slice('bearer '.length);
-    if (this.config.PROVISIONING_SECRET === undefined || !sameText(secret, this.config.PROVISIONING_SECRET)) {
-      throw new Unauthorized(
-        'the provisioning secret is wrong; the directory and this shard must have the same PROVISIONING_SECRET',
-      );
-    }
-    return { kind: 'directory' };
+  /** A token is good for the very operation and account that it names. What it says of a move the body may contradict: `OfItsMove`. */
+  private async directory(authorization: string, request: FastifyRequest, operation: ServedOperation): Promise<Caller> {
+    const { DIRECTORY_PUBLIC_KEYS: keys, SHARD_ID } = this.config;
+    const grant = keys && (await readDirectoryToken(keys, SHARD_ID, authorization.slice('bearer '.length)));
+    const { accountId } = request.params as PathParameters; // texts as they stand in the path
+    if (!grant) throw new Unauthorized(NOT_OF_THE_DIRECTORY);
+    if (grant.operationId !== operation.operationId || (accountId !== undefined && accountId !== grant.accountId))
+      throw new Unauthorized('this token of the directory is for another operation or account');
+    return { kind: 'directory', ...grant };
   }
 }
+
+const NOT_OF_THE_DIRECTORY =
+  'the token is not signed for this shard by a directory that it knows, or is over; this shard’s DIRECTORY_PUBLIC_KEYS must hold the public half of the directory’s DIRECTORY_SIGNING_KEY, and their clocks must agree';
 
 /** A key works for its own account only, so also at no other account's address. */
 function assertKeyOfHost({ caller, account }: FastifyRequest): void {
@@ -70,6 +75,3 @@ function assertKeyOfHost({ caller, account }: FastifyRequest): void {
     );
   }
 }
-
-const digest = (text: string) => createHash('sha256').update(text).digest();
-const sameText = (a: string, b: string) => timingSafeEqual(digest(a), digest(b));

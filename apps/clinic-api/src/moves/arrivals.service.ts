@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   type AccountDocument,
   type AccountId,
+  type AccountScope,
   announced,
   type ArrivalDocument,
   ARRIVALS,
@@ -13,9 +14,10 @@ import {
   SHARING,
   USERS,
 } from '@caregate/clinic-model';
-import type { UserId } from '@caregate/identity';
+import { arrivingUser, sharingEmail, type UserId, type UserRecord } from '@caregate/identity';
 import { BadRequest, Conflict, inTransaction, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
 import { type ClientSession, type Connection, mongo } from 'mongoose';
+import { ArrivingDocuments, isLate } from './arriving-documents.ts';
 import { idText, type Step, unpacked } from './batch.ts';
 import { BelongingsRepository } from './belongings.repository.ts';
 
@@ -173,12 +175,25 @@ export class ArrivalsService {
     session: ClientSession,
   ): Promise<void> {
     const late = await this.admit(accountId, moveId, session);
-    const wanted = late ? steps.filter(({ collection }) => belongingOf(collection)?.late) : steps;
+    const wanted = late ? steps.filter(isLate) : steps;
+    const documents = new ArrivingDocuments(this.belongings, accountId, wanted, session);
+    const scope = await documents.assertOwn();
     for (const { collection, filter } of stale)
       await this.belongings.collection(collection).deleteMany(filter, { session });
-    await this.drop(accountId, wanted, session);
+    await this.drop(scope, wanted, session);
     for (const { collection } of BELONGINGS) await this.put(collection, wanted, session);
-    if (!late) await this.putUsers(moveId, wanted, session);
+    if (late) return;
+    const coming = wanted.filter(({ collection, document }) => collection === USERS && document);
+    const arrival = await this.arrivals.findOne({ _id: accountId, moveId }, { session });
+    const ids = coming.map(({ id }) => String(id));
+    const named = await documents.named(scope, ids, arrival?.account.ownerUserId);
+    const sharing = wanted.filter(({ collection }) => collection === SHARING);
+    await this.putUsers(
+      moveId,
+      coming.filter(({ id }) => named.has(String(id))),
+      sharing,
+      session,
+    );
   }
 
   /** Says whether the account is active by now, so that only late documents may follow. */
@@ -197,10 +212,8 @@ export class ArrivalsService {
     return true;
   }
 
-  private async drop(accountId: AccountId, steps: readonly Step[], session: ClientSession): Promise<void> {
+  private async drop(scope: AccountScope, steps: readonly Step[], session: ClientSession): Promise<void> {
     const gone = steps.filter(({ document }) => document === undefined);
-    if (gone.length === 0) return;
-    const scope = await this.belongings.scopeOf(accountId);
     for (const belonging of BELONGINGS) {
       const ids = gone.filter(({ collection }) => collection === belonging.collection).map(({ id }) => id);
       if (ids.length === 0) continue;
@@ -222,33 +235,51 @@ export class ArrivalsService {
   }
 
   /** A user who lives here already stays as they are: their password and profile here are newer or another region's. */
-  private async putUsers(moveId: string, steps: readonly Step[], session: ClientSession): Promise<void> {
-    const coming = steps.filter(({ collection, document }) => collection === USERS && document);
+  private async putUsers(
+    moveId: string,
+    coming: readonly Step[],
+    sharing: readonly Step[],
+    session: ClientSession,
+  ): Promise<void> {
     if (coming.length === 0) return;
     const ids = coming.map(({ id }) => String(id));
-    const living = await this.belongings
-      .collection(USERS)
-      .find({ _id: { $in: ids as never[] } }, { session, projection: { _id: 1 } })
-      .toArray(); // texts
+    const within = { $in: ids as UserId[] }; // as the other shard calls them
+    const living = await this.users.find({ _id: within }, { session, projection: { _id: 1 } }).toArray();
     const marks = ids.map((id) => `${moveId}/${id}`);
     const mine = new Set(
       (await this.arrivedUsers.find({ _id: { $in: marks } }, { session }).toArray()).map(({ userId }) => userId),
     );
-    const settled = new Set(living.map(({ _id }) => String(_id)).filter((id) => !mine.has(id)));
+    const settled = new Set<string>(living.map(({ _id }) => _id).filter((id) => !mine.has(id)));
     const brought = coming.filter(({ id }) => !settled.has(String(id)));
-    await this.put(USERS, brought, session);
+    await this.put(USERS, await this.withEmailsOfTheirOwn(brought, session), session);
     const broughtIds = new Set(brought.map(({ id }) => String(id)));
-    await this.put(
-      SHARING,
-      steps.filter(({ document }) => broughtIds.has(String(document?.sharerId))),
-      session,
+    const theirs = sharing.filter(
+      ({ id, document: { sharerId, userId } = {} }) =>
+        broughtIds.has(String(sharerId)) && id === `${String(sharerId)}:${String(userId)}`,
     );
+    await this.put(SHARING, theirs, session);
     const fresh = [...broughtIds].filter((id) => !mine.has(id));
     if (fresh.length === 0) return;
     await this.arrivedUsers.insertMany(
       fresh.map((userId) => ({ _id: `${moveId}/${userId}`, moveId, userId })),
       { session },
     );
+  }
+
+  /** Whoever has an email here keeps it; a user who arrives with the same stays apart from them, see `sharingEmail`. */
+  private async withEmailsOfTheirOwn(steps: readonly Step[], session: ClientSession): Promise<Step[]> {
+    const users = steps.map(({ id, document = {} }) => arrivingUser(String(id) as UserId, document)); // as the other shard calls them
+    const keys = users.flatMap(({ emailKey }) => emailKey ?? []);
+    const holders = await this.users
+      .find({ emailKey: { $in: keys } }, { session, projection: { emailKey: 1 } })
+      .toArray();
+    const holderOf = new Map(holders.map(({ _id, emailKey }) => [emailKey, _id]));
+    return users.map((user) => {
+      const { _id: id, emailKey } = user;
+      const isTaken = emailKey !== undefined && (holderOf.get(emailKey) ?? id) !== id;
+      if (emailKey !== undefined && !isTaken) holderOf.set(emailKey, id);
+      return { collection: USERS, id, document: isTaken ? sharingEmail(user) : user };
+    });
   }
 
   /** Which document holds what another was to have; undefined for any other fault. */
@@ -291,6 +322,10 @@ export class ArrivalsService {
 
   private get arrivals() {
     return this.connection.collection<ArrivalDocument>(ARRIVALS);
+  }
+
+  private get users() {
+    return this.connection.collection<UserRecord>(USERS);
   }
 
   private get arrivedUsers() {

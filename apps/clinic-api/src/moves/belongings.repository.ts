@@ -54,13 +54,14 @@ export class BelongingsRepository {
     return this.db.collection(name);
   }
 
-  async scopeOf(accountId: string): Promise<AccountScope> {
+  async scopeOf(accountId: string, session?: ClientSession): Promise<AccountScope> {
+    const inSession = session && { session };
     const [clinics, deleted] = await Promise.all([
       this.collection('clinics')
-        .find({ accountId }, { projection: { _id: 1 } })
+        .find({ accountId }, { ...inSession, projection: { _id: 1 } })
         .toArray(),
       this.collection('clinics_deletions')
-        .find({ 'document.accountId': accountId }, { projection: { 'document._id': 1 } })
+        .find({ 'document.accountId': accountId }, { ...inSession, projection: { 'document._id': 1 } })
         .toArray(),
     ]);
     const ids = [...clinics.map(({ _id }) => _id), ...deleted.map(({ document }) => document?._id)];
@@ -142,6 +143,23 @@ export class BelongingsRepository {
     const step = (collection: string) => (document: mongo.WithId<mongo.Document>) =>
       isKey(document._id) ? [{ collection, id: document._id, document }] : [];
     return [...users.flatMap(step(USERS)), ...sharing.flatMap(step(SHARING))];
+  }
+
+  /** Of some users those whom the account's documents name in a field. */
+  async namedHere(
+    belonging: Belonging,
+    scope: AccountScope,
+    { field, ids }: { readonly field: string; readonly ids: readonly string[] },
+    session: ClientSession,
+  ): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const documents = await this.collection(belonging.collection)
+      .find(
+        { $and: [{ [field]: { $in: [...ids] as never[] } }, belongingTo(belonging, scope)] }, // texts
+        { session, projection: { [field]: 1 } },
+      )
+      .toArray();
+    return documents.flatMap((document) => textsAt(document, field));
   }
 
   /** Deletes what belongs to the account, clinics last, since they say what does; for a limited time. */

@@ -1,9 +1,9 @@
 import { eventually } from '@caregate/eventually';
 import { randomUUID } from 'node:crypto';
 import { ANY_ACCOUNT } from '@caregate/clinic-model';
-import { createAccountClient, type AccountClient } from '@caregate/contracts';
+import type { AccountClient } from '@caregate/contracts';
 import { newAccount, type TestAccount } from '../../test/accounts.ts';
-import { answered, type Harness, newClinic, PROVISIONING_SECRET, startHarness } from '../../test/harness.ts';
+import { answered, type Harness, newClinic, startHarness } from '../../test/harness.ts';
 import { AccountDoor } from './account-door.ts';
 import { packed, placeText, type Step } from './batch.ts';
 
@@ -17,8 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([au1?.close(), uk1?.close()]));
 
-const directoryAt = ({ url }: Harness): AccountClient =>
-  createAccountClient({ baseUrl: url, bearer: PROVISIONING_SECRET });
+const directoryAt = (shard: Harness): AccountClient => shard.directory();
 const statusOf = ({ response }: { response: Response }) => response.status;
 
 interface Practice {
@@ -178,9 +177,14 @@ describe('an account on its way', () => {
     const { accountId } = practice;
     const moveId = randomUUID();
     await begin(practice, moveId);
-    const users = uk1.connection.collection<{ _id: string; name: string }>('users');
-    await users.insertOne({ _id: 'aaaaaaaaaa', name: 'lives here' });
-    const user = (id: string): Step => ({ collection: 'users', id, document: { _id: id, name: 'comes along' } });
+    const users = uk1.connection.collection<{ _id: string; profile: object; createdTime: Date }>('users');
+    const createdTime = new Date();
+    await users.insertOne({ _id: 'aaaaaaaaaa', profile: { fullName: 'lives here' }, createdTime });
+    const user = (id: string): Step => ({
+      collection: 'users',
+      id,
+      document: { _id: id, profile: { fullName: 'comes along' }, createdTime },
+    });
     const patients: Step[] = ['aaaaaaaaaa', 'bbbbbbbbbb'].map((userId) => {
       const _id = new uk1.connection.base.Types.ObjectId();
       const clinicId = new uk1.connection.base.Types.ObjectId(practice.clinicId);
@@ -195,9 +199,9 @@ describe('an account on its way', () => {
       user('bbbbbbbbbb'),
     ];
     for (let times = 0; times < 2; times++) answered(await bring(accountId, moveId, await packed(steps)));
-    expect(await users.find().sort({ _id: 1 }).toArray()).toEqual([
-      { _id: 'aaaaaaaaaa', name: 'lives here' },
-      { _id: 'bbbbbbbbbb', name: 'comes along' },
+    expect(await users.find().sort({ _id: 1 }).toArray()).toMatchObject([
+      { _id: 'aaaaaaaaaa', profile: { fullName: 'lives here' } },
+      { _id: 'bbbbbbbbbb', profile: { fullName: 'comes along' } },
     ]);
     const cancel = () =>
       directoryAt(uk1).DELETE(`${ACCOUNT}/arrival`, { params: { path: { accountId }, query: { moveId } } });

@@ -13,11 +13,19 @@ export class AccountOperationsController {
 
   @Operation('ListAccountApiKeys')
   async listKeys(@Param('subdomain') subdomain: string) {
-    return this.shard.ofAccount(await this.accounts.get(subdomain), { method: 'GET', path: '/api_keys' });
+    return this.shard.ofAccount(await this.accounts.get(subdomain), {
+      operationId: 'ListApiKeys',
+      method: 'GET',
+      path: '/api_keys',
+    });
   }
 
   @Operation('RevokeAccountApiKey')
   async revokeKey(@Param('subdomain') subdomain: string, @Param('keyId') keyId: string) {
-    await this.shard.ofAccount(await this.accounts.get(subdomain), { method: 'DELETE', path: `/api_keys/${keyId}` });
+    await this.shard.ofAccount(await this.accounts.get(subdomain), {
+      operationId: 'RevokeApiKey',
+      method: 'DELETE',
+      path: `/api_keys/${keyId}`,
+    });
   }
 }

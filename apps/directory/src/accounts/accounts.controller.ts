@@ -22,6 +22,11 @@ export class AccountsController {
     return this.accounts.availability(subdomain);
   }
 
+  @Operation('GrantKeyImport')
+  grantKeyImport(@Param('subdomain') subdomain: string) {
+    return this.accounts.grantKeyImport(subdomain);
+  }
+
   @Operation('GetAccountLocation')
   locate(@Param('subdomain') subdomain: string) {
     return this.accounts.locate(subdomain);

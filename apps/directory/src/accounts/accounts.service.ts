@@ -1,9 +1,11 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { hashPassword } from '@caregate/identity';
+import { derivedSecret } from '@caregate/identity/directory-token';
 import { BadRequest, CONFIG, Conflict, NotFound, ServiceUnavailable, Unprocessable } from '@caregate/service';
 import { InvalidSubdomain, isSubdomain, parseSubdomain, type ShardId, type Subdomain } from '@caregate/shard';
 import type { DirectoryConfig } from '../config.ts';
+import { ShardRequests } from '../shards/shard-requests.ts';
 import { ShardsService } from '../shards/shards.service.ts';
 import type { AccountDocument, SignUp } from './account.ts';
 import { AccountsRepository } from './accounts.repository.ts';
@@ -17,13 +19,18 @@ const REPEATABLE_MS = 24 * 3_600_000;
 /** Accounts, and where each lives: chosen once at sign-up, and from then on whole on that shard. */
 @Injectable()
 export class AccountsService {
+  private readonly secret: Buffer;
+
   constructor(
     private readonly accounts: AccountsRepository,
     private readonly shards: ShardsService,
     private readonly provisioning: ProvisioningService,
     private readonly confirmations: ConfirmationsService,
-    @Inject(CONFIG) private readonly config: DirectoryConfig,
-  ) {}
+    private readonly requests: ShardRequests,
+    @Inject(CONFIG) config: DirectoryConfig,
+  ) {
+    this.secret = derivedSecret(config.DIRECTORY_SIGNING_KEY, 'caregate repeated sign-ups');
+  }
 
   /**
    * Signs up an account: takes the subdomain, chooses a shard of the region, and tells the shard.
@@ -54,6 +61,13 @@ export class AccountsService {
 
   async locate(subdomain: string) {
     return this.view(await this.get(subdomain));
+  }
+
+  /** A token by which whoever has it may bring API keys of the time before shards to the account's shard, for a minute. */
+  async grantKeyImport(text: string) {
+    const { _id: accountId, shard, subdomain } = await this.get(text);
+    const token = await this.requests.tokenFor(shard, { operationId: 'ImportApiKeys', accountId });
+    return { shard, apiUrl: this.shards.urlsOf(shard, subdomain).api, token };
   }
 
   /** @throws {NotFound} when nobody has signed it up */
@@ -127,9 +141,9 @@ export class AccountsService {
     return { accountId: _id, subdomain, region, shard, state, urls: this.shards.urlsOf(shard, subdomain) };
   }
 
-  /** Tells nothing to whoever reads the database, who does not know the secret. */
+  /** Tells nothing to whoever reads the database, who does not have the directory’s key. */
   private keyedHash(text: string): string {
-    return createHmac('sha256', this.config.PROVISIONING_SECRET).update(text).digest('base64url');
+    return createHmac('sha256', this.secret).update(text).digest('base64url');
   }
 }
 

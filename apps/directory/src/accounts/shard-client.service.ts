@@ -1,9 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { CaregateError, CONFIG, ServiceUnavailable } from '@caregate/service';
-import { apiHost, type ShardId } from '@caregate/shard';
-import { request } from 'undici';
-import type { DirectoryConfig } from '../config.ts';
-import { ShardsService } from '../shards/shards.service.ts';
+import { Injectable } from '@nestjs/common';
+import { CaregateError, ServiceUnavailable } from '@caregate/service';
+import { reasonIn, ShardRequests } from '../shards/shard-requests.ts';
 import type { AccountDocument, Pending } from './account.ts';
 
 const TIMEOUT_MS = 4_000;
@@ -20,6 +17,7 @@ const REFUSALS = [409, 422];
 
 /** Below the account's own path at the shard. */
 export interface AskedOfAccount {
+  readonly operationId: string;
   readonly method: 'GET' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
@@ -40,19 +38,22 @@ class ShardSays extends CaregateError {
 /** Talks to the API of a shard as the directory. */
 @Injectable()
 export class ShardClient {
-  constructor(
-    private readonly shards: ShardsService,
-    @Inject(CONFIG) private readonly config: DirectoryConfig,
-  ) {}
+  constructor(private readonly shards: ShardRequests) {}
 
   /** Tells a shard of an account. Can be repeated: the shard takes the same account once. */
   async provision({ _id, shard, subdomain }: AccountDocument, { name, owner }: Pending): Promise<Provisioned> {
     try {
-      const { statusCode, body } = await this.put(shard, `/caregate/v1/accounts/${_id}`, { subdomain, name, owner });
-      const text = await body.text();
-      if (statusCode < 300) return { outcome: 'done', state: stateIn(text) };
-      if (REFUSALS.includes(statusCode)) return { outcome: 'refused', status: statusCode, reason: reasonIn(text) };
-      return { outcome: 'failed', fault: `it answered ${statusCode}` };
+      const { status, text } = await this.shards.send(shard, {
+        operationId: 'ProvisionAccount',
+        accountId: _id,
+        method: 'PUT',
+        path: `/caregate/v1/accounts/${_id}`,
+        body: { subdomain, name, owner },
+        timeoutMs: TIMEOUT_MS,
+      });
+      if (status < 300) return { outcome: 'done', state: stateIn(text) };
+      if (REFUSALS.includes(status)) return { outcome: 'refused', status, reason: reasonIn(text) };
+      return { outcome: 'failed', fault: `it answered ${status}` };
     } catch (error) {
       return { outcome: 'failed', fault: faultOf(error) };
     }
@@ -78,55 +79,32 @@ export class ShardClient {
    * Asks the shard where an account lives for something of the account, for an operator.
    * @throws {CaregateError} with what the shard says, or that it could not be asked
    */
-  async ofAccount({ _id, shard }: Pick<AccountDocument, '_id' | 'shard'>, wanted: AskedOfAccount): Promise<unknown> {
-    const { statusCode, body } = await this.send(shard, `/caregate/v1/accounts/${_id}${wanted.path}`, {
-      method: wanted.method,
-      body: wanted.body,
-      timeoutMs: OPERATOR_TIMEOUT_MS,
-    }).catch((error: unknown) => {
-      throw new ServiceUnavailable(`shard ${shard} could not be asked (${faultOf(error)}); try again`);
-    });
-    const text = await body.text();
-    if (statusCode < 300) return text === '' ? undefined : JSON.parse(text);
-    throw new ShardSays(statusCode, `shard ${shard} says: ${reasonIn(text)}`);
-  }
-
-  private put(shardId: ShardId, path: string, body: unknown) {
-    return this.send(shardId, path, { method: 'PUT', body, timeoutMs: TIMEOUT_MS });
-  }
-
-  private async send(
-    shardId: ShardId,
-    path: string,
-    { method, body, timeoutMs }: { method: 'GET' | 'PUT' | 'DELETE'; body: unknown; timeoutMs: number },
-  ) {
-    const shard = this.shards.find(shardId);
-    if (!shard) throw new Error('it is not listed any more');
-    return request(new URL(path, shard.apiUrl), {
-      method,
-      headers: {
-        // The address is an internal one; the name is what the shard answers to.
-        host: apiHost(shardId, this.config.DOMAIN),
-        authorization: `Bearer ${this.config.PROVISIONING_SECRET}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+  async ofAccount(
+    { _id, shard }: Pick<AccountDocument, '_id' | 'shard'>,
+    { path, ...wanted }: AskedOfAccount,
+  ): Promise<unknown> {
+    const { status, text } = await this.shards
+      .send(shard, {
+        ...wanted,
+        accountId: _id,
+        path: `/caregate/v1/accounts/${_id}${path}`,
+        timeoutMs: OPERATOR_TIMEOUT_MS,
+      })
+      .catch((error: unknown) => {
+        throw new ServiceUnavailable(`shard ${shard} could not be asked (${faultOf(error)}); try again`);
+      });
+    if (status < 300) return text === '' ? undefined : JSON.parse(text);
+    throw new ShardSays(status, `shard ${shard} says: ${reasonIn(text)}`);
   }
 }
 
 /** A shard's account is active or goes about its own affairs unless it says that nobody has confirmed it. */
-const stateIn = (text: string) => (fieldIn(text, 'state') === 'unconfirmed' ? 'unconfirmed' : 'active');
-
-const reasonIn = (text: string) => fieldIn(text, 'message') ?? 'no reason was given';
-
-function fieldIn(text: string, name: 'state' | 'message'): string | undefined {
+function stateIn(text: string): 'unconfirmed' | 'active' {
   try {
-    const { [name]: value } = JSON.parse(text);
-    return typeof value === 'string' ? value : undefined;
+    const { state } = JSON.parse(text);
+    return state === 'unconfirmed' ? state : 'active';
   } catch {
-    return undefined;
+    return 'active';
   }
 }
 

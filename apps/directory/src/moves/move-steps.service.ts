@@ -4,7 +4,7 @@ import type { DirectoryConfig } from '../config.ts';
 import { ShardsService } from '../shards/shards.service.ts';
 import type { MoveDocument } from './move.ts';
 import { MovesRepository } from './moves.repository.ts';
-import { type ChangesPage, ShardMoves, ShardRefused } from './shard-moves.ts';
+import { type ChangesPage, type OfMove, ShardMoves, ShardRefused } from './shard-moves.ts';
 import { differing, Suspects } from './suspects.ts';
 
 /** How long a fence lasts when whoever set it is not heard of again. */
@@ -70,9 +70,9 @@ export class MoveSteps {
 
   /** @param first of a new move: what was left on the other shard by an earlier one is then not deleted yet, since that can take long */
   async prepare(move: MoveDocument, first = false): Promise<MoveDocument> {
-    const { _id, accountId, from, to } = move;
-    const { account, token, collections } = await this.shard.beginDeparture(from, accountId, _id);
-    const { ready, leftOver } = await orImpossible(this.shard.beginArrival(to, accountId, _id, account));
+    const { accountId, from, to } = move;
+    const { account, token, collections } = await this.shard.beginDeparture(from, of(move));
+    const { ready, leftOver } = await orImpossible(this.shard.beginArrival(to, of(move), account));
     if (!ready && first) return move;
     if (!ready) {
       await this.clear(move, leftOver ?? '');
@@ -97,15 +97,15 @@ export class MoveSteps {
         if (!(error instanceof ShardRefused)) throw error;
       });
     }
-    await this.shard.purge(to, accountId, earlierId);
+    await this.shard.purge(to, { accountId, moveId: earlierId });
   }
 
   private async copy(move: MoveDocument): Promise<MoveDocument> {
-    const { _id, accountId, from, to, cursor, collections } = move;
+    const { from, to, cursor, collections } = move;
     const current = collections[cursor.collection];
     if (!current) return this.moves.record(move, { phase: 'comparing' });
-    const page = await this.shard.documents(from, accountId, current.collection, cursor.after);
-    if (page.batch !== '') await orImpossible(this.shard.bring(to, accountId, _id, page.batch));
+    const page = await this.shard.documents(from, of(move), current.collection, cursor.after);
+    if (page.batch !== '') await orImpossible(this.shard.bring(to, of(move), page.batch));
     const next =
       page.next === undefined
         ? { collection: cursor.collection + 1 }
@@ -120,9 +120,9 @@ export class MoveSteps {
     for (const { collection, late } of current.collections) {
       if (late) continue;
       for (let after: string | undefined, more = true; more;) {
-        const source = await this.shard.fingerprints(current.from, current.accountId, { collection, after });
+        const source = await this.shard.fingerprints(current.from, of(current), { collection, after });
         const until = source.next;
-        const target = await this.shard.fingerprints(current.to, current.accountId, { collection, after, until });
+        const target = await this.shard.fingerprints(current.to, of(current), { collection, after, until });
         for (const id of differing(source.documents, target.documents)) suspects.add({ collection, id });
         [after, more] = [until, until !== undefined];
       }
@@ -150,12 +150,12 @@ export class MoveSteps {
   }
 
   /** Those that differ now. One that is the same on both sides now and is changed later is met again in the change stream. */
-  private async stillSuspect({ from, to, accountId }: MoveDocument, suspects: Suspects): Promise<Suspects> {
+  private async stillSuspect(move: MoveDocument, suspects: Suspects): Promise<Suspects> {
     const still = new Suspects();
     for (const { collection, ids } of suspects.inParts(AT_ONCE)) {
       const [source, target] = await Promise.all([
-        this.shard.fingerprints(from, accountId, { collection, ids }),
-        this.shard.fingerprints(to, accountId, { collection, ids }),
+        this.shard.fingerprints(move.from, of(move), { collection, ids }),
+        this.shard.fingerprints(move.to, of(move), { collection, ids }),
       ]);
       for (const id of differing(source.documents, target.documents)) still.add({ collection, id });
     }
@@ -166,28 +166,28 @@ export class MoveSteps {
   private async fence(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
     const { suspects } = attempt;
     if (!suspects) return this.unfence(move, 'comparing'); // a crash in here: all that was fenced is free again
-    const { _id: moveId, accountId, from, to } = move;
+    const { _id: moveId, from, to } = move;
     const fenceId = `${moveId}-${move.fences + 1}`;
     const current = await this.moves.record(move, { fences: move.fences + 1 });
     const began = performance.now();
     const took: Record<string, number> = {};
     const lap = (what: string) => (took[what] = Math.round(performance.now() - began));
     try {
-      await this.shard.fence(from, accountId, { moveId, fenceId, forMs: FENCE_MS, withinMs: DRAIN_MS });
+      await this.shard.fence(from, of(move), { fenceId, forMs: FENCE_MS, withinMs: DRAIN_MS });
       lap('fenced');
       const fenced = await this.follow(current, suspects, ({ drained }) => drained === fenceId);
       lap('followed');
       if (!(await this.agree(fenced, suspects))) return await this.startOver(fenced, began);
       lap('compared');
-      await this.shard.seal(from, accountId, { moveId, fenceId });
+      await this.shard.seal(from, of(move), fenceId);
       const region = this.shards.find(to)?.region;
       if (region === undefined) throw new Error(`shard ${to} is not listed any more`);
       const flipped = await this.moves.flip(fenced, region, { phase: 'settling', pausedMs: pausedBy(fenced, began) });
       if (!flipped) return await this.moves.record(fenced, { phase: 'cancelling' });
       lap('flipped');
-      await this.shard.activate(to, accountId, moveId);
+      await this.shard.activate(to, of(move));
       lap('active');
-      await this.shard.complete(from, accountId, to, flipped.subdomain, moveId);
+      await this.shard.complete(from, of(move), to, flipped.subdomain);
       lap('complete');
       attempt.served = true;
       this.logger.info({ moveId, suspects: suspects.size, ms: took }, 'the account has moved');
@@ -211,19 +211,19 @@ export class MoveSteps {
     phase: 'comparing' | 'catchingUp',
     pausedMs = move.pausedMs,
   ): Promise<MoveDocument> {
-    await this.shard.cancelDeparture(move.from, move.accountId, move._id);
+    await this.shard.cancelDeparture(move.from, of(move));
     return this.moves.record(move, { phase, pausedMs });
   }
 
   /** Whether both sides hold the same documents, as far as that was not known before, and as many. */
   private async agree(move: MoveDocument, suspects: Suspects): Promise<boolean> {
-    const { from, to, accountId } = move;
+    const { from, to } = move;
     const differences = await Promise.all(
       [...suspects.inParts(AT_ONCE)].map(async ({ collection, ids }) => {
         const wanted = { collection, ids, counted: true };
         const [source, target] = await Promise.all([
-          this.shard.fingerprints(from, accountId, wanted),
-          this.shard.fingerprints(to, accountId, wanted),
+          this.shard.fingerprints(from, of(move), wanted),
+          this.shard.fingerprints(to, of(move), wanted),
         ]);
         const unequal = differing(source.documents, target.documents);
         if (unequal.length > 0 || source.count !== target.count) {
@@ -258,15 +258,15 @@ export class MoveSteps {
 
   /** Copies all again, from nothing: what was deleted unseen would stay otherwise. */
   private async anew(move: MoveDocument, fault: string, mismatches = move.mismatches): Promise<MoveDocument> {
-    while (!(await this.shard.cancelArrival(move.to, move.accountId, move._id)).done) await this.moves.record(move, {});
+    while (!(await this.shard.cancelArrival(move.to, of(move))).done) await this.moves.record(move, {});
     return this.moves.record(move, { phase: 'preparing', fault, mismatches });
   }
 
   /** The account has moved. What may still have been written where it was, such as a read that just ended, follows. */
   private async settle(move: MoveDocument, { served }: Attempt): Promise<MoveDocument> {
-    const { _id, accountId, from, to, subdomain } = move;
-    await this.shard.activate(to, accountId, _id);
-    await this.shard.complete(from, accountId, to, subdomain, _id);
+    const { from, to, subdomain } = move;
+    await this.shard.activate(to, of(move));
+    await this.shard.complete(from, of(move), to, subdomain);
     const current = await this.followLate(move);
     return this.moves.record(current, {
       phase: 'waiting',
@@ -278,13 +278,13 @@ export class MoveSteps {
   }
 
   private async purge(move: MoveDocument): Promise<MoveDocument> {
-    const { _id, accountId, from } = move;
+    const { from } = move;
     const current = await this.followLate(move).catch((error) => {
       // It may be back there, or have moved on: then there is nothing to follow. What cannot be reached is tried again.
       if (error instanceof ShardRefused && (error.status === 409 || error.status === 404)) return move;
       throw error;
     });
-    const { done } = await this.shard.purge(from, accountId, _id);
+    const { done } = await this.shard.purge(from, of(move));
     return this.moves.record(current, done ? { phase: 'done', running: undefined } : {});
   }
 
@@ -292,20 +292,20 @@ export class MoveSteps {
     move: MoveDocument,
     note = (current: MoveDocument, token: string) => this.moves.record(current, { token }),
   ): Promise<MoveDocument> {
-    const { _id, accountId, from, to } = move;
+    const { from, to } = move;
     let current = move;
     for (;;) {
-      const page = await this.shard.changes(from, accountId, current.token ?? '', true);
-      if (page.count > 0) await this.shard.bring(to, accountId, _id, page.batch);
+      const page = await this.shard.changes(from, of(move), current.token ?? '', true);
+      if (page.count > 0) await this.shard.bring(to, of(move), page.batch);
       current = await note(current, page.token);
       if (page.caughtUp) return current;
     }
   }
 
   private async cancel(move: MoveDocument): Promise<MoveDocument> {
-    const { _id, accountId, from, to } = move;
-    await this.shard.cancelDeparture(from, accountId, _id);
-    const { done } = await this.shard.cancelArrival(to, accountId, _id);
+    const { accountId, from, to } = move;
+    await this.shard.cancelDeparture(from, of(move));
+    const { done } = await this.shard.cancelArrival(to, of(move));
     if (!done) return this.moves.record(move, {});
     await this.moves.stays(accountId, from);
     return this.moves.record(move, { phase: 'cancelled', running: undefined, open: undefined });
@@ -317,18 +317,20 @@ export class MoveSteps {
     suspects: Suspects,
     enough: (page: ChangesPage, tookMs: number) => boolean,
   ): Promise<MoveDocument> {
-    const { _id, accountId, from, to } = move;
+    const { from, to } = move;
     let current = move;
     for (;;) {
       const began = performance.now();
-      const page = await this.shard.changes(from, accountId, current.token ?? '');
-      if (page.count > 0) await orImpossible(this.shard.bring(to, accountId, _id, page.batch));
+      const page = await this.shard.changes(from, of(move), current.token ?? '');
+      if (page.count > 0) await orImpossible(this.shard.bring(to, of(move), page.batch));
       for (const each of page.touched) suspects.add(each);
       current = await this.moves.record(current, { token: page.token, lagMs: page.lagMs ?? 0 });
       if (enough(page, performance.now() - began) || current.cancelWanted) return current;
     }
   }
 }
+
+const of = ({ _id, accountId }: MoveDocument): OfMove => ({ accountId, moveId: _id });
 
 /** Each attempt makes writers wait, so they come more and more seldom: after half a second, up to half a minute. */
 const waitAfter = (fences: number) => Math.min(30_000, DRAIN_MS * 2 ** (fences - 1));

@@ -1,8 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG } from '@caregate/service';
-import { apiHost, type ShardId } from '@caregate/shard';
-import { request } from 'undici';
-import type { DirectoryConfig } from '../config.ts';
+import { Injectable } from '@nestjs/common';
+import type { ShardId } from '@caregate/shard';
+import { reasonIn, ShardRequests } from '../shards/shard-requests.ts';
 import { ShardsService } from '../shards/shards.service.ts';
 import type { CollectionSize } from './move.ts';
 
@@ -67,114 +65,94 @@ export interface Progress {
   readonly deleted: number;
 }
 
+/** The move that a shard is asked to do something for. */
+export interface OfMove {
+  readonly accountId: string;
+  readonly moveId: string;
+}
+
 /** What the directory asks of shards to move an account; each can be repeated. */
 @Injectable()
 export class ShardMoves {
   constructor(
     private readonly shards: ShardsService,
-    @Inject(CONFIG) private readonly config: DirectoryConfig,
+    private readonly requests: ShardRequests,
   ) {}
 
-  beginDeparture(shard: ShardId, accountId: string, moveId: string): Promise<Departure> {
-    return this.ask(shard, 'POST', accountId, '/departure', { moveId });
+  beginDeparture(shard: ShardId, of: OfMove): Promise<Departure> {
+    return this.ask(shard, of, 'BeginDeparture', 'POST', '/departure', { moveId: of.moveId });
   }
 
-  cancelDeparture(shard: ShardId, accountId: string, moveId: string): Promise<void> {
-    return this.ask(shard, 'DELETE', accountId, `/departure?moveId=${moveId}`);
+  cancelDeparture(shard: ShardId, of: OfMove): Promise<void> {
+    return this.ask(shard, of, 'CancelDeparture', 'DELETE', `/departure?moveId=${of.moveId}`);
   }
 
-  documents(shard: ShardId, accountId: string, collection: string, after: string | undefined): Promise<DocumentsPage> {
+  documents(shard: ShardId, of: OfMove, collection: string, after: string | undefined): Promise<DocumentsPage> {
     const place = after === undefined ? '' : `&after=${after}`;
-    return this.ask(shard, 'GET', accountId, `/departure/documents?collection=${collection}${place}`);
+    return this.ask(shard, of, 'ExportDocuments', 'GET', `/departure/documents?collection=${collection}${place}`);
   }
 
-  changes(shard: ShardId, accountId: string, after: string, lateOnly = false): Promise<ChangesPage> {
-    return this.ask(shard, 'GET', accountId, `/departure/changes?after=${after}&lateOnly=${lateOnly}`);
+  changes(shard: ShardId, of: OfMove, after: string, lateOnly = false): Promise<ChangesPage> {
+    return this.ask(shard, of, 'ExportChanges', 'GET', `/departure/changes?after=${after}&lateOnly=${lateOnly}`);
   }
 
-  fingerprints(shard: ShardId, accountId: string, wanted: FingerprintsWanted): Promise<Fingerprints> {
-    return this.ask(shard, 'POST', accountId, '/fingerprints', wanted);
+  fingerprints(shard: ShardId, of: OfMove, wanted: FingerprintsWanted): Promise<Fingerprints> {
+    return this.ask(shard, of, 'FingerprintDocuments', 'POST', '/fingerprints', wanted);
   }
 
-  fence(
-    shard: ShardId,
-    accountId: string,
-    fence: { moveId: string; fenceId: string; forMs: number; withinMs: number },
-  ): Promise<void> {
-    return this.ask(shard, 'POST', accountId, '/departure/fence', fence);
+  fence(shard: ShardId, of: OfMove, fence: { fenceId: string; forMs: number; withinMs: number }): Promise<void> {
+    return this.ask(shard, of, 'FenceAccount', 'POST', '/departure/fence', { moveId: of.moveId, ...fence });
   }
 
-  seal(shard: ShardId, accountId: string, fence: { moveId: string; fenceId: string }): Promise<void> {
-    return this.ask(shard, 'POST', accountId, '/departure/seal', fence);
+  seal(shard: ShardId, of: OfMove, fenceId: string): Promise<void> {
+    return this.ask(shard, of, 'SealFence', 'POST', '/departure/seal', { moveId: of.moveId, fenceId });
   }
 
   /** Tells the shard that the account left where it is now. */
-  complete(shard: ShardId, accountId: string, to: ShardId, subdomain: string, moveId: string): Promise<void> {
+  complete(shard: ShardId, of: OfMove, to: ShardId, subdomain: string): Promise<void> {
     const urls = this.shards.urlsOf(to, subdomain);
-    return this.ask(shard, 'POST', accountId, '/departure/completion', {
-      moveId,
+    return this.ask(shard, of, 'CompleteDeparture', 'POST', '/departure/completion', {
+      moveId: of.moveId,
       shard: to,
       accountUrl: urls.account,
       apiUrl: urls.api,
     });
   }
 
-  purge(shard: ShardId, accountId: string, moveId: string): Promise<Progress> {
-    return this.ask(shard, 'POST', accountId, '/departure/purge', { moveId });
+  purge(shard: ShardId, of: OfMove): Promise<Progress> {
+    return this.ask(shard, of, 'PurgeDeparted', 'POST', '/departure/purge', { moveId: of.moveId });
   }
 
-  beginArrival(
-    shard: ShardId,
-    accountId: string,
-    moveId: string,
-    account: object,
-  ): Promise<{ ready: boolean; leftOver?: string }> {
-    return this.ask(shard, 'PUT', accountId, '/arrival', { moveId, account });
+  beginArrival(shard: ShardId, of: OfMove, account: object): Promise<{ ready: boolean; leftOver?: string }> {
+    return this.ask(shard, of, 'BeginArrival', 'PUT', '/arrival', { moveId: of.moveId, account });
   }
 
-  bring(shard: ShardId, accountId: string, moveId: string, batch: string): Promise<void> {
-    return this.ask(shard, 'POST', accountId, '/arrival/batches', { moveId, batch });
+  bring(shard: ShardId, of: OfMove, batch: string): Promise<void> {
+    return this.ask(shard, of, 'ImportBatch', 'POST', '/arrival/batches', { moveId: of.moveId, batch });
   }
 
-  activate(shard: ShardId, accountId: string, moveId: string): Promise<void> {
-    return this.ask(shard, 'POST', accountId, '/arrival/activation', { moveId });
+  activate(shard: ShardId, of: OfMove): Promise<void> {
+    return this.ask(shard, of, 'ActivateArrival', 'POST', '/arrival/activation', { moveId: of.moveId });
   }
 
-  cancelArrival(shard: ShardId, accountId: string, moveId: string): Promise<Progress> {
-    return this.ask(shard, 'DELETE', accountId, `/arrival?moveId=${moveId}`);
+  cancelArrival(shard: ShardId, of: OfMove): Promise<Progress> {
+    return this.ask(shard, of, 'CancelArrival', 'DELETE', `/arrival?moveId=${of.moveId}`);
   }
 
   /** @throws {ShardRefused} and errors of the network */
   private async ask<T>(
-    shardId: ShardId,
+    shard: ShardId,
+    { accountId, moveId }: OfMove,
+    operationId: string,
     method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-    accountId: string,
     path: string,
     body?: unknown,
   ): Promise<T> {
-    const shard = this.shards.find(shardId);
-    if (!shard) throw new Error(`shard ${shardId} is not listed any more`);
-    const answer = await request(new URL(`/caregate/v1/accounts/${accountId}${path}`, shard.apiUrl), {
-      method,
-      headers: {
-        host: apiHost(shardId, this.config.DOMAIN),
-        authorization: `Bearer ${this.config.PROVISIONING_SECRET}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+    const { status, text } = await this.requests.send(shard, {
+      ...{ operationId, accountId, moveId, method, body, timeoutMs: TIMEOUT_MS },
+      path: `/caregate/v1/accounts/${accountId}${path}`,
     });
-    const text = await answer.body.text();
-    if (answer.statusCode >= 300) throw new ShardRefused(shardId, answer.statusCode, reasonIn(text));
+    if (status >= 300) throw new ShardRefused(shard, status, reasonIn(text));
     return (text === '' ? undefined : JSON.parse(text)) as T; // as the account contract says
-  }
-}
-
-function reasonIn(text: string): string {
-  try {
-    const { message } = JSON.parse(text);
-    return typeof message === 'string' ? message : 'no reason was given';
-  } catch {
-    return 'no reason was given';
   }
 }

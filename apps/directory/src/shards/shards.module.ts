@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigError } from '@caregate/service';
 import type { DirectoryConfig } from '../config.ts';
 import { RegionsController } from './regions.controller.ts';
+import { ShardRequests } from './shard-requests.ts';
 import { parseShardsFile, type Shards } from './shards-file.ts';
 import { SHARDS, ShardsService } from './shards.service.ts';
 
@@ -14,8 +15,8 @@ export class ShardsModule {
       module: ShardsModule,
       global: true,
       controllers: [RegionsController],
-      providers: [{ provide: SHARDS, useValue: firstShards(config) }, ShardsService],
-      exports: [ShardsService],
+      providers: [{ provide: SHARDS, useValue: firstShards(config) }, ShardsService, ShardRequests],
+      exports: [ShardsService, ShardRequests],
     };
   }
 }

@@ -1,4 +1,4 @@
-import type { Types } from 'mongoose';
+import { Types } from 'mongoose';
 import { valueAt } from '../value-at.ts';
 
 /** An account and its clinics, deleted ones too. */
@@ -16,6 +16,10 @@ export interface Belonging {
   readonly pageBy: string;
   /** Fields that hold users who must exist where the document is; below `document` those whom a clinic made an account for and removed since. */
   readonly users: readonly string[];
+  /** Its documents let the clinic see or look after the users whom they name. */
+  readonly opensUsers?: true;
+  /** Its documents are found by ids that begin with that of their clinic. */
+  readonly idNamesClinic?: true;
   /** Not looked at when both sides are compared: written without regard to the fence, and of no consequence. */
   readonly notCompared?: readonly string[];
   /** Documents that expire by themselves, on each side at its own moment. */
@@ -42,11 +46,11 @@ export const BELONGINGS: readonly Belonging[] = [
     users: [],
   },
   { collection: 'clinicians', owner: ofClinic, pageBy: '_id', users: ['userId'] },
-  { collection: 'patients', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
-  { collection: 'patient_sheets', owner: ofClinic, pageBy: '_id', users: [] },
-  { collection: 'patient_invites', owner: ofClinic, pageBy: 'userId', users: ['userId'] },
-  { collection: 'migrations', owner: ofClinic, pageBy: '_id', users: ['userId'] },
-  { collection: 'unused_accounts', owner: ofClinic, pageBy: '_id', users: ['_id'] },
+  { collection: 'patients', owner: ofClinic, pageBy: 'userId', users: ['userId'], opensUsers: true },
+  { collection: 'patient_sheets', owner: ofClinic, pageBy: '_id', users: [], idNamesClinic: true },
+  { collection: 'patient_invites', owner: ofClinic, pageBy: 'userId', users: ['userId'], opensUsers: true },
+  { collection: 'migrations', owner: ofClinic, pageBy: '_id', users: ['userId'], opensUsers: true },
+  { collection: 'unused_accounts', owner: ofClinic, pageBy: '_id', users: ['_id'], opensUsers: true },
   { collection: 'clinic_merges', owner: { field: 'targetId', holds: 'clinic' }, pageBy: '_id', users: [] },
   { collection: 'clinicians_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
   { collection: 'patients_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: ['document.userId'] },
@@ -94,9 +98,22 @@ export function belongingTo(belonging: Belonging, scope: AccountScope): Record<s
   return { [belonging.owner.field]: { $in: ownersIn(belonging, scope) } };
 }
 
-/** Whether a document of that collection is the account's. */
+/** Whether a document of that collection is the account’s: its owner’s field holds just what the queries for it look for. */
 export function belongs(belonging: Belonging, scope: AccountScope, document: object): boolean {
   const { field, holds } = belonging.owner;
-  const owner = String(valueAt(document, field));
-  return holds === 'account' ? owner === scope.accountId : scope.clinicIds.some((id) => id.toHexString() === owner);
+  const owner = valueAt(document, field);
+  if (holds === 'account') return owner === scope.accountId;
+  const isOfKind = holds === 'clinic' ? owner instanceof Types.ObjectId : typeof owner === 'string';
+  const text = String(owner);
+  if (!isOfKind || !scope.clinicIds.some((id) => id.toHexString() === text)) return false;
+  return !belonging.idNamesClinic || String(valueAt(document, '_id')).startsWith(`${text}:`);
+}
+
+const CLAIMS: Readonly<Record<string, string>> = { clinics: '_id', clinics_deletions: 'document._id' };
+
+/** The clinic that a document makes one of its account's, for collections that do so. */
+export function clinicClaimedBy({ collection }: Belonging, document: object): Types.ObjectId | undefined {
+  const path = CLAIMS[collection];
+  const claimed = path === undefined ? undefined : valueAt(document, path);
+  return claimed instanceof Types.ObjectId ? claimed : undefined;
 }

@@ -157,9 +157,8 @@ export class LocalIdentity extends IdentityService {
 
   async signIn(email: string, password: string, address: string): Promise<Session> {
     await this.throttle.attempt(emailKey(email), address);
-    const user = await this.users.byEmail(email);
-    const agrees = await this.isPasswordOf(user, password);
-    if (!agrees || !user?.passwordHash) throw new Unauthorized('email or password is wrong');
+    const user = await this.whoSignsIn(email, password);
+    if (!user?.passwordHash) throw new Unauthorized('email or password is wrong');
     await this.throttle.succeeded(emailKey(email), address);
     if (isOutdated(user.passwordHash))
       await this.users.rehash(user._id, user.passwordHash, await hashPassword(password));
@@ -169,6 +168,15 @@ export class LocalIdentity extends IdentityService {
       epoch: user.sessionEpoch,
     });
     return { token, userId: user._id, expiresTime };
+  }
+
+  /** One password is looked at in any case, so that the time tells nobody which emails are known. */
+  private async whoSignsIn(email: string, password: string): Promise<UserRecord | undefined> {
+    const [first, others] = await Promise.all([this.users.byEmail(email), this.users.byEmailAlso(email)]);
+    for (const user of [first, ...others]) {
+      if (await this.isPasswordOf(user, password)) return user;
+    }
+    return undefined;
   }
 
   private isPasswordOf(user: UserRecord | undefined, password: string): Promise<boolean> {

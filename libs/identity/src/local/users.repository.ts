@@ -10,6 +10,8 @@ export interface UserRecord {
   email?: string;
   /** The email as compared: one user in any case of letters. */
   emailKey?: string;
+  /** In its place where another user of the shard had that email when a move brought this one. */
+  sharedEmailKey?: string;
   emailVerified: boolean;
   passwordHash?: string;
   roles: string[];
@@ -25,7 +27,10 @@ export interface UserRecord {
   updatedTime: Date;
 }
 
-type NewUser = Partial<Omit<UserRecord, '_id' | 'emailKey' | 'createdTime' | 'updatedTime'>>;
+/** Each is one more password hash for an attempt to sign in. */
+const MOST_SHARING = 4;
+
+type NewUser = Partial<Omit<UserRecord, '_id' | 'emailKey' | 'sharedEmailKey' | 'createdTime' | 'updatedTime'>>;
 
 export class UsersRepository {
   constructor(private readonly connection: Connection) {}
@@ -34,6 +39,8 @@ export class UsersRepository {
     await connection.collection('users').createIndexes([
       // findUser by email; at most one user has an email
       { key: { emailKey: 1 }, unique: true, partialFilterExpression: { emailKey: { $type: 'string' } } },
+      // byEmailAlso
+      { key: { sharedEmailKey: 1 }, partialFilterExpression: { sharedEmailKey: { $type: 'string' } } },
       // serviceAccountUser
       { key: { clientId: 1 }, unique: true, partialFilterExpression: { clientId: { $type: 'string' } } },
     ]);
@@ -49,6 +56,15 @@ export class UsersRepository {
 
   async byEmail(email: string): Promise<UserRecord | undefined> {
     return (await this.users.findOne({ emailKey: emailKey(email) })) ?? undefined;
+  }
+
+  /** Users whom a move brought and whose email another had already: they sign in by it too, each with their own password. */
+  async byEmailAlso(email: string): Promise<UserRecord[]> {
+    return this.users
+      .find({ sharedEmailKey: emailKey(email) })
+      .sort({ _id: 1 })
+      .limit(MOST_SHARING)
+      .toArray();
   }
 
   async byClientId(clientId: string): Promise<UserRecord | undefined> {
@@ -97,7 +113,10 @@ export class UsersRepository {
   async removeEmail(userId: UserId): Promise<boolean> {
     const { matchedCount } = await this.users.updateOne(
       { _id: userId, passwordHash: { $exists: false } },
-      { $unset: { email: '', emailKey: '' }, $set: { emailVerified: false, updatedTime: new Date() } },
+      {
+        $unset: { email: '', emailKey: '', sharedEmailKey: '' },
+        $set: { emailVerified: false, updatedTime: new Date() },
+      },
     );
     return matchedCount > 0;
   }
@@ -154,8 +173,9 @@ export class UsersRepository {
   ): Promise<UserRecord | undefined> {
     try {
       const $set = { ...change, updatedTime: new Date() };
+      const ownEmail = change.emailKey !== undefined && { $unset: { sharedEmailKey: '' as const } };
       const options = { returnDocument: 'after', ...(session && { session }) } as const;
-      return (await this.users.findOneAndUpdate({ _id: userId }, { $set }, options)) ?? undefined;
+      return (await this.users.findOneAndUpdate({ _id: userId }, { $set, ...ownEmail }, options)) ?? undefined;
     } catch (error) {
       if (isDuplicateKey(error)) throw new Conflict('a user with this email exists already');
       throw error;

@@ -8,6 +8,8 @@ let folder: string;
 let said = '';
 let complained = '';
 let sent: { url: string; authorization: string; body: { subdomain: string; keys: { key: string; name?: string }[] } }[];
+/** What the directory was asked, by whom. */
+let granted: string[];
 /** What the shard answers to a list of keys. */
 let answer: (keys: readonly { key: string }[]) => Response;
 
@@ -18,12 +20,22 @@ beforeEach(() => {
   sent = [];
   answer = (keys) => Response.json({ imported: keys.length, present: 0, refused: [] });
   process.env['SHARD_URL'] = 'http://shard.test/';
-  process.env['PROVISIONING_SECRET'] = 'the secret of tests';
+  process.env['OPERATOR_TOKEN'] = 'the token of operators';
+  process.env['DIRECTORY_URL'] = 'http://directory.test';
+  granted = [];
   jest.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((said += text)));
   jest.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((complained += text)));
   jest.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
+    const authorization = new Headers(init?.headers).get('authorization') ?? '';
+    if (String(url).startsWith('http://directory.test')) {
+      granted.push(`${authorization} ${url} ${init?.body ?? 'without a body'}`);
+      return Response.json(
+        { shard: 'au1', apiUrl: 'https://api.au1.test', token: `token ${granted.length}` },
+        { status: 201 },
+      );
+    }
     const body = JSON.parse(String(init?.body));
-    sent.push({ url: String(url), authorization: new Headers(init?.headers).get('authorization') ?? '', body });
+    sent.push({ url: String(url), authorization, body });
     return answer(body.keys);
   });
 });
@@ -43,7 +55,7 @@ it.each([
   expect(sent).toEqual([
     {
       url: 'http://shard.test/caregate/v1/imported_api_keys',
-      authorization: 'Bearer the secret of tests',
+      authorization: 'Bearer token 1',
       body: {
         subdomain: 'good-healthy-times',
         keys: [
@@ -54,6 +66,9 @@ it.each([
     },
   ]);
   expect([said, complained]).toEqual(['keys: 2 imported, 0 there already, 0 refused\n', '']);
+  expect(granted).toEqual([
+    'Bearer the token of operators http://directory.test/caregate/v1/accounts/good-healthy-times/key_import_tokens without a body',
+  ]);
 });
 
 it('names bad lines by their numbers, those of the file and those of the shard, and no key', async () => {
@@ -74,18 +89,28 @@ it('sends many keys in parts, and knows the lines of all', async () => {
   expect(complained.match(/many\.csv:\d+/g)).toEqual(['many.csv:2', 'many.csv:502', 'many.csv:1002']);
 });
 
+it('goes to the address that people use unless another is given, with a new token for each part', async () => {
+  delete process.env['SHARD_URL'];
+  const lines = Array.from({ length: 501 }, (_, n) => `key${n}`);
+  expect(await importing('some.csv', ['key', ...lines].join('\n'))).toBe(0);
+  expect(sent.map(({ url, authorization }) => [url, authorization])).toEqual([
+    ['https://api.au1.test/caregate/v1/imported_api_keys', 'Bearer token 1'],
+    ['https://api.au1.test/caregate/v1/imported_api_keys', 'Bearer token 2'],
+  ]);
+});
+
 it('says what the shard says, and what is missing', async () => {
   answer = () => Response.json({ message: 'keys of the time before shards belong to au1' }, { status: 409 });
   expect(await importing('one.csv', 'key\nplanted')).toBe(1);
   expect(complained).toBe('caregate: keys of the time before shards belong to au1\n');
   expect(await caregate(['keys', 'import', '--account', 'x', '--file', join(folder, 'nothing')])).toBe(1);
   expect(complained).toMatch(/nothing cannot be read: ENOENT/);
-  delete process.env['PROVISIONING_SECRET'];
+  process.env['SHARD_URL'] = 'nonsense';
   expect(await importing('one.csv', 'key\nplanted')).toBe(1);
-  expect(complained).toContain('PROVISIONING_SECRET is needed');
-  delete process.env['SHARD_URL'];
+  expect(complained).toContain('SHARD_URL must be an address');
+  delete process.env['OPERATOR_TOKEN'];
   expect(await importing('one.csv', 'key\nplanted')).toBe(1);
-  expect(complained).toContain('SHARD_URL is needed');
+  expect(complained).toContain('OPERATOR_TOKEN is needed');
 });
 
 describe('an operator', () => {

@@ -4,19 +4,18 @@ import { Command } from 'commander';
 import { CommandFailed } from '../command-failed.ts';
 import { type ApiKey, Directory, directorySettings } from '../directory.ts';
 import { type BadLine, type KeyLine, readKeyFile } from '../key-file.ts';
-import { ShardApi, shardApiSettings } from '../shard-api.ts';
+import { importKeys, shardUrl } from '../shard-api.ts';
 
 /** So many keys are sent at once: below what a request may hold, however long they are. */
 const AT_ONCE = 500;
 
+const HOW =
+  'All ask the directory of DIRECTORY_URL with OPERATOR_TOKEN; for import it gives tokens of a minute for this account, ' +
+  'with which the keys go to the shard itself, at SHARD_URL where that is set.';
+
 /** `caregate keys …`: the API keys of accounts. */
 export function keysCommand(): Command {
-  const group = new Command('keys')
-    .description('API keys of accounts')
-    .addHelpText(
-      'after',
-      '\nlist and revoke ask the directory of DIRECTORY_URL with OPERATOR_TOKEN; import asks the shard of SHARD_URL with PROVISIONING_SECRET.',
-    );
+  const group = new Command('keys').description('API keys of accounts').addHelpText('after', `\n${HOW}`);
   group
     .command('list')
     .description('list the API keys of an account, newest first, and whether they work')
@@ -35,7 +34,7 @@ export function keysCommand(): Command {
     .description('bring API keys of the time before shards to au1, where they belong; it can be repeated')
     .requiredOption('--account <subdomain>', 'whose keys they are, such as good-healthy-times')
     .requiredOption('--file <file>', 'CSV with the columns key,name, or JSON: [{"key": "…", "name": "…"}]')
-    .action(({ account, file }: { account: string; file: string }) => importKeys(account, file));
+    .action(({ account, file }: { account: string; file: string }) => importFile(account, file));
   return group;
 }
 
@@ -70,14 +69,15 @@ function stateOf({ revokedTime, stoppedTime, expiresTime }: ApiKey): string {
 const directory = () => new Directory(directorySettings());
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-async function importKeys(subdomain: string, file: string): Promise<void> {
-  const shard = new ShardApi(shardApiSettings());
+async function importFile(subdomain: string, file: string): Promise<void> {
+  const url = shardUrl();
   const { keys, bad } = readKeyFile(await textOf(file), extname(file).toLowerCase() === '.json' ? 'json' : 'csv');
   const done = { imported: 0, present: 0 };
   const refused: BadLine[] = [...bad];
   for (let from = 0; from < keys.length; from += AT_ONCE) {
     const some = keys.slice(from, from + AT_ONCE);
-    const result = await shard.importKeys(subdomain, some.map(withoutLine));
+    const { apiUrl, token } = await directory().grantKeyImport(subdomain);
+    const result = await importKeys({ url: url ?? apiUrl, token }, subdomain, some.map(withoutLine));
     done.imported += result.imported;
     done.present += result.present;
     for (const { index, reason } of result.refused) refused.push({ line: some[index]?.line ?? 0, reason });

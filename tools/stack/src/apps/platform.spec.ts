@@ -113,7 +113,7 @@ describe('a platform', () => {
       ...common,
       IDENTITY: 'local',
       IDENTITY_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/),
-      PROVISIONING_SECRET: platform.provisioningSecret,
+      DIRECTORY_PUBLIC_KEYS: expect.stringMatching(/^\{[^d]*\}$/),
       EXTRA: 'clinic-api uk1',
     });
     expect(await settingsOf(worker)).toMatchObject({
@@ -139,7 +139,7 @@ describe('a platform', () => {
     expect(settings).toMatchObject({
       DEFAULT_SHARD: 'au1',
       EXTRA: 'directory undefined',
-      PROVISIONING_SECRET: platform.provisioningSecret,
+      DIRECTORY_SIGNING_KEY: platform.directorySigningKey,
     });
     expect(settings.MONGODB_URI).toContain('/t1_directory?');
     const { shards, regions } = parse(await readFile(settings.SHARDS_FILE as string, 'utf8')) as Record<

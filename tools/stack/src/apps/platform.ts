@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stopwatch } from '../elapsed.ts';
@@ -56,8 +56,8 @@ export interface Platform {
   shard(id: string): Shard;
   readonly apps: App[];
   readonly shardsFile: string;
-  /** Shared by the directory and the shards. */
-  readonly provisioningSecret: string;
+  /** By which the directory signs what it asks of shards; the shards have its public half. */
+  readonly directorySigningKey: string;
   /** By which the directory knows operators. */
   readonly operatorToken: string;
   /** SIGTERM to all apps; resolves to their exit codes by label when they have ended. */
@@ -87,7 +87,7 @@ export async function startShards(servers: Servers, options: StartShardsOptions)
 
 interface Layout {
   domain: string;
-  provisioningSecret: string;
+  directorySigningKey: string;
   operatorToken: string;
   shardsFile: string;
   directoryMongodbUri: string;
@@ -100,7 +100,7 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
   const { prefix = '', domain = 'localhost', ports = () => undefined, only } = options;
   const extra = options.env ?? (() => ({}));
   const secret = () => randomBytes(32).toString('hex');
-  const provisioningSecret = secret();
+  const directoryKey = newDirectoryKey();
   const operatorToken = secret();
   const directoryMongodbUri = servers.mongodbUriFor(`${prefix}directory`);
 
@@ -108,7 +108,6 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     HOST: host,
     DOMAIN: domain,
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
-    PROVISIONING_SECRET: provisioningSecret,
   };
   const [defaultShard] = options.shards;
   if (defaultShard === undefined) throw new StackError('a platform needs one shard at least');
@@ -126,7 +125,7 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
     };
     const base = { ...common, SHARD_ID: id, MONGODB_URI: shard.mongodbUri };
     const settings: Record<ShardAppName, Record<string, string>> = {
-      'clinic-api': { ...base, ...identity },
+      'clinic-api': { ...base, ...identity, DIRECTORY_PUBLIC_KEYS: directoryKey.publicKey },
       'clinic-worker': {
         ...base,
         ...identity,
@@ -174,12 +173,13 @@ async function layOut(servers: Servers, options: StartShardsOptions): Promise<La
       SHARDS_FILE: shardsFile,
       DEFAULT_SHARD: defaultShard,
       OPERATOR_TOKEN: operatorToken,
+      DIRECTORY_SIGNING_KEY: directoryKey.privateKey,
       ...extra('directory', undefined),
     },
   });
   return {
     domain,
-    provisioningSecret,
+    directorySigningKey: directoryKey.privateKey,
     operatorToken,
     shardsFile,
     directoryMongodbUri,
@@ -203,6 +203,13 @@ async function referencesOf(
     CONNECT_MONGODB_URI: `\${file:${file}:clinic}`,
     CONNECT_GATEKEEPER_MONGODB_URI: `\${file:${file}:gatekeeper}`,
   };
+}
+
+/** As `caregate directory-key generate` makes it; the libs that know tokens have tests that use this very stack. */
+function newDirectoryKey() {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const text = (key: KeyObject) => JSON.stringify(key.export({ format: 'jwk' }));
+  return { privateKey: text(privateKey), publicKey: text(publicKey) };
 }
 
 function shardNames(servers: Servers, id: string, prefix: string): Layout['shards'][number] {
@@ -257,7 +264,7 @@ function platformOf(layout: Layout, apps: Map<string, App>, stop: Platform['stop
     },
     apps: [...apps.values()],
     shardsFile: layout.shardsFile,
-    provisioningSecret: layout.provisioningSecret,
+    directorySigningKey: layout.directorySigningKey,
     operatorToken: layout.operatorToken,
     stop,
   };
