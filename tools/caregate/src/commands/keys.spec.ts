@@ -108,6 +108,7 @@ it('says what the shard says, and what is missing', async () => {
   process.env['SHARD_URL'] = 'nonsense';
   expect(await importing('one.csv', 'key\nplanted')).toBe(1);
   expect(complained).toContain('SHARD_URL must be an address');
+  delete process.env['SHARD_URL'];
   delete process.env['OPERATOR_TOKEN'];
   expect(await importing('one.csv', 'key\nplanted')).toBe(1);
   expect(complained).toContain('OPERATOR_TOKEN is needed');
