@@ -113,7 +113,7 @@ describe('a platform', () => {
       ...common,
       IDENTITY: 'local',
       IDENTITY_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/),
-      DIRECTORY_PUBLIC_KEYS: expect.stringMatching(/^\{[^d]*\}$/),
+      DIRECTORY_PUBLIC_KEYS: expect.not.stringContaining('"d":'),
       EXTRA: 'clinic-api uk1',
     });
     expect(await settingsOf(worker)).toMatchObject({
