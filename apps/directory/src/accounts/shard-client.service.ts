@@ -62,14 +62,15 @@ export class ShardClient {
   /** What a shard says of an account; undefined while it cannot be asked. */
   async stateOf({ _id, shard }: AccountDocument): Promise<'unconfirmed' | 'active' | 'gone' | undefined> {
     try {
-      const { statusCode, body } = await this.send(shard, `/caregate/v1/accounts/${_id}`, {
+      const { status, text } = await this.shards.send(shard, {
+        operationId: 'GetAccount',
+        accountId: _id,
         method: 'GET',
-        body: undefined,
+        path: `/caregate/v1/accounts/${_id}`,
         timeoutMs: TIMEOUT_MS,
       });
-      const text = await body.text();
-      if (statusCode === 404) return 'gone';
-      return statusCode < 300 ? stateIn(text) : undefined;
+      if (status === 404) return 'gone';
+      return status < 300 ? stateIn(text) : undefined;
     } catch {
       return undefined;
     }
