@@ -69,7 +69,7 @@ export function userEventsTopic(config: Omit<StreamConfig, 'TOPIC_PARTITIONS'>):
  */
 export async function claimOwnTopics(kafka: Kafka, config: StreamConfig, owner: ShardOwner): Promise<void> {
   await claimTopics(kafka, topicPrefix(config), owner);
-  await assertOutside(kafka, userEventsTopic(config), owner);
+  if (config.USER_EVENTS_TOPIC !== undefined) await assertOutside(kafka, config.USER_EVENTS_TOPIC, owner);
 }
 
 /** Every topic that a shard needs. An outside platform owns its topic: it is created where it is missing, and its settings are left alone. */

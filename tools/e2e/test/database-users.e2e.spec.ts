@@ -106,12 +106,13 @@ test('neither Kafka Connect’s interface nor any topic shows a password of the 
   const { body } = await call({ url: `${servers.connectUrl}/connectors?expand=info` });
   const ours = Object.entries(body as object).filter(([name]) => name.startsWith(prefix)); // connectors by name
   expect(ours.length).toBeGreaterThan(5);
-  expect(JSON.stringify(ours)).not.toContain(PASSWORD);
-  expect(JSON.stringify(ours)).toContain('${file:');
+  const which = (text: string) => ours.filter(([, told]) => JSON.stringify(told).includes(text)).map(([name]) => name);
+  expect(which(PASSWORD)).toEqual([]);
+  expect(which('${file:')).toHaveLength(ours.length);
   const kafka = new Kafka({ brokers: servers.kafkaBrokers.split(','), logLevel: logLevel.NOTHING });
   const messages = await messagesSince(kafka, begin);
   expect(messages.some(({ text }) => text.includes('${file:'))).toBe(true); // Connect's topic of configurations is among them
-  expect(messages.filter(({ text }) => text.includes(PASSWORD))).toEqual([]);
+  expect(messages.filter(({ text }) => text.includes(PASSWORD)).map(({ topic }) => topic)).toEqual([]);
 }, 150_000);
 
 test.each<readonly [user: string, database: string]>([

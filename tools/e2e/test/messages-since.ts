@@ -2,19 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { eventually } from '@caregate/demo';
 import type { Kafka } from 'kafkajs';
 
+/** Topics that are asked for at once: on servers that several tests use there are hundreds. */
+const AT_ONCE = 20;
+
 /** Every message of every topic, but those of Kafka's own. */
 export async function messagesSince(kafka: Kafka, time: number): Promise<{ topic: string; text: string }[]> {
   const admin = kafka.admin();
   await admin.connect();
   const left = new Map<string, { first: bigint; end: bigint }>();
-  for (const topic of (await admin.listTopics()).filter((name) => !name.startsWith('__'))) {
+  const names = (await admin.listTopics()).filter((name) => !name.startsWith('__'));
+  const look = async (topic: string) => {
     const ends = await admin.fetchTopicOffsets(topic).catch(() => []); // another test has removed it
+    if (ends.every(({ high, low }) => high === low)) return;
     const starts = await admin.fetchTopicOffsetsByTimestamp(topic, time).catch(() => []);
     for (const { partition, high } of ends) {
       const first = BigInt(starts.find((each) => each.partition === partition)?.offset ?? high);
       if (first >= 0n && first < BigInt(high)) left.set(`${topic}/${partition}`, { first, end: BigInt(high) });
     }
-  }
+  };
+  for (let n = 0; n < names.length; n += AT_ONCE) await Promise.all(names.slice(n, n + AT_ONCE).map(look));
   const topics = [...new Set([...left.keys()].map((place) => place.slice(0, place.lastIndexOf('/'))))];
   const groupId = `search-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, allowAutoTopicCreation: false });
