@@ -1,5 +1,5 @@
 import { eventually } from '@caregate/eventually';
-import { hashPassword, IdentityService, type UserId } from '@caregate/identity';
+import { hashPassword, IdentityService, type LocalIdentity, type UserId } from '@caregate/identity';
 import { type Connection, mongo } from 'mongoose';
 import { runningApp, type RunningApp } from './running-app.ts';
 
@@ -240,7 +240,7 @@ describe('access', () => {
 });
 
 async function tokenOf(userId: string): Promise<string> {
-  const identity = running.app.get(IdentityService);
+  const identity = running.app.get<unknown, LocalIdentity>(IdentityService);
   const email = `${userId}@example.test`;
   const { userId: created } = await identity.createUser({
     email,

@@ -1,4 +1,4 @@
-import { IdentityService } from '@caregate/identity';
+import { IdentityService, type LocalIdentity } from '@caregate/identity';
 import { Kafka as CloudEvents, type Message } from 'cloudevents';
 import kafkajs from 'kafkajs';
 import { eventually } from '@caregate/eventually';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => running?.close());
 
 test('what happens to the shard’s own users is published as CloudEvents, in order, under the user’s id, and nothing else is', async () => {
-  const identity = running.app.get(IdentityService);
+  const identity = running.app.get<unknown, LocalIdentity>(IdentityService);
   const { userId } = await identity.createUser({
     email: 'ann@example.test',
     fullName: 'Ann Owner',
