@@ -14,6 +14,7 @@ beforeAll(async () => {
   running = await runningApp();
 }, 120_000);
 afterAll(async () => {
+  if (!running) return; // it was not ready in time
   for (const name of ['', '_uk'].flatMap((part) => [`clinic_${other}${part}`, `gatekeeper_${other}${part}`]))
     await running.clinic.useDb(name).dropDatabase();
   for (const prefix of [other, `${other}-uk`]) await removeConnectorsAndTopics(prefix);
