@@ -1,0 +1,80 @@
+import { ConnectClient, type ChangeEvent, parseChangeEvent } from '@caregate/change-events';
+import { eventually } from '@caregate/eventually';
+import kafkajs from 'kafkajs';
+import { mongo } from 'mongoose';
+import { runningApp, type RunningApp } from './running-app.ts';
+
+const connect = new ConnectClient(process.env['CONNECT_URL'] ?? '');
+const kafka = new kafkajs.Kafka({
+  brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
+  logLevel: kafkajs.logLevel.NOTHING,
+});
+const DAY_MS = 86_400_000;
+
+let running: RunningApp;
+
+beforeAll(async () => {
+  running = await runningApp({ RECONCILE_SECONDS: '5' });
+});
+afterAll(() => running?.close());
+
+test('what changed since the place that a worker’s source lost is sent again, and says since when; what is older is not', async () => {
+  const clinicId = new mongo.ObjectId();
+  const topic = `${running.prefix}.patients`;
+  const patients = running.clinic.collection('patients');
+  const patient = (userId: string, time: Date) => ({
+    ...{ _id: new mongo.ObjectId(), clinicId, userId, fullName: 'Planted Name', permissions: { view: {} } },
+    ...{ createdTime: time, updatedTime: time },
+  });
+  const [old, recent] = [patient('a000000001', new Date(Date.now() - DAY_MS)), patient('a000000002', new Date())];
+  await patients.insertMany([old, recent]);
+
+  const events: ChangeEvent[] = [];
+  const consumer = kafka.consumer({ groupId: `${running.prefix}.lost-place` });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({ eachMessage: async ({ message }) => void events.push(parseChangeEvent(message.value)) });
+    const of = ({ _id }: { _id: mongo.ObjectId }) => events.filter(({ documentKey }) => _id.equals(documentKey._id));
+    const [written] = await eventually(
+      async () => of(old).length === 1 && of(recent).length === 1 && of(recent),
+      'both as they are written',
+    );
+    if (!written) throw new Error('no event');
+    await losePlace(topic, written);
+    const next = patient('a000000003', new Date());
+    await patients.insertOne(next); // by it MongoDB sees that the token was passed over
+    const [, copied] = await eventually(
+      async () => of(recent).length > 1 && of(recent),
+      'the recent one again',
+      150_000,
+    );
+    expect(copied?.clusterTime).toBeUndefined();
+    expect(copied?.changedSince?.getTime()).toBeLessThan(recent.createdTime.getTime());
+    expect(copied?.changedSince?.getTime()).toBeGreaterThan(old.createdTime.getTime());
+    await eventually(async () => of(next).length > 0, 'what comes after');
+    expect(of(old)).toHaveLength(1);
+  } finally {
+    await consumer.disconnect();
+  }
+  const metrics = await running.ask('GET', '/metrics');
+  expect(metrics.body).toMatch(/caregate_connector_acts_total\{[^}]*act="begun anew"[^}]*\} 1\b/);
+}, 240_000);
+
+/** As when the oplog has rolled over where the source stands: the token of its place, next to that of an event, is in it no longer. */
+async function losePlace(name: string, { _id }: ChangeEvent): Promise<void> {
+  const lost = JSON.stringify({ _data: `${_id.slice(0, 10)}00FFFFFF${_id.slice(18)}` });
+  const [found] = await eventually(async () => {
+    const offsets = await connect.offsets(name);
+    return offsets.length > 0 && offsets;
+  }, 'the place of the source');
+  const moved = async () => {
+    await connect.stop(name);
+    return connect.setOffsets(name, [{ partition: found?.partition, offset: { _id: lost } }]).then(
+      () => true,
+      () => false, // it has not stopped yet, or runs again
+    );
+  };
+  await eventually(moved, 'the offset is set');
+  await connect.resume(name);
+}
