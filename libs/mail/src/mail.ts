@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Counter, type Gauge, inSpan, type Logger, type Metrics, ServiceUnavailable } from '@caregate/service';
-import pLimit from 'p-limit';
+import {
+  type Counter,
+  FairQueue,
+  type Gauge,
+  inSpan,
+  type Logger,
+  type Metrics,
+  ServiceUnavailable,
+} from '@caregate/service';
 import pRetry from 'p-retry';
 import { Deliveries, type MailDelivery } from './deliveries.ts';
 import { messageIdOf, type Recipient, type SendResult, Smtp, type SmtpSettings } from './smtp.ts';
@@ -14,6 +21,10 @@ export interface MailSettings extends SmtpSettings {
   readonly metrics: Metrics;
   /** Milliseconds after which an attempt that was not heard of again is repeated; longer than SMTP's own time-outs. */
   readonly lease?: number;
+  /** Whose turn a clinic's mails take: its account. Each clinic has turns of its own unless given. */
+  readonly tenantOf?: (clinicId: string) => Promise<string>;
+  /** How many mails of one account go out in a minute; the others wait. As many as there are unless given. */
+  readonly perMinute?: number;
 }
 
 /** An email to one person. */
@@ -41,15 +52,16 @@ const CLOSE_MS = 5_000;
 
 /**
  * Sends each letter once. A message can go out twice only when the process dies between the server's acceptance and the note of it;
- * as a message has to be noted before its connection takes the next, that is one message for each connection, and there is one by default.
+ * as a message has to be noted before its connection takes the next, that is one message for each connection.
+ * Accounts take turns, and so do the domains of one account's recipients. An account leaves one connection to the others, and a domain has half
+ * of them at most: so neither two thousand mails of one clinic nor a domain whose server is stuck keeps anybody else's mail waiting.
  */
 export class Mail {
   private readonly settings: MailSettings;
   private readonly smtp: Smtp;
   private readonly deliveries: Deliveries;
-  /** One letter for each connection is on its way, and the next one is claimed meanwhile. */
-  private readonly turn: ReturnType<typeof pLimit>;
-  private readonly claims: ReturnType<typeof pLimit>;
+  private readonly queue: FairQueue;
+  private closed = false;
   private readonly outcomes: Counter<'template' | 'outcome'>;
   private readonly up: Gauge;
 
@@ -57,8 +69,13 @@ export class Mail {
     this.settings = settings;
     this.smtp = new Smtp(settings);
     this.deliveries = new Deliveries(settings.connection, settings.lease ?? LEASE_MS);
-    this.turn = pLimit(settings.connections);
-    this.claims = pLimit(2 * settings.connections);
+    const { connections: places, perMinute } = settings;
+    this.queue = new FairQueue({
+      places,
+      perTenant: Math.max(1, places - 1),
+      perTarget: Math.ceil(places / 2),
+      ...(perMinute !== undefined && { pace: { perMinute, burst: Math.ceil(perMinute / 6) } }),
+    });
     this.outcomes = settings.metrics.counter('caregate_mail_total', 'Attempts to send an email, by how they ended', [
       'template',
       'outcome',
@@ -74,8 +91,10 @@ export class Mail {
    * @throws {ServiceUnavailable} while the SMTP server is away, or another worker is just sending this letter
    * @throws {MailDeferred} when the server put it off (4xx)
    */
-  deliver<Data extends object>(letter: Letter<Data>): Promise<DeliveryResult> {
-    return this.claims(() => this.deliverNow(letter));
+  async deliver<Data extends object>(letter: Letter<Data>): Promise<DeliveryResult> {
+    const { clinicId, to } = letter;
+    const tenant = clinicId === undefined ? '' : ((await this.settings.tenantOf?.(clinicId)) ?? clinicId);
+    return this.queue.run({ tenant, target: domainOf(to.address) }, () => this.deliverNow(letter));
   }
 
   /** What the server refused for good, newest first. */
@@ -91,11 +110,13 @@ export class Mail {
   /** Waits for what is on its way, as long as a shutdown may wait, and closes the connections. */
   async close(): Promise<void> {
     const giveUp = Date.now() + CLOSE_MS;
-    while (this.claims.activeCount + this.claims.pendingCount > 0 && Date.now() < giveUp) await delay(20);
+    while (this.queue.activeCount + this.queue.pendingCount > 0 && Date.now() < giveUp) await delay(20);
+    this.closed = true;
     this.smtp.close();
   }
 
   private async deliverNow<Data extends object>(letter: Letter<Data>): Promise<DeliveryResult> {
+    if (this.closed) throw new ServiceUnavailable('shutting down');
     const { deliveryId, template, userId, clinicId } = letter;
     const messageId = messageIdOf(deliveryId, this.settings.from);
     const claimed = await this.deliveries.claim({
@@ -108,12 +129,10 @@ export class Mail {
     if (claimed === 'sent') return 'sent before';
     if (claimed === 'given_up') return 'given up';
     if (claimed === 'busy') throw new ServiceUnavailable('another worker is sending this email');
-    return this.turn(async () => {
-      const sent = await this.send(letter, messageId);
-      this.outcomes.inc({ template: template.name, outcome: sent.result });
-      this.up.set(sent.result === 'away' ? 0 : 1);
-      return this.note(deliveryId, claimed.claim, sent);
-    });
+    const sent = await this.send(letter, messageId);
+    this.outcomes.inc({ template: template.name, outcome: sent.result });
+    this.up.set(sent.result === 'away' ? 0 : 1);
+    return this.note(deliveryId, claimed.claim, sent);
   }
 
   private async send<Data extends object>(
@@ -153,4 +172,5 @@ export class Mail {
 }
 
 const isAddress = (text: string) => text.length <= 254 && /^[^\s<>()[\]\\,;:"@]+@[^\s<>()[\]\\,;:"@]+$/.test(text);
+const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 const addressOf = (from: string) => /<([^>]+)>/.exec(from)?.[1] ?? from;
