@@ -64,6 +64,29 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     expect(seen.map(({ n }) => n)).toEqual([1, 2, 3]);
   });
 
+  it('lets what waits long for one tenant, however much there is of it, keep no other tenant waiting', async () => {
+    const [begun, done]: [string[], string[]] = [[], []];
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    @Controller()
+    class Slow {
+      @Reaction<Happening>({ name: 'wait', stream: 'happenings', queue: 'slow' })
+      async wait({ document }: Happening): Promise<void> {
+        begun.push(document);
+        if (document.startsWith('many')) await held;
+        done.push(document);
+      }
+    }
+    await harness.publish(...Array.from({ length: 700 }, (_, n) => happening(`many-${n}`, 1)));
+    await harness.worker([Slow], { concurrency: 8, tenantOf: async ({ key }) => key.split('-')[0] ?? '' });
+    await eventually(() => begun.length > 0);
+    await harness.publish(happening('few-1', 1), happening('few-2', 1));
+    await eventually(() => done.length === 2);
+    expect(done.toSorted()).toEqual(['few-1', 'few-2']);
+    release();
+    await eventually(() => done.length === 702);
+  });
+
   it('tells a reaction which attempt it is, and that it has to stop', async () => {
     const told: unknown[] = [];
     const { controller } = noting(async (_event, { attempt, reactionId, signal }) => {

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type HealthChecks, type Logger, type Metrics, traceOfTransaction } from '@caregate/service';
+import { FairQueue, type HealthChecks, type Logger, type Metrics, traceOfTransaction } from '@caregate/service';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { Connection } from 'mongoose';
-import pLimit from 'p-limit';
 import { lastValueFrom } from 'rxjs';
 import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, topicsOf } from '../topics.ts';
 import { malformedId } from './dead-letter.ts';
@@ -43,6 +42,8 @@ export interface ChangeEventServerSettings extends KafkaAddress {
   readonly keepDays?: number;
   /** How many reactions run at once in this process. */
   readonly concurrency?: number;
+  /** Whose an event is: tenants take turns, so that what one brings holds nobody else up. All events are one tenant's unless given. */
+  readonly tenantOf?: (event: StreamEvent) => Promise<string>;
   /** Milliseconds that a shutdown waits for reactions that run. */
   readonly grace?: number;
 }
@@ -171,8 +172,8 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 
   private queueOf(name: string): ReactionQueue {
     const queue = this.queues.get(name) ?? {
-      slots: pLimit(this.settings.concurrency ?? 64),
-      claims: pLimit(MOST_CLAIMED),
+      slots: fairQueue(this.settings.concurrency ?? 64, name),
+      claims: fairQueue(MOST_CLAIMED, name),
     };
     this.queues.set(name, queue);
     return queue;
@@ -198,7 +199,10 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     if (concerned.length === 0) return undefined;
     return this.lanes.run(`${stream.name}|${event.key}`, async () => {
       dropped.throwIfAborted();
-      await Promise.all(concerned.map((reaction) => this.reactToNew(workOf(reaction, event, message), dropped)));
+      const tenant = await this.tenantOf(event);
+      await Promise.all(
+        concerned.map((reaction) => this.reactToNew(workOf(reaction, event, message, tenant), dropped)),
+      );
     });
   }
 
@@ -206,7 +210,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const { id, lane } = work;
     const { name } = work.reaction.definition;
     const claim = newClaim();
-    const outcome = await work.reaction.queue.claims(async (): Promise<Outcome> => {
+    const outcome = await work.reaction.queue.claims.run(work, async (): Promise<Outcome> => {
       dropped.throwIfAborted();
       const begun = await this.untilDone('claim a reaction', dropped, () =>
         this.records.begin({ id, reaction: name, lane, claim }),
@@ -230,13 +234,15 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const read = this.read(message);
     if (!read) return this.buryMessage(message, new Error('the message is empty'), waitingFor);
     if (read instanceof Error) return this.buryMessage(message, read, waitingFor);
-    const work = workOf(reaction, read.event, message);
-    return this.lanes.run(`waiting|${waitingFor.lane}`, () => this.reactToWaiting(work, waitingFor.replay, dropped));
+    const { event } = read;
+    return this.lanes.run(`waiting|${waitingFor.lane}`, async () =>
+      this.reactToWaiting(workOf(reaction, event, message, await this.tenantOf(event)), waitingFor.replay, dropped),
+    );
   }
 
   private async reactToWaiting(work: Work, replay: string | undefined, dropped: AbortSignal): Promise<void> {
     for (;;) {
-      const turn = await work.reaction.queue.claims(() => this.takeTurn(work, replay, dropped));
+      const turn = await work.reaction.queue.claims.run(work, () => this.takeTurn(work, replay, dropped));
       if (turn === 'settled') return;
       // Whoever holds it may be done sooner than the lease says, so it is asked now and then.
       const wait = turn === 'later' ? 0 : Math.min(Math.max(turn.getTime() - Date.now(), 20), 5_000);
@@ -253,6 +259,11 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     );
     if (resumed.kind === 'claimed') return this.runner.attempt(work, resumed.claim, dropped);
     return resumed.kind === 'finished' ? 'settled' : resumed.at;
+  }
+
+  /** Where it cannot be told, as while the database is away, it is everybody's. */
+  private async tenantOf(event: StreamEvent): Promise<string> {
+    return (await this.settings.tenantOf?.(event).catch(() => undefined)) ?? '';
   }
 
   private read(message: RawMessage): { stream: EventStream; event: StreamEvent } | undefined | Error {
@@ -294,6 +305,10 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 
 const MOST_CLAIMED = 512;
 
+/** In a queue of its own is what waits long for something else, such as mail: there each tenant has a quarter of the places at most. */
+const fairQueue = (places: number, name: string) =>
+  new FairQueue({ places, ...(name !== '' && { perTenant: Math.ceil(places / 4) }) });
+
 /** The client's own messages are for debugging: what matters of them is said by the intake. */
 function kafkaClient({ logger, ...servers }: ChangeEventServerSettings, clientId: string): Kafka {
   return new Kafka({
@@ -310,9 +325,9 @@ function kafkaClient({ logger, ...servers }: ChangeEventServerSettings, clientId
   });
 }
 
-function workOf(reaction: BoundReaction, event: StreamEvent, message: RawMessage): Work {
+function workOf(reaction: BoundReaction, event: StreamEvent, message: RawMessage, tenant: string): Work {
   const { name } = reaction.definition;
-  return { id: reactionId(name, event), lane: laneOf(name, event.key), reaction, event, message };
+  return { id: reactionId(name, event), lane: laneOf(name, event.key), tenant, reaction, event, message };
 }
 
 function attemptTo<T>(task: () => T): T | Error {

@@ -1,5 +1,4 @@
-import { inSpan, isTracing, type Logger, noteFailure } from '@caregate/service';
-import type { LimitFunction } from 'p-limit';
+import { type FairQueue, inSpan, isTracing, type Logger, noteFailure } from '@caregate/service';
 import type { RawMessage, StreamEvent } from './event-stream.ts';
 import { describeFailure, failureKind } from './failures.ts';
 import type { Outbox } from './outbox.ts';
@@ -19,15 +18,17 @@ export interface BoundReaction {
 /** The places that reactions of one kind share. */
 export interface ReactionQueue {
   /** How many run at once. */
-  readonly slots: LimitFunction;
+  readonly slots: FairQueue;
   /** How many are claimed, or about to be: more than run, so that many are claimed with one write. */
-  readonly claims: LimitFunction;
+  readonly claims: FairQueue;
 }
 
 /** One reaction to one event. */
 export interface Work {
   readonly id: string;
   readonly lane: string;
+  /** Whose turn it takes. */
+  readonly tenant: string;
   readonly reaction: BoundReaction;
   readonly event: StreamEvent;
   readonly message: RawMessage;
@@ -81,7 +82,7 @@ export class ReactionRunner {
     const release = records.hold(claim, () => stop.abort(new Error('another worker has taken the reaction over')));
     let began = false;
     try {
-      const note = await slots(() => {
+      const note = await slots.run(work, () => {
         dropped.throwIfAborted();
         began = true;
         return this.run(work, claim, stop);
