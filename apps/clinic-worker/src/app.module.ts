@@ -13,6 +13,7 @@ import { MigrantsRepository } from './migrations/migrants.repository.ts';
 import { MigrationService } from './migrations/migration.service.ts';
 import { Records } from './records.service.ts';
 import { reactions } from './reactions/index.ts';
+import { Tenants } from './tenants.ts';
 
 /** What happens on a shard because something changed: table of contents. */
 @Module({})
@@ -35,7 +36,12 @@ export class AppModule {
           url: config.SMTP_URL,
           from: config.MAIL_FROM,
           connections: config.MAIL_CONNECTIONS,
+          perMinute: config.MAILS_PER_MINUTE,
           lease: config.MAIL_LEASE_SECONDS * 1_000,
+          tenantsOn: (connection) => {
+            const tenants = new Tenants(connection);
+            return (clinicId) => tenants.ofClinic(clinicId);
+          },
         }),
       ],
       controllers: reactions.map((reaction) => honouringMoves(reaction)),
@@ -44,6 +50,7 @@ export class AppModule {
         { provide: Links, useValue: new Links(appUrl(config), apiUrl(config)) },
         Addressees,
         Records,
+        Tenants,
         MigrantsRepository,
         MigrationService,
         AccountDoor,

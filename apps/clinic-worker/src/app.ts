@@ -11,6 +11,7 @@ import { type AppDefinition, HealthChecks, Metrics, MONGO, ownerOf } from '@care
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
 import { changeStreams } from './streams/change-streams.ts';
+import { Tenants } from './tenants.ts';
 import { userEvents } from './streams/user-events.ts';
 
 /** A microservice that listens to change events, beside the HTTP of every app: /ready and /metrics. */
@@ -22,6 +23,7 @@ export const clinicWorker: AppDefinition<typeof settings.shape> = {
     const prefix = topicPrefix(config);
     const kafka = kafkaAddress(config.KAFKA_BROKERS);
     if (givesPasswordAway(kafka)) logger.warn('KAFKA_BROKERS has a password but no TLS; use kafkas://');
+    const tenants = app.get(Tenants);
     app.connectMicroservice({
       strategy: new ChangeEventServer({
         ...kafka,
@@ -34,6 +36,7 @@ export const clinicWorker: AppDefinition<typeof settings.shape> = {
         health: app.get(HealthChecks),
         logger,
         concurrency: config.CONCURRENCY,
+        tenantOf: (event) => tenants.ofEvent(event),
         lease: config.LEASE_SECONDS * 1_000,
       }),
     });

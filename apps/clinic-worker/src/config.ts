@@ -23,8 +23,14 @@ export const settings = z.object({
     .int()
     .min(1)
     .max(20)
-    .default(1)
+    .default(4)
     .describe('connections to the mail server; a crash can repeat as many emails'),
+  MAILS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(300)
+    .describe('emails of one account that each copy of the worker sends in a minute; the others wait, none is dropped'),
   MAIL_LEASE_SECONDS: z.coerce
     .number()
     .min(1)

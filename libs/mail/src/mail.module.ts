@@ -6,6 +6,11 @@ import { givesPasswordAway } from './smtp.ts';
 
 const CHECK_EVERY_MS = 30_000;
 
+export interface MailModuleSettings extends Omit<MailSettings, 'connection' | 'logger' | 'metrics' | 'tenantOf'> {
+  /** Makes `tenantOf`, on the app's own database. */
+  readonly tenantsOn?: (connection: Connection) => NonNullable<MailSettings['tenantOf']>;
+}
+
 /** Gives the app its `Mail`, on the app's own database, and closes it after everything that sends. */
 @Module({})
 export class MailModule implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -13,7 +18,7 @@ export class MailModule implements OnApplicationBootstrap, OnApplicationShutdown
 
   constructor(private readonly mail: Mail) {}
 
-  static forRoot(settings: Omit<MailSettings, 'connection' | 'logger' | 'metrics'>): DynamicModule {
+  static forRoot({ tenantsOn, ...settings }: MailModuleSettings): DynamicModule {
     return {
       module: MailModule,
       global: true,
@@ -24,7 +29,8 @@ export class MailModule implements OnApplicationBootstrap, OnApplicationShutdown
           useFactory: (connection: Connection, logger: Logger, metrics: Metrics) => {
             if (givesPasswordAway(settings.url))
               logger.warn('SMTP_URL has a password and does not insist on TLS; use smtps:// or add ?requireTLS=true');
-            return new Mail({ ...settings, connection, logger, metrics });
+            const tenantOf = tenantsOn?.(connection);
+            return new Mail({ ...settings, ...(tenantOf && { tenantOf }), connection, logger, metrics });
           },
         },
       ],
