@@ -7,9 +7,10 @@ import { ApiKeysModule } from './api-keys/api-keys.module.ts';
 import { AuditModule } from './audit/audit.module.ts';
 import { ClinicsModule } from './clinics/clinics.module.ts';
 import { ClinicianInvitesModule } from './clinician-invites/clinician-invites.module.ts';
-import { InviteLimit } from './clinician-invites/invite-limit.ts';
 import { CliniciansModule } from './clinicians/clinicians.module.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
+import { MailLimitsModule } from './mail-limits/mail-limits.module.ts';
+import { MailLimits } from './mail-limits/mail-limits.service.ts';
 import { MergeModule } from './merge/merge.module.ts';
 import { MigrationsModule } from './migrations/migrations.module.ts';
 import { MovesModule } from './moves/moves.module.ts';
@@ -38,7 +39,7 @@ export class AppModule {
           claim: (connection) => claimClinicDatabase(connection, config.SHARD_ID),
           prepare: async (connection) => {
             await prepareClinicDatabase(connection);
-            await InviteLimit.prepare(connection);
+            await MailLimits.prepare(connection);
             if (config.IDENTITY === 'local') await prepareLocalIdentity(connection);
           },
         }),
@@ -48,6 +49,7 @@ export class AppModule {
         MovesModule, // its interceptor is the outermost: nothing of a request is written before or after it
         AuditModule, // outside of idempotency: answers that are given again are recorded too
         IdempotencyModule,
+        MailLimitsModule,
         AccountsModule,
         ApiKeysModule,
         ClinicsModule,

@@ -19,12 +19,15 @@ export const settings = z.object({
   RATE_LIMIT_PER_KEY: rate(60_000, 'by one API key'),
   RATE_LIMIT_PER_USER: rate(0, 'by one signed-in user'),
   RATE_LIMIT_PER_ADDRESS: rate(0, 'from one network address, whoever calls'),
-  INVITES_PER_HOUR: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(100)
-    .describe('invites to clinicians that one person may have sent in an hour, over all their clinics'),
+  INVITES_PER_HOUR: mails(100, 'invites that one person may send to clinicians and to clinics, in an hour'),
+  MAILS_PER_RECIPIENT: mails(30, 'emails that people may have sent to one address, in a day'),
+  MAILS_PER_RECORD: mails(
+    10,
+    'changes that are told by email, of one patient’s address or one clinician’s roles, in an hour',
+  ),
+  MAILS_PER_PERSON: mails(6_000, 'emails that one person, with all their API keys, may bring about in a day'),
+  MAILS_PER_CLINIC: mails(6_000, 'emails that one clinic may bring about in a day'),
+  MAILS_PER_ACCOUNT: mails(10_000, 'emails that all clinics of one account may bring about in a day'),
   SHEET_CACHE_MIB: z.coerce
     .number()
     .int()
@@ -38,6 +41,11 @@ export const settings = z.object({
     .default(250)
     .describe('patients of a US clinic on the free tier, unless its settings say otherwise'),
 });
+
+/** How many of something that ends in an email; more are refused with 429. */
+function mails(unlessGiven: number, what: string) {
+  return z.coerce.number().int().positive().default(unlessGiven).describe(what);
+}
 
 /** Requests in a minute. */
 function rate(unlessGiven: number, what: string) {

@@ -3,11 +3,10 @@ import { CliniciansModule } from '../clinicians/clinicians.module.ts';
 import { ClinicianInvitesController } from './clinician-invites.controller.ts';
 import { ClinicianInvitesRepository } from './clinician-invites.repository.ts';
 import { ClinicianInvitesService } from './clinician-invites.service.ts';
-import { InviteLimit } from './invite-limit.ts';
 
 @Module({
   imports: [CliniciansModule],
   controllers: [ClinicianInvitesController],
-  providers: [ClinicianInvitesService, ClinicianInvitesRepository, InviteLimit],
+  providers: [ClinicianInvitesService, ClinicianInvitesRepository],
 })
 export class ClinicianInvitesModule {}

@@ -19,9 +19,10 @@ import { idOf } from '../clinics/clinics.repository.ts';
 import { clinicianView } from '../clinicians/clinician.view.ts';
 import { assertMayMakeAdmin, assertOpen, joined, newClinician, noClinician } from '../clinicians/clinician-rules.ts';
 import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
+import { MailLimits } from '../mail-limits/mail-limits.service.ts';
+import { isRecent } from '../mail-limits/mails.ts';
 import { ClinicianInvitesRepository } from './clinician-invites.repository.ts';
 import { confirmationView, isOwnInvite, type OwnInvite } from './confirmation.view.ts';
-import { InviteLimit } from './invite-limit.ts';
 import { mayJoin } from './membership-restrictions.ts';
 
 export interface Invitation {
@@ -41,7 +42,7 @@ export class ClinicianInvitesService {
     private readonly invites: ClinicianInvitesRepository,
     private readonly identity: IdentityService,
     private readonly links: LinkSecrets,
-    private readonly limit: InviteLimit,
+    private readonly limits: MailLimits,
   ) {}
 
   // by the clinic
@@ -49,7 +50,8 @@ export class ClinicianInvitesService {
   /** @throws {Forbidden} when an API key would invite an admin */
   async invite(clinicId: string, { email, roles }: Invitation, caller: Caller) {
     assertMayMakeAdmin(caller, roles);
-    const invitedBy = await this.inviter(caller);
+    const invitedBy = inviter(caller);
+    await this.limits.count('InviteClinician', { caller, clinicId, to: email });
     return this.clinicians.change(async (writes) => {
       const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const now = new Date();
@@ -67,11 +69,16 @@ export class ClinicianInvitesService {
     return this.view(await this.ownInvite(clinicId, inviteId));
   }
 
-  /** Has the mail sent again. */
+  /** Has the mail sent again, unless it was sent again within the hour. */
   async resend(clinicId: string, inviteId: string, caller: Caller) {
-    const { _id } = await this.ownInvite(clinicId, inviteId);
-    await this.inviter(caller);
-    const resent = await this.invites.noteSending(_id, new Date());
+    inviter(caller);
+    const invite = await this.ownInvite(clinicId, inviteId);
+    const { _id, email, createdTime, inviteSentTime } = invite;
+    const now = new Date();
+    const wasResent = inviteSentTime && inviteSentTime.getTime() !== createdTime.getTime();
+    if (wasResent && isRecent(inviteSentTime, now)) return this.view(invite);
+    await this.limits.count('ResendInvite', { caller, clinicId, to: email });
+    const resent = await this.invites.noteSending(_id, now);
     if (!resent || !isOwnInvite(resent)) throw noInvite();
     return this.view(resent);
   }
@@ -120,14 +127,6 @@ export class ClinicianInvitesService {
   async dismiss(userId: UserId, inviteId: string, secret: string | undefined, caller: Caller): Promise<void> {
     const { clinicId } = await this.inviteTo(userId, inviteId, secret);
     await this.remove(clinicId.toHexString(), inviteId, caller, noInvite);
-  }
-
-  /** @throws {TooManyRequests} when they have invited too many people of late */
-  private async inviter(caller: Caller): Promise<UserId> {
-    const invitedBy = actingUser(caller);
-    if (invitedBy === undefined) throw new Forbidden();
-    await this.limit.count(invitedBy);
-    return invitedBy;
   }
 
   private join(
@@ -213,3 +212,9 @@ const restricted = (requiredIdp: string | undefined) =>
   requiredIdp === undefined
     ? 'the clinic takes only members whose email is at one of its own domains; ask its admin'
     : `the clinic takes members only when they sign in through ${requiredIdp}`;
+
+function inviter(caller: Caller): UserId {
+  const invitedBy = actingUser(caller);
+  if (invitedBy === undefined) throw new Forbidden();
+  return invitedBy;
+}

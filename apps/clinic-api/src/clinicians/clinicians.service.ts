@@ -15,6 +15,7 @@ import { IdentityService, type UserId } from '@caregate/identity';
 import { BadRequest } from '@caregate/service';
 import { ClinicViews } from '../clinics/clinic-views.ts';
 import { idOf } from '../clinics/clinics.repository.ts';
+import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import {
   assertMayMakeAdmin,
   assertOpen,
@@ -24,6 +25,7 @@ import {
   lastAdmin,
   newClinician,
   noClinician,
+  sameRoles,
 } from './clinician-rules.ts';
 import { clinicianView } from './clinician.view.ts';
 import {
@@ -55,6 +57,7 @@ export class CliniciansService {
     private readonly clinicians: CliniciansRepository,
     private readonly clinicViews: ClinicViews,
     private readonly identity: IdentityService,
+    private readonly limits: MailLimits,
   ) {}
 
   async list(clinicId: string, filter: CliniciansFilter & Page) {
@@ -89,6 +92,9 @@ export class CliniciansService {
    * @throws {Forbidden} when an API key would make an admin
    */
   async update(clinicId: string, userId: UserId, change: ClinicianChange, caller: Caller) {
+    const known = await this.clinicians.member(idOf(clinicId), userId);
+    if (known && !sameRoles(known.roles, change.roles))
+      await this.limits.count('UpdateClinician', { caller, clinicId, record: `${clinicId}:${userId}` });
     return this.clinicians.change(async (writes) => {
       const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const before = await this.clinicians.member(_id, userId, writes.session);

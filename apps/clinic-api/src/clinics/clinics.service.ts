@@ -15,6 +15,7 @@ import type { UserId } from '@caregate/identity';
 import { BadRequest, Forbidden, NotFound } from '@caregate/service';
 import type { ClientSession } from 'mongoose';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { SharedReads } from '../shared-reads.ts';
 import type { ClinicView } from './clinic.view.ts';
 import { ClinicViews } from './clinic-views.ts';
@@ -37,6 +38,7 @@ export class ClinicsService {
     private readonly founding: ClinicFounding,
     private readonly demoPatient: DemoPatient,
     private readonly accounts: AccountsRepository,
+    private readonly limits: MailLimits,
   ) {}
 
   async create(sent: SentClinic, caller: Caller, accountOfHost: string | undefined) {
@@ -45,6 +47,7 @@ export class ClinicsService {
     if (accountOfHost !== undefined && caller.kind === 'user') await this.assertBelongs(creator, accountOfHost);
     // The account's id comes from a key or a stored account.
     const accountId = (accountOfHost ?? (await this.accounts.ownedBy(creator))?._id) as AccountId | undefined;
+    await this.limits.count('CreateClinic', { caller, accountId });
     const clinic = await this.founding.found({
       profile: profileOf(sent),
       creator,

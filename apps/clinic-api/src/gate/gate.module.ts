@@ -10,6 +10,6 @@ import { RateLimits } from './rate-limits.ts';
 @Module({
   imports: [AccountsModule, ApiKeysModule, MovesModule],
   providers: [Gate, ShardFacts, HostRules, RateLimits],
-  exports: [Gate],
+  exports: [Gate, ShardFacts],
 })
 export class GateModule {}

@@ -1,6 +1,8 @@
 import { Body, Controller, Param } from '@nestjs/common';
 import type { MigrationStatus } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
+import type { Caller } from '@caregate/access';
+import { By } from '../gate/caller.decorator.ts';
 import { AccountOperation, ClinicOperation } from '../contract.ts';
 import { MigrationsService } from './migrations.service.ts';
 
@@ -15,8 +17,12 @@ export class MigrationsController {
   }
 
   @ClinicOperation('TriggerInitialMigration')
-  trigger(@Param('clinicId') clinicId: string, @Body() sent: { attestationSubmitted?: boolean } | undefined) {
-    return this.migrations.trigger(clinicId, sent?.attestationSubmitted === true);
+  trigger(
+    @Param('clinicId') clinicId: string,
+    @Body() sent: { attestationSubmitted?: boolean } | undefined,
+    @By() caller: Caller,
+  ) {
+    return this.migrations.trigger(clinicId, sent?.attestationSubmitted === true, caller);
   }
 
   @ClinicOperation('MigrateLegacyClinicianPatients')

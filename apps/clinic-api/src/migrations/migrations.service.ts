@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '@caregate/access';
 import { type MigrationDocument, type MigrationStatus, newObjectId, takeTurn } from '@caregate/clinic-model';
 import { IdentityService, isUserId, type UserId } from '@caregate/identity';
 import { NotFound, Unprocessable } from '@caregate/service';
@@ -8,6 +9,7 @@ import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
 import { ClinicViews } from '../clinics/clinic-views.ts';
 import { ClinicsRepository, idOf } from '../clinics/clinics.repository.ts';
 import { ClinicFounding } from '../clinics/founding.ts';
+import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { assertCanMigrate, LEGACY_CLINIC_ROLE } from './migration-rules.ts';
 import { MigrationsRepository } from './migrations.repository.ts';
 
@@ -26,6 +28,7 @@ export class MigrationsService {
     private readonly clinicViews: ClinicViews,
     private readonly founding: ClinicFounding,
     private readonly identity: IdentityService,
+    private readonly limits: MailLimits,
   ) {}
 
   /** Makes a clinic, without a name yet, for a legacy clinic account. */
@@ -36,9 +39,10 @@ export class MigrationsService {
   }
 
   /** @throws {Unprocessable} when the clinic has migrated already, or its profile is not complete */
-  async trigger(clinicId: string, attested: boolean) {
+  async trigger(clinicId: string, attested: boolean, caller: Caller) {
     const userId = assertCanMigrate(await this.clinics.get(clinicId));
     await this.assertLegacyClinic(userId);
+    await this.limits.count('TriggerInitialMigration', { caller, clinicId });
     return this.migrations.change(async (writes) => {
       const clinic = await takeTurn(writes, idOf(clinicId));
       if (!clinic) throw new NotFound('clinic not found');

@@ -1,6 +1,8 @@
 import { Body, Controller, Param } from '@nestjs/common';
 import type { ClinicInputs } from '@caregate/contracts';
+import type { Caller } from '@caregate/access';
 import { ClinicOperation } from '../contract.ts';
+import { By } from '../gate/caller.decorator.ts';
 import { PatientInvitesService } from './patient-invites.service.ts';
 
 @Controller()
@@ -8,14 +10,14 @@ export class PatientInvitesController {
   constructor(private readonly invites: PatientInvitesService) {}
 
   @ClinicOperation('CreatePatientInvite')
-  create(@Param('userId') userId: string, @Body() input: ClinicInputs['PatientInvitation']) {
-    return this.invites.create(userId, input);
+  create(@Param('userId') userId: string, @Body() input: ClinicInputs['PatientInvitation'], @By() caller: Caller) {
+    return this.invites.create(userId, input, caller);
   }
 
   /** The path by which clients of the public system do the same. */
   @ClinicOperation('SendPatientInvite')
-  send(@Param('userId') userId: string, @Body() input: ClinicInputs['PatientInvitation']) {
-    return this.invites.create(userId, input);
+  send(@Param('userId') userId: string, @Body() input: ClinicInputs['PatientInvitation'], @By() caller: Caller) {
+    return this.invites.create(userId, input, caller);
   }
 
   @ClinicOperation('ListPatientInvites')

@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '@caregate/access';
 import { newObjectId, type PatientInviteDocument, type UserId } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
 import { IdentityService } from '@caregate/identity';
 import { BadRequest, Conflict, isDuplicateKey, NotFound } from '@caregate/service';
 import { concerns } from '../audit/concerns.ts';
 import { ClinicsRepository, idOf } from '../clinics/clinics.repository.ts';
+import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { PatientCreation } from '../patients/patient-creation.service.ts';
 import { permissionsFromPatient } from '../patients/patient-details.ts';
 import { idOfKey, patientInviteView } from './patient-invite.view.ts';
@@ -18,10 +20,15 @@ export class PatientInvitesService {
     private readonly clinics: ClinicsRepository,
     private readonly creation: PatientCreation,
     private readonly identity: IdentityService,
+    private readonly limits: MailLimits,
   ) {}
 
   /** The clinic's admins get an email when the worker sees the new invite. */
-  async create(userIdText: string, { shareCode, permissions: offered }: ClinicInputs['PatientInvitation']) {
+  async create(
+    userIdText: string,
+    { shareCode, permissions: offered }: ClinicInputs['PatientInvitation'],
+    caller: Caller,
+  ) {
     const userId = userIdText as UserId; // the contract says that it is one
     const permissions = permissionsFromPatient(offered);
     if (Object.keys(permissions).length === 0)
@@ -29,6 +36,8 @@ export class PatientInvitesService {
     const clinic = await this.clinics.byShareCode(shareCode.trim().toUpperCase());
     if (!clinic) throw new NotFound('clinic not found: no clinic has this share code');
     concerns({ clinicId: clinic._id });
+    const clinicId = clinic._id.toHexString();
+    await this.limits.count('CreatePatientInvite', { caller, clinicId, record: `${clinicId}:${userId}` });
     const invite = { _id: newObjectId(), clinicId: clinic._id, userId, permissions, createdTime: new Date() };
     await this.offer(invite);
     return patientInviteView(invite, await this.identity.profile(userId));

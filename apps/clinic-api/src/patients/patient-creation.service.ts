@@ -12,6 +12,7 @@ import { IdentityService, type Profile, type User } from '@caregate/identity';
 import { Conflict, NotFound, Unprocessable } from '@caregate/service';
 import type { Types } from 'mongoose';
 import { idOf } from '../clinics/clinics.repository.ts';
+import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { CustodialAccounts } from './custodial-accounts.ts';
 import { inWords, type NewPatient, PatientAdmission } from './patient-admission.ts';
 import {
@@ -33,6 +34,7 @@ export class PatientCreation {
     private readonly admission: PatientAdmission,
     private readonly accounts: CustodialAccounts,
     private readonly identity: IdentityService,
+    private readonly limits: MailLimits,
   ) {}
 
   /** A person without an account: the clinic makes one and looks after it. */
@@ -42,6 +44,8 @@ export class PatientCreation {
     const details = (rules: ClinicRules) => custodialDetails(input, rules, caller);
     const { email, fullName, ...patient } = details(clinic);
     await this.admission.assertPossible(clinic, patient);
+    if (email !== undefined)
+      await this.limits.count('CreatePatientAccount', { caller, clinicId: clinicIdText, to: email });
     const userId = await this.accounts.create(clinicId, { email, fullName });
     const write = this.patients.change(async (writes) => {
       if (email !== undefined) await this.accounts.use(writes, userId);

@@ -102,8 +102,8 @@ export class PatientsController {
   }
 
   @ClinicOperation('SendUploadReminder')
-  remindToUpload(@Param('clinicId') clinicId: string, @Param('patientId') userId: string) {
-    return this.patients.remindToUpload(clinicId, userId);
+  remindToUpload(@Param('clinicId') clinicId: string, @Param('patientId') userId: string, @By() caller: Caller) {
+    return this.patients.remindToUpload(clinicId, userId, caller);
   }
 
   @ClinicOperation('ConnectProvider')
@@ -111,8 +111,9 @@ export class PatientsController {
     @Param('clinicId') clinicId: string,
     @Param('patientId') userId: string,
     @Param('providerId') provider: Provider,
+    @By() caller: Caller,
   ) {
-    return this.patients.requestConnection(clinicId, userId, provider);
+    return this.patients.requestConnection(clinicId, userId, provider, caller);
   }
 
   @ClinicOperation('UpdatePatientSummary')

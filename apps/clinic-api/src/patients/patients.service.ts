@@ -13,6 +13,8 @@ import type { ClinicInputs } from '@caregate/contracts';
 import { Conflict, Forbidden, NotFound } from '@caregate/service';
 import type { Types } from 'mongoose';
 import { idOf } from '../clinics/clinics.repository.ts';
+import { MailLimits } from '../mail-limits/mail-limits.service.ts';
+import { isRecent } from '../mail-limits/mails.ts';
 import { CustodialAccounts } from './custodial-accounts.ts';
 import { type FilterInput, filterOf } from './list-filter.ts';
 import { orderOf, type SortInput } from './list-sort.ts';
@@ -43,6 +45,7 @@ export class PatientsService {
     private readonly lists: PatientListsRepository,
     private readonly admission: PatientAdmission,
     private readonly accounts: CustodialAccounts,
+    private readonly limits: MailLimits,
   ) {}
 
   /** In JSON already. */
@@ -66,7 +69,9 @@ export class PatientsService {
 
   /** A custodial patient's account gets the same email, or loses it, before the patient does: only the account tells whether it can. */
   private async updateWhole(clinicId: Types.ObjectId, userId: string, input: PatientInput, caller: Caller) {
-    await this.updateAccount((await this.patients.get(clinicId, userId)) ?? noPatient(), input);
+    const known = (await this.patients.get(clinicId, userId)) ?? noPatient();
+    await this.countMails(known, input, caller);
+    await this.updateAccount(known, input);
     const write = this.patients.changeOne(clinicId, userId, async (before, writes) => {
       const clinic = await this.patients.rulesOf(clinicId, writes.session);
       const details = detailsOf(input, clinic.sites);
@@ -80,6 +85,14 @@ export class PatientsService {
       });
     });
     return (await inWords(write)) ?? noPatient();
+  }
+
+  /** Whoever gets an address, or another, is written to there. */
+  private async countMails({ clinicId, userId, email: before }: PatientDocument, input: PatientInput, caller: Caller) {
+    const { email: to } = detailsOf(input, []);
+    if (to === undefined || to === before) return;
+    const clinic = clinicId.toHexString();
+    await this.limits.count('UpdatePatient', { caller, clinicId: clinic, to, record: `${clinic}:${userId}` });
   }
 
   private async updateAccount(patient: PatientDocument, input: PatientInput): Promise<void> {
@@ -145,14 +158,22 @@ export class PatientsService {
     throw new Conflict('conflict: cannot revert review from another clinician');
   }
 
-  /** The email goes out when the worker sees the new time. */
-  async remindToUpload(clinicId: string, userId: string) {
-    return patientView((await this.patients.noteUploadReminder(idOf(clinicId), userId, new Date())) ?? noPatient());
+  /** The email goes out when the worker sees the new time; whoever was reminded within the hour is left alone. */
+  async remindToUpload(clinicId: string, userId: string, caller: Caller) {
+    const patient = (await this.patients.get(idOf(clinicId), userId)) ?? noPatient();
+    const now = new Date();
+    if (isRecent(patient.lastUploadReminderTime, now)) return patientView(patient);
+    if (patient.email !== undefined)
+      await this.limits.count('SendUploadReminder', { caller, clinicId, to: patient.email });
+    return patientView((await this.patients.noteUploadReminder(idOf(clinicId), userId, now)) ?? noPatient());
   }
 
   /** Asks the patient to connect a provider that is among their data sources; the email goes out when the worker sees the request. */
-  async requestConnection(clinicId: string, userId: string, provider: Provider): Promise<void> {
+  async requestConnection(clinicId: string, userId: string, provider: Provider, caller: Caller): Promise<void> {
     const now = new Date();
+    const known = (await this.patients.get(idOf(clinicId), userId)) ?? noPatient();
+    if (known.email !== undefined && !wasAskedOfLate(known, provider, now))
+      await this.limits.count('ConnectProvider', { caller, clinicId, to: known.email });
     const asked = await this.patients.changeOne(idOf(clinicId), userId, async (patient, writes) => {
       const { dataSources = [], connectionRequests = {} } = patient;
       if (!dataSources.some(({ providerName }) => providerName === provider)) {
@@ -169,7 +190,10 @@ export class PatientsService {
               ? { ...source, expirationTime, modifiedTime: now, state: 'pendingReconnect' } // it was connected before
               : { ...source, expirationTime, state: 'pending' },
         ),
-        connectionRequests: withConnectionRequest(connectionRequests, { providerName: provider, createdTime: now }),
+        // The worker mails what is new here.
+        connectionRequests: wasAskedOfLate(patient, provider, now)
+          ? connectionRequests
+          : withConnectionRequest(connectionRequests, { providerName: provider, createdTime: now }),
         updatedTime: now,
       });
       return true;
@@ -201,6 +225,10 @@ export class PatientsService {
       changePatient(writes, patient, { dataSources, updatedTime: new Date() }),
     );
   }
+}
+
+function wasAskedOfLate({ connectionRequests = {} }: PatientDocument, provider: Provider, now: Date): boolean {
+  return (connectionRequests[provider] ?? []).some(({ createdTime }) => isRecent(createdTime, now));
 }
 
 function reviewer(caller: Caller): UserId {

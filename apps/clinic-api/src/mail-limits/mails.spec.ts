@@ -1,0 +1,27 @@
+import { ACCESS } from '@caregate/access';
+import { allTemplates } from '@caregate/mail';
+import { LIMITS, MAILS, MAILS_OF_SERVICES } from './mails.ts';
+
+const named = (pattern: string) => {
+  const [begin = '', end] = pattern.split('*');
+  return allTemplates.filter(({ name }) => (end === undefined ? name === pattern : name.startsWith(begin)));
+};
+
+test('every email that there is has an operation that is counted, and no operation an email that there is not', () => {
+  const patterns = Object.values(MAILS).flat();
+  for (const pattern of [...patterns, ...Object.values(MAILS_OF_SERVICES).flat()])
+    expect(named(pattern)).not.toEqual([]);
+  const counted = new Set(patterns.flatMap(named).map(({ name }) => name));
+  expect(allTemplates.map(({ name }) => name).filter((name) => !counted.has(name))).toEqual([]);
+});
+
+test('what is not counted is open to services alone', () => {
+  for (const operation of Object.keys(MAILS_OF_SERVICES)) expect(ACCESS[operation]).toEqual(['service']);
+});
+
+test('every operation is counted by person, clinic and account, and by whatever address its caller names', () => {
+  for (const limits of Object.values(LIMITS))
+    expect(limits).toEqual(expect.arrayContaining(['person', 'clinic', 'account']));
+  for (const operation of ['InviteClinician', 'ResendInvite', 'CreatePatientAccount', 'UpdatePatient'] as const)
+    expect(LIMITS[operation]).toContain('recipient');
+});
