@@ -39,14 +39,10 @@ function expectRefusal({ response, error }: Answer, message: RegExp): void {
   expect(error).toEqual({ message: expect.stringMatching(message) });
 }
 
-const dexcom = [{ providerName: 'dexcom', state: 'pending' as const }];
+const dexcom = [{ providerName: 'dexcom' as const, state: 'pending' as const }];
 
 async function custodial({ admin, clinicId }: Awaited<ReturnType<typeof clinicOf>>, email = address()) {
-  const patient = await newPatient(admin.api, clinicId, { email, dataSources: dexcom } as never); // a service may say what sources there are
-  await harness.models.patients.collection.updateOne(
-    { userId: patient.id as never },
-    { $set: { dataSources: dexcom } },
-  ); // ids are texts
+  const patient = await newPatient(admin.api, clinicId, { email, dataSources: dexcom });
   return { params: { path: { clinicId, patientId: patient.id } }, patient };
 }
 

@@ -336,7 +336,12 @@ describe('requests to a patient', () => {
         params: { path: { clinicId, patientId: id, providerId } },
       });
     expect(statusOf(await connect('twiist'))).toBe(404);
-    for (const provider of ['dexcom', 'abbott', 'dexcom'] as const) expect(statusOf(await connect(provider))).toBe(204);
+    for (const provider of ['dexcom', 'abbott'] as const) expect(statusOf(await connect(provider))).toBe(204);
+    await harness.models.patients.collection.updateOne(
+      { userId: id as never }, // ids are texts
+      { $set: { 'connectionRequests.dexcom.0.createdTime': new Date(Date.now() - 2 * 3_600_000) } },
+    );
+    expect(statusOf(await connect('dexcom'))).toBe(204);
     const { connectionRequests, dataSources } = await get(clinicId, id);
     expect([
       connectionRequests.dexcom.length,
