@@ -55,6 +55,12 @@ export const settings = z.object({
     .positive()
     .default(100)
     .describe('accounts that may be signed up from one network address in an hour'),
+  SIGN_UPS_PER_EMAIL: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(20)
+    .describe('accounts that may be signed up with one email in an hour; each is mailed to it'),
   MOVE_GRACE_SECONDS: z.coerce
     .number()
     .min(0)

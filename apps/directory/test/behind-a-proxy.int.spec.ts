@@ -5,7 +5,7 @@ let world: World;
 /** One that trusts the proxy on this machine, beside the world's own, which trusts nobody. */
 let trusting: DirectoryProcess;
 beforeAll(async () => {
-  world = await startWorld({ SIGN_UPS_PER_HOUR: '1' });
+  world = await startWorld({ SIGN_UPS_PER_HOUR: '1', SIGN_UPS_PER_EMAIL: '2' });
   trusting = await (await new DirectoryProcess({ ...world.env, TRUSTED_PROXIES: '127.0.0.0/8' }).start()).ready();
 });
 afterAll(async () => {
@@ -57,6 +57,24 @@ test.each([
       expect(answered['location']).toBeUndefined();
     }
   }
+});
+
+test('an email is mailed about only so many sign-ups an hour, from however many addresses, and others have theirs', async () => {
+  let address = 0;
+  const signUp = async (email: string) => {
+    const body = newSignUp();
+    const headers = { 'x-forwarded-for': `203.0.113.${100 + ++address}` };
+    const given = { ...body, owner: { ...body.owner, email } };
+    return trusting.call('POST', '/caregate/v1/accounts', { body: given, headers });
+  };
+  const [one, two, three, other] = [
+    await signUp('victim@example.test'),
+    await signUp('Victim@example.test'),
+    await signUp('victim@example.test'),
+    await signUp('other@example.test'),
+  ];
+  expect([one, two, three, other].map(({ status }) => status)).toEqual([201, 201, 429, 201]);
+  expect(Number(three.headers['retry-after'])).toBeGreaterThan(0);
 });
 
 test('each address has its own limit of sign-ups behind a trusted proxy, and none is made up elsewhere', async () => {

@@ -33,7 +33,13 @@ export async function startApi(
       IDENTITY: 'local',
       IDENTITY_SECRET: identitySecret,
       DIRECTORY_PUBLIC_KEYS: directoryKey.publicKey,
-      INVITES_PER_HOUR: '1000000', // it invites as often as it can
+      // It has mails sent as often as it can.
+      ...Object.fromEntries(
+        [
+          'INVITES_PER_HOUR',
+          ...['RECIPIENT', 'RECORD', 'PERSON', 'CLINIC', 'ACCOUNT'].map((by) => `MAILS_PER_${by}`),
+        ].map((name) => [name, '1000000']),
+      ),
       LOG_LEVEL: 'warn',
       ...settings,
     },

@@ -11,12 +11,13 @@ test('every email that there is has an operation that is counted, and no operati
   const patterns = Object.values(MAILS).flat();
   for (const pattern of [...patterns, ...Object.values(MAILS_OF_SERVICES).flat()])
     expect(named(pattern)).not.toEqual([]);
-  const counted = new Set(patterns.flatMap(named).map(({ name }) => name));
+  const counted = new Set([...patterns, ...MAILS_OF_SERVICES.ProvisionAccount].flatMap(named).map(({ name }) => name));
   expect(allTemplates.map(({ name }) => name).filter((name) => !counted.has(name))).toEqual([]);
 });
 
-test('what is not counted is open to services alone', () => {
-  for (const operation of Object.keys(MAILS_OF_SERVICES)) expect(ACCESS[operation]).toEqual(['service']);
+test('what is not counted here is open to services and the directory alone', () => {
+  for (const operation of Object.keys(MAILS_OF_SERVICES))
+    expect(ACCESS[operation]).toEqual([operation === 'ProvisionAccount' ? 'directory' : 'service']);
 });
 
 test('every operation is counted by person, clinic and account, and by whatever address its caller names', () => {

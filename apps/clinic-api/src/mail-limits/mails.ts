@@ -15,8 +15,9 @@ export const MAILS = {
   TriggerInitialMigration: ['migrate_patient', 'clinic_migration_complete'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** What only back-end services call, which are not counted. */
+/** What only back-end services and the directory call. Services are not counted; sign-ups are counted by the directory, before they come here. */
 export const MAILS_OF_SERVICES = {
+  ProvisionAccount: ['sign_up_confirmation'],
   CreatePatientFromUser: ['custodial_account_created'],
   MigrateLegacyClinicianPatients: ['migrate_patient', 'clinic_migration_complete'],
   UpdateClinicUserDetails: ['custodial_account_created', 'request_*'],

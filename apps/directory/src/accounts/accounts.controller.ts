@@ -13,7 +13,7 @@ export class AccountsController {
 
   @Operation('SignUp')
   async signUp(@Body() wanted: SignUp, @Ip() address: string, @Headers('idempotency-key') key: string | undefined) {
-    await this.limit.count(address);
+    await this.limit.count(address, wanted.owner.email);
     return this.accounts.signUp(wanted, key);
   }
 

@@ -1,19 +1,28 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AttemptLimit, CONFIG, MONGO, networkOf, prepareAttempts } from '@caregate/service';
+import { derivedSecret } from '@caregate/identity/directory-token';
 import type { Connection } from 'mongoose';
 import type { DirectoryConfig } from '../config.ts';
 
 const COLLECTION = 'sign_up_attempts';
 
-/** Sign-up is open to everybody and costs a password hash and an account, so an address has only so many an hour, over all copies. */
+/**
+ * Sign-up is open to everybody and costs a password hash, an account, and an email to whomever the newcomer names. So a network address has only
+ * so many an hour, and an email too, over all copies.
+ */
 @Injectable()
 export class SignUpLimit {
-  private readonly limit: AttemptLimit;
+  private readonly byAddress: AttemptLimit;
+  private readonly byEmail: AttemptLimit;
+  private readonly secret: Buffer;
 
   constructor(@Inject(MONGO) connection: Connection, @Inject(CONFIG) config: DirectoryConfig) {
-    const points = config.SIGN_UPS_PER_HOUR;
-    this.limit = new AttemptLimit(connection, { collection: COLLECTION, name: 'address', points, minutes: 60 });
+    this.secret = derivedSecret(config.DIRECTORY_SIGNING_KEY, 'caregate limits of sign-ups');
+    const limit = (name: string, points: number) =>
+      new AttemptLimit(connection, { collection: COLLECTION, name, points, minutes: 60 });
+    this.byAddress = limit('address', config.SIGN_UPS_PER_HOUR);
+    this.byEmail = limit('email', config.SIGN_UPS_PER_EMAIL);
   }
 
   static prepare(connection: Connection): Promise<void> {
@@ -21,10 +30,15 @@ export class SignUpLimit {
   }
 
   /** @throws {TooManyRequests} */
-  count(address: string): Promise<void> {
-    return this.limit.count(
+  async count(address: string, email: string): Promise<void> {
+    await this.byAddress.count(
       createHash('sha256').update(networkOf(address)).digest('base64url'),
       'too many accounts were signed up from this address; try again later',
+    );
+    // Keyed, so that it tells nothing to whoever reads the database.
+    await this.byEmail.count(
+      createHmac('sha256', this.secret).update(email.trim().toLowerCase()).digest('base64url'),
+      'too many accounts were signed up with this email; look into its mailbox, or try again later',
     );
   }
 }

@@ -32,7 +32,7 @@ export class SignUpController {
     const read = readForm(filled);
     if ('faults' in read) return this.again(reply, 400, filled, read.faults);
     try {
-      await this.limit.count(address);
+      await this.limit.count(address, read.wanted.owner.email);
       const account = await this.accounts.signUp(read.wanted, filled.key || undefined);
       const region = this.shards.regions.find(({ id }) => id === account.region);
       return this.show(reply, 201, mailedPage(account, region));
