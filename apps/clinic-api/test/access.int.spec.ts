@@ -116,6 +116,7 @@ const WHO: Readonly<Record<string, string>> = {
   RevokeApiKey: 'owner, directory',
   ImportApiKeys: 'directory',
   ListAuditEntries: 'admin, service, key',
+  ListAccountAuditEntries: 'owner, service',
   GetMigrationProgress: 'member, service, key',
 
   BeginDeparture: 'directory',

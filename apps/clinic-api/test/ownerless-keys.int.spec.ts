@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { hashPassword } from '@caregate/identity';
+import type { AccountId } from '@caregate/clinic-model';
+import { hashPassword, type UserId } from '@caregate/identity';
 import { eventually } from '@caregate/eventually';
-import { newAccount } from './accounts.ts';
+import { AccountsRepository } from '../src/accounts/accounts.repository.ts';
+import { confirmAccount, newAccount } from './accounts.ts';
 import { answered, type Harness, newClinic, startHarness, statusOf } from './harness.ts';
 
 const CLINIC = '/v1/clinics/{clinicId}';
@@ -35,7 +37,9 @@ describe('where users live on the shard', () => {
     };
     const params = { path: { accountId } };
     const directory = harness.directory();
-    const account = answered(await directory.PUT('/caregate/v1/accounts/{accountId}', { params, body }));
+    answered(await directory.PUT('/caregate/v1/accounts/{accountId}', { params, body }));
+    await confirmAccount(harness, accountId, PASSWORD);
+    const account = answered(await directory.GET('/caregate/v1/accounts/{accountId}', { params }));
     const credentials = { email, password: PASSWORD };
     const { token } = answered(await harness.account({}).POST('/caregate/v1/sessions', { body: credentials }));
     const asOwner = harness.account({ token });
@@ -93,15 +97,12 @@ describe('where users live on the shard', () => {
   });
 
   test('a new owner makes keys that work; those of before stay stopped', async () => {
-    const ours = await practice();
+    const [ours, heir] = [await practice(), await practice()];
     await leave(ours);
-    const directory = harness.directory();
-    answered(await directory.PUT('/caregate/v1/accounts/{accountId}', { params: ours.params, body: ours.body }));
-    const credentials = { email: ours.body.owner.email, password: PASSWORD };
-    const { token } = answered(await harness.account({}).POST('/caregate/v1/sessions', { body: credentials }));
-    const fresh = answered(
-      await harness.account({ token }).POST(KEYS, { params: ours.params, body: { name: 'fresh' } }),
-    );
+    const accounts = harness.app.get(AccountsRepository);
+    const _id = ours.params.path.accountId as AccountId; // made above
+    await accounts.put({ _id, subdomain: ours.body.subdomain, name: 'Practice', ownerUserId: heir.ownerId as UserId });
+    const fresh = answered(await heir.asOwner.POST(KEYS, { params: ours.params, body: { name: 'fresh' } }));
     expect(statusOf(await harness.withKey(fresh.key).GET(CLINIC, ours.clinic))).toBe(200);
     expect(statusOf(await harness.withKey(ours.key.key).GET(CLINIC, ours.clinic))).toBe(401);
   });

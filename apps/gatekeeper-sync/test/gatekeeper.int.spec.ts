@@ -152,6 +152,25 @@ describe('access', () => {
     expect((await ask('GET', path(patientId, patientId), service)).json()).toEqual({ root: {} });
   });
 
+  test('a change of sharing is in the audit of each clinic of the patient: who made it, and how it ended', async () => {
+    const [sharer, grantee] = ['00000000a7', '00000000a8'];
+    const clinicIds = [new mongo.ObjectId(), new mongo.ObjectId()];
+    await clinic.collection('patients').insertMany(clinicIds.map((clinicId) => ({ clinicId, userId: sharer })));
+    expect((await ask('POST', path(sharer, grantee), service, { view: {} })).statusCode).toBe(200);
+    expect((await ask('POST', path(sharer, grantee), service, { root: {} })).statusCode).not.toBe(200);
+    const entries = await clinic.collection('audit_entries').find({ patientId: sharer }).sort({ _id: 1 }).toArray();
+    expect(entries.map(({ clinicId, status }) => [String(clinicId), status >= 400])).toEqual([
+      ...clinicIds.map((id) => [id.toHexString(), false]),
+      ...clinicIds.map((id) => [id.toHexString(), true]),
+    ]);
+    expect(entries[0]).toMatchObject({
+      operationId: 'SetPermissions',
+      caller: { kind: 'service' },
+      record: grantee,
+      time: expect.any(Date),
+    });
+  });
+
   test('sharing is set, listed on both sides, replaced and ended', async () => {
     const token = as(patientId);
     expect((await ask('POST', path(patientId, friendId), token, { view: {}, note: {} })).statusCode).toBe(200);

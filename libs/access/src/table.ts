@@ -155,6 +155,7 @@ const accountApi = {
   ImportBatch: ['directory'],
   ActivateArrival: ['directory'],
   ListAuditEntries: ['admin', 'service', 'clinicKey'],
+  ListAccountAuditEntries: ['accountOwner', 'service'],
   GetMigrationProgress: ['member', 'service', 'clinicKey'],
 } as const satisfies Record<string, readonly Who[]>;
 

@@ -1,4 +1,5 @@
 export * from './api-keys.ts';
+export * from './audit.ts';
 export * from './clinicians.ts';
 export * from './counts.ts';
 export * from './documents.ts';

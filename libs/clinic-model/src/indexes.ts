@@ -118,6 +118,12 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
       },
     }, // admins whom keys have made
   ],
+  account_audit_entries: [{ name: 'by_account', key: { accountId: 1, _id: -1 } }], // who did what with an account; they move with it
+  refused_requests: [
+    { name: 'by_clinic', key: { clinicId: 1, day: -1 } }, // a clinic's days, newest first
+    { name: 'by_day', key: { day: 1 } }, // what is too old
+  ],
+  leases: [],
   idempotency_records: [
     { name: 'expiry', key: { expiresTime: 1 }, expireAfterSeconds: 0 }, // gone after a day
     { name: 'by_account', key: { accountId: 1 }, partialFilterExpression: { accountId: { $exists: true } } }, // they move with the account

@@ -9,6 +9,7 @@ export * from './error-filter.ts';
 export * from './errors.ts';
 export * from './fair-queue.ts';
 export * from './health.ts';
+export * from './leased-job.ts';
 export { hasBody } from './load/exchange.ts';
 export * from './load/settings.ts';
 export { streamBody } from './load/shed-load.ts';

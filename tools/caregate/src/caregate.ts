@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { accountsCommand } from './commands/accounts.ts';
+import { auditCommand } from './commands/audit.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { countsCommand } from './commands/counts.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
@@ -15,6 +16,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
   const program = new Command('caregate')
     .description('Commands for operators of a shard')
     .addCommand(accountsCommand())
+    .addCommand(auditCommand())
     .addCommand(backupCommand())
     .addCommand(countsCommand())
     .addCommand(deadLettersCommand())

@@ -25,3 +25,10 @@ function addressIn(brokers: string): KafkaAddress {
     throw error;
   }
 }
+
+/** @throws {CommandFailed} when it is missing */
+export function mongoAddress(env: NodeJS.ProcessEnv = process.env): string {
+  const uri = env['MONGODB_URI'];
+  if (!uri) throw new CommandFailed('MONGODB_URI is needed: the shard’s clinic database');
+  return uri;
+}

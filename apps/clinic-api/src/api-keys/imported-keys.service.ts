@@ -4,6 +4,7 @@ import { CONFIG, Conflict, LOGGER, type Logger, NotFound, Unauthorized, Unproces
 import { DEFAULT_SHARD, InvalidApiKey, parseApiKey } from '@caregate/shard';
 import type { FastifyRequest } from 'fastify';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { concernsAccounts } from '../audit/concerns.ts';
 import type { ClinicApiConfig } from '../config.ts';
 import { AccountStandings } from '../moves/account-standings.service.ts';
 import { ApiKeysRepository } from './api-keys.repository.ts';
@@ -45,6 +46,7 @@ export class ImportedKeysService {
     const account = await this.accountHere(subdomain);
     if (request.caller.kind !== 'directory' || request.caller.accountId !== account._id)
       throw new Unauthorized('this token of the directory is for another account');
+    concernsAccounts([account._id]);
     const leave = this.standings.enter(request, account._id);
     try {
       const outcomes: Outcome[] = [];

@@ -1,5 +1,6 @@
 import type { Caller } from '@caregate/access';
-import { entryId, entryOf, lowestEntryId, subjectMade, subjectOf } from './audit-entry.ts';
+import { entryId, lowestEntryId } from '@caregate/clinic-model';
+import { entryOf, subjectMade, subjectOf } from './audit-entry.ts';
 
 const clinicId = '0123456789abcdef01234567';
 const texts = (subject: ReturnType<typeof subjectOf>) => JSON.parse(JSON.stringify(subject));

@@ -1,35 +1,14 @@
-import { randomBytes, randomInt } from 'node:crypto';
-import { isObjectIdText, objectId } from '@caregate/clinic-model';
+import {
+  type AuditCaller,
+  type AuditEntry,
+  type AuditSubject,
+  entryId,
+  isObjectIdText,
+  objectId,
+} from '@caregate/clinic-model';
 import type { Caller } from '@caregate/access';
 import { isUserId } from '@caregate/identity';
 import type { ServedOperation } from '@caregate/service';
-import { Types } from 'mongoose';
-
-/** Which record was meant; each field is an id. */
-export interface AuditSubject {
-  readonly clinicId?: Types.ObjectId;
-  readonly patientId?: string;
-  readonly clinicianId?: string;
-  /** A tag, a site, an invite, a summary, a key. */
-  readonly record?: string;
-}
-
-/** Who did what to which record, when and from where: ids only, never the data itself. */
-export interface AuditEntry extends AuditSubject {
-  readonly _id: Types.ObjectId;
-  readonly time: Date;
-  readonly operationId: string;
-  readonly caller: AuditCaller;
-  /** What was answered. None when the server stopped before it answered: the write may have happened or not. */
-  readonly status?: number;
-  readonly address: string;
-  readonly requestId: string;
-}
-
-export interface AuditCaller {
-  readonly kind: 'user' | 'service' | 'apiKey' | 'directory';
-  readonly id: string;
-}
 
 export interface AuditedRequest {
   readonly caller: Caller | undefined;
@@ -37,6 +16,23 @@ export interface AuditedRequest {
   readonly ip: string;
   readonly id: string;
 }
+
+/**
+ * What the directory asks over and over while an account moves. An entry in the account's own list would be one more document to
+ * bring; there it says when a move began, was given up, and when the account came.
+ */
+const STEPS_OF_MOVES: ReadonlySet<string> = new Set([
+  'ExportDocuments',
+  'ExportChanges',
+  'FingerprintDocuments',
+  'FenceAccount',
+  'SealFence',
+  'CompleteDeparture',
+  'PurgeDeparted',
+  'BeginArrival',
+  'ImportBatch',
+  'CancelArrival',
+]);
 
 /** An entry for a request that is about to be carried out; undefined when nobody is known to have sent it. */
 export function entryOf(
@@ -46,40 +42,19 @@ export function entryOf(
 ): AuditEntry | undefined {
   const by = caller && auditCaller(caller);
   if (!by) return undefined;
+  const inPath = params as Record<string, string>; // validated route parameters are texts
+  const inAccount = idIn(inPath['accountId']);
+  const isStep = STEPS_OF_MOVES.has(operation.operationId);
   return {
     _id: entryId(time),
     time,
     operationId: operation.operationId,
     caller: by,
-    ...subjectOf(operation.path, params as Record<string, string>), // validated route parameters are texts
+    ...subjectOf(operation.path, inPath),
+    ...(inAccount !== undefined && (isStep ? { record: inAccount } : { accountId: inAccount })),
     address: ip,
     requestId: id,
   };
-}
-
-const COUNTER_END = 0x1000000;
-let counter = randomInt(COUNTER_END);
-
-/** An id that orders entries by the millisecond, whichever copy of the app wrote them: seconds, milliseconds, a counter, random bits. */
-export function entryId(time: Date): Types.ObjectId {
-  const bytes = Buffer.alloc(12);
-  bytes.writeUInt32BE(Math.floor(time.getTime() / 1000), 0);
-  bytes.writeUInt16BE(time.getTime() % 1000, 4);
-  counter = (counter + 1) % COUNTER_END;
-  bytes.writeUIntBE(counter, 6, 3);
-  randomBytes(3).copy(bytes, 9);
-  return new Types.ObjectId(bytes);
-}
-
-const LAST_SECOND = 0xffffffff;
-
-/** The ids of entries at this moment or later are not below this one; moments that no id can tell count as the first or the last. */
-export function lowestEntryId(time: Date): Types.ObjectId {
-  const second = Math.floor(time.getTime() / 1000);
-  const bytes = Buffer.alloc(12);
-  bytes.writeUInt32BE(Math.min(Math.max(second, 0), LAST_SECOND), 0);
-  if (second >= 0) bytes.writeUInt16BE(time.getTime() % 1000, 4);
-  return new Types.ObjectId(bytes);
 }
 
 const LONGEST_NAME = 256;
@@ -99,16 +74,7 @@ function auditCaller(caller: Caller): AuditCaller | undefined {
   }
 }
 
-const OTHER_RECORDS = [
-  'patientTagId',
-  'siteId',
-  'inviteId',
-  'summaryId',
-  'keyId',
-  'accountId',
-  'providerId',
-  'permission',
-];
+const OTHER_RECORDS = ['patientTagId', 'siteId', 'inviteId', 'summaryId', 'keyId', 'providerId', 'permission'];
 
 /** What a refused request had in the place of an id may be anything, also somebody's name. */
 const idIn = (text: string | undefined) => (text !== undefined && /^[\w-]{1,256}$/.test(text) ? text : undefined);
@@ -135,11 +101,12 @@ export function subjectOf(path: string, params: Readonly<Record<string, string |
   };
 }
 
-type Made = { readonly id?: unknown; readonly inviteId?: unknown };
+type Made = { readonly id?: unknown; readonly inviteId?: unknown; readonly ownerUserId?: unknown };
 
 /** What an operation made, which only its answer names. */
 export function subjectMade(operationId: string, answer: unknown): AuditSubject {
-  const { id, inviteId } = (answer ?? {}) as Made; // an answer is an object or nothing
+  const { id, inviteId, ownerUserId } = (answer ?? {}) as Made; // an answer is an object or nothing
+  if (operationId === 'ProvisionAccount') return typeof ownerUserId === 'string' ? { record: ownerUserId } : {};
   if (typeof id !== 'string' && typeof inviteId !== 'string') return {};
   switch (operationId) {
     case 'CreateClinic':
@@ -160,4 +127,12 @@ export function subjectMade(operationId: string, answer: unknown): AuditSubject 
     default:
       return {};
   }
+}
+
+/** The same request, as the list of another clinic or account has it. */
+export function alsoIn(
+  { clinicId: _clinic, accountId: _account, ...entry }: AuditEntry,
+  where: Pick<AuditEntry, 'clinicId' | 'accountId'>,
+): AuditEntry {
+  return { ...entry, _id: entryId(entry.time), ...where };
 }

@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { LOGGER, type Logger } from '@caregate/service';
-import type { AuditEntry, AuditSubject } from './audit-entry.ts';
+import type { AuditEntry, AuditSubject } from '@caregate/clinic-model';
 import { AuditRepository, type Outcome } from './audit.repository.ts';
 import { GroupCommit } from './group-commit.ts';
 
@@ -38,6 +38,14 @@ export class AuditTrail implements BeforeApplicationShutdown, OnApplicationShutd
     return this.entries.add(entry);
   }
 
+  /**
+   * The entries of further clinics and accounts, which are known when the work is done.
+   * Resolves when they are recorded; those of a read must be before it is answered.
+   */
+  async noteAlso(entries: readonly AuditEntry[]): Promise<void> {
+    await Promise.all(entries.map((entry) => this.entries.add(entry)));
+  }
+
   /** Nobody waits for it: without it an entry says that the outcome is not known. */
   noteOutcome(entry: AuditEntry, status: number, subject: AuditSubject = {}): void {
     this.outcomes
@@ -50,6 +58,13 @@ export class AuditTrail implements BeforeApplicationShutdown, OnApplicationShutd
     this.entries
       .add(entry)
       .catch((error) => this.logger.warn({ err: error }, 'refusals could not be added to the audit'));
+  }
+
+  /** Beside what is answered already; nobody waits. */
+  noteLate(entries: readonly AuditEntry[]): void {
+    this.noteAlso(entries).catch((error) =>
+      this.logger.error({ err: error }, 'entries could not be added to the audit'),
+    );
   }
 
   async beforeApplicationShutdown(): Promise<void> {

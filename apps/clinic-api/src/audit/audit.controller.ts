@@ -20,4 +20,9 @@ export class AuditController {
   list(@Param('clinicId') clinicId: string, @Query() query: AuditQuery) {
     return this.audit.list(clinicId, query);
   }
+
+  @AccountOperation('ListAccountAuditEntries')
+  listOfAccount(@Param('accountId') accountId: string, @Query() query: Omit<AuditQuery, 'patientId'>) {
+    return this.audit.listOfAccount(accountId, query);
+  }
 }

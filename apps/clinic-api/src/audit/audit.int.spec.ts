@@ -38,6 +38,15 @@ async function entriesOnce(
   }
 }
 
+async function memberOf(clinicId: string) {
+  const member = harness.newUser();
+  const body = { id: member.userId, email: member.email ?? '', roles: ['CLINIC_MEMBER' as const] };
+  answered(
+    await harness.asService().POST('/v1/clinics/{clinicId}/clinicians', { params: { path: { clinicId } }, body }),
+  );
+  return member;
+}
+
 const createPatient = async (api: ClinicClient, clinicId: string, fullName: string) =>
   answered(
     await api.POST(PATIENTS, {
@@ -70,11 +79,11 @@ test('writes and reads of patients are told, newest first, with who, what, when,
   for (const secret of ['Pat Private', 'Private', '1990-02', 'M-Pat', '@']) expect(kept).not.toContain(secret);
 });
 
-test('what is refused is told with its status, also what the access table refuses', async () => {
+test('what is refused to somebody of the clinic is told with its status, also what the access table refuses', async () => {
   const { admin, clinicId } = await clinic();
-  const stranger = harness.newUser();
+  const member = await memberOf(clinicId);
   const patientId = newUserId();
-  expect(statusOf(await stranger.api.GET(PATIENT, { params: { path: { clinicId, patientId } } }))).toBe(403);
+  expect(statusOf(await member.api.DELETE(PATIENT, { params: { path: { clinicId, patientId } } }))).toBe(403);
   expect(statusOf(await admin.api.GET(PATIENT, { params: { path: { clinicId, patientId } } }))).toBe(404);
   const path = { clinicId, clinicianId: admin.userId };
   expect(
@@ -84,11 +93,11 @@ test('what is refused is told with its status, also what the access table refuse
     admin.userId,
     clinicId,
     (list) =>
-      list.length === 4 && list.every(({ status = 0, operationId }) => operationId === 'CreateClinic' || status > 400),
+      list.length === 5 && list.every(({ status = 0, operationId }) => operationId === 'CreateClinic' || status > 400),
   );
   const told = found.map(({ operationId, caller, status }) => [operationId, caller.id, status]);
-  expect(told).toHaveLength(4);
-  expect(told).toContainEqual(['GetPatient', stranger.userId, 403]);
+  expect(told).toHaveLength(5);
+  expect(told).toContainEqual(['DeletePatient', member.userId, 403]);
   expect(told).toContainEqual(['GetPatient', admin.userId, 404]);
   expect(told).toContainEqual(['DeleteClinician', admin.userId, 422]);
 });
@@ -125,18 +134,21 @@ test('the list can be cut to a time and to a patient; what services do to the pa
   expect(found.map(({ operationId }) => operationId)).toEqual(['UpdatePatientDataSources', 'CreatePatientAccount']);
   const ofOther = await entriesOnce(admin.userId, clinicId, (list) => list.length === 1, { patientId: other.id });
   expect(ofOther.map(({ operationId }) => operationId)).toEqual(['CreatePatientAccount']);
-  const all = await entriesOnce(admin.userId, clinicId, (list) => list.length === 3);
+  const all = await entriesOnce(admin.userId, clinicId, (list) => list.length === 4);
   expect(all.map(({ operationId }) => operationId)).toEqual([
+    'UpdatePatientDataSources',
     'CreatePatientAccount',
     'CreatePatientAccount',
     'CreateClinic',
   ]);
   const from = found[0]?.time ?? '';
-  expect((await entries(admin.userId, clinicId, { from })).map(({ operationId }) => operationId)).toEqual([]);
+  expect((await entries(admin.userId, clinicId, { from })).map(({ operationId }) => operationId)).toEqual([
+    'UpdatePatientDataSources',
+  ]);
   expect(await entries(admin.userId, clinicId, { until: from })).toHaveLength(3);
   expect(
     await entries(admin.userId, clinicId, { from: '0001-01-01T00:00:00Z', until: '9999-12-31T23:59:59Z' }),
-  ).toHaveLength(3);
+  ).toHaveLength(4);
   const elsewhere = await clinic();
   expect(await entries(elsewhere.admin.userId, elsewhere.clinicId, { patientId })).toEqual([]);
 });

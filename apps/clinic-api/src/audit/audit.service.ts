@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { isObjectIdText, objectId } from '@caregate/clinic-model';
+import { type AuditEntry, isObjectIdText, objectId } from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
-import type { AuditEntry } from './audit-entry.ts';
 import { type AuditFilter, AuditRepository } from './audit.repository.ts';
 
 export interface AuditQuery extends Pick<AuditFilter, 'patientId'> {
@@ -13,25 +12,42 @@ export interface AuditQuery extends Pick<AuditFilter, 'patientId'> {
 }
 
 const DEFAULT_LIMIT = 100;
+const DAYS_SHOWN = 100;
 
-/** The audit of a clinic, for its admins. */
+/** The audit of a clinic, for its admins, and of an account, for its owner. */
 @Injectable()
 export class AuditService {
   constructor(private readonly audit: AuditRepository) {}
 
   async list(clinicId: string, { limit = DEFAULT_LIMIT, patientId, from, until, after }: AuditQuery) {
-    const filter = {
-      clinicId,
-      ...(patientId !== undefined && { patientId }),
-      ...(from !== undefined && { from: new Date(from) }),
-      ...(until !== undefined && { until: new Date(until) }),
-      ...(after !== undefined && { after: entryIdOf(after) }),
+    const page = pageOf({ from, until, after });
+    const filter = { clinicId, ...(patientId !== undefined && { patientId }), ...page };
+    const [found, refused] = await Promise.all([
+      this.audit.list(filter, limit + 1),
+      // They are nobody's business but on the first page, and say nothing of a patient.
+      after === undefined && patientId === undefined ? this.audit.refusedBy(clinicId, page, DAYS_SHOWN) : undefined,
+    ]);
+    return {
+      ...paged(found, limit),
+      refusedStrangers: refused?.map(({ day, requests, lastTime }) => ({ day, requests, lastTime })),
     };
-    const found = await this.audit.list(filter, limit + 1);
-    const entries = found.slice(0, limit);
-    const last = entries.at(-1);
-    return { entries: entries.map(view), next: found.length > limit && last ? last._id.toHexString() : undefined };
   }
+
+  async listOfAccount(accountId: string, { limit = DEFAULT_LIMIT, ...page }: Omit<AuditQuery, 'patientId'>) {
+    return paged(await this.audit.listOfAccount(accountId, pageOf(page), limit + 1), limit);
+  }
+}
+
+const pageOf = ({ from, until, after }: Pick<AuditQuery, 'from' | 'until' | 'after'>) => ({
+  ...(from !== undefined && { from: new Date(from) }),
+  ...(until !== undefined && { until: new Date(until) }),
+  ...(after !== undefined && { after: entryIdOf(after) }),
+});
+
+function paged(found: readonly AuditEntry[], limit: number) {
+  const entries = found.slice(0, limit);
+  const last = entries.at(-1);
+  return { entries: entries.map(view), next: found.length > limit && last ? last._id.toHexString() : undefined };
 }
 
 const view = ({ _id, time, operationId, caller, patientId, clinicianId, record, status, address }: AuditEntry) => ({

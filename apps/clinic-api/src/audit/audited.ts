@@ -38,6 +38,7 @@ export const OTHER_READS: ReadonlySet<string> = new Set([
   'ListApiKeys',
   'ListAdminsByKeys',
   'ListAuditEntries',
+  'ListAccountAuditEntries',
 ]);
 
 /** What is to be recorded of an operation: every write, and every read of patient data. */

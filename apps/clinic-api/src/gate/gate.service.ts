@@ -41,6 +41,19 @@ export class Gate {
     await this.standings.admit(request, operation, found);
   }
 
+  /** Whether the caller has no part in the clinic or account that the path names, or it names none. Services and the directory are none. */
+  async isStranger({ caller, params }: FastifyRequest): Promise<boolean> {
+    if (caller.kind !== 'user' && caller.kind !== 'apiKey') return false;
+    const { clinicId, accountId } = params as PathParameters;
+    if (clinicId !== undefined) {
+      if (caller.kind === 'apiKey') return (await this.facts.accountOfClinic(clinicId)) !== caller.accountId;
+      return (await this.facts.rolesIn(clinicId, caller.userId)).length === 0;
+    }
+    if (accountId === undefined) return true;
+    if (caller.kind === 'apiKey') return accountId !== caller.accountId;
+    return (await this.facts.ownerOfAccount(accountId)) !== caller.userId;
+  }
+
   private async callerOf(request: FastifyRequest, operation: ServedOperation): Promise<Caller> {
     const { authorization, [SESSION_HEADER]: token } = request.headers;
     if (authorization !== undefined && /^basic /i.test(authorization)) return this.apiKeys.callerOf(authorization);

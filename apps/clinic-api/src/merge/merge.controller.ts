@@ -3,6 +3,8 @@ import type { Caller } from '@caregate/access';
 import type { ClinicInputs } from '@caregate/contracts';
 import accepts from 'accepts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { concernsClinics } from '../audit/concerns.ts';
+import { idOf } from '../clinics/clinics.repository.ts';
 import { ClinicOperation } from '../contract.ts';
 import { By } from '../gate/caller.decorator.ts';
 import { asCsv } from './merge-report.ts';
@@ -23,6 +25,7 @@ export class MergeController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const report = await this.merges.report(targetId, sourceId);
+    concernsClinics([idOf(sourceId)]);
     void reply.header('cache-control', 'no-store');
     const type = accepts(request.raw).type(['json', ...CSV]);
     if (typeof type !== 'string' || !CSV.includes(type)) return report;
@@ -32,7 +35,12 @@ export class MergeController {
   }
 
   @ClinicOperation('MergeClinic')
-  merge(@Param('clinicId') targetId: string, @Body() { sourceId }: ClinicInputs['MergeSource'], @By() caller: Caller) {
-    return this.merges.merge(targetId, sourceId, caller);
+  async merge(
+    @Param('clinicId') targetId: string,
+    @Body() { sourceId }: ClinicInputs['MergeSource'],
+    @By() caller: Caller,
+  ) {
+    await this.merges.merge(targetId, sourceId, caller);
+    concernsClinics([idOf(sourceId)]);
   }
 }

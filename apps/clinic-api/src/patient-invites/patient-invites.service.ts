@@ -4,7 +4,7 @@ import { newObjectId, type PatientInviteDocument, type UserId } from '@caregate/
 import type { ClinicInputs } from '@caregate/contracts';
 import { IdentityService } from '@caregate/identity';
 import { BadRequest, Conflict, isDuplicateKey, NotFound } from '@caregate/service';
-import { concerns } from '../audit/concerns.ts';
+import { concerns, concernsClinics } from '../audit/concerns.ts';
 import { ClinicsRepository, idOf } from '../clinics/clinics.repository.ts';
 import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { PatientCreation } from '../patients/patient-creation.service.ts';
@@ -46,6 +46,7 @@ export class PatientInvitesService {
   async ofPatient(userIdText: string) {
     const userId = userIdText as UserId; // as above
     const [invites, profile] = await Promise.all([this.invites.ofPatient(userId), this.identity.profile(userId)]);
+    concernsClinics(invites.map(({ clinicId }) => clinicId));
     return invites.map((invite) => patientInviteView(invite, profile));
   }
 
@@ -75,8 +76,10 @@ export class PatientInvitesService {
     return this.remove({ _id: idOfKey(key) ?? noInvite(), clinicId: idOf(clinicId) });
   }
 
-  takeBack(userId: string, key: string): Promise<void> {
-    return this.remove({ _id: idOfKey(key) ?? noInvite(), userId });
+  async takeBack(userId: string, key: string): Promise<void> {
+    const filter = { _id: idOfKey(key) ?? noInvite(), userId };
+    concernsClinics([((await this.invites.get(filter)) ?? noInvite()).clinicId]);
+    return this.remove(filter);
   }
 
   private async remove(filter: InviteFilter): Promise<void> {

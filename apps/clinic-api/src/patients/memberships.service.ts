@@ -3,6 +3,7 @@ import type { Caller } from '@caregate/access';
 import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, type PatientDocument } from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
 import type { Types } from 'mongoose';
+import { concernsClinics } from '../audit/concerns.ts';
 import { ClinicViews } from '../clinics/clinic-views.ts';
 import { type Page, PatientListsRepository } from './patient-lists.repository.ts';
 import { patientView } from './patient.view.ts';
@@ -44,6 +45,7 @@ export class MembershipsService {
   }
 
   private async withClinics(patients: readonly PatientDocument[], clinics: readonly ClinicDocument[]) {
+    concernsClinics(patients.map(({ clinicId }) => clinicId));
     const meant = new Set(patients.map(({ clinicId }) => clinicId.toHexString()));
     const shown = await this.views.many(clinics.filter(({ _id }) => meant.has(_id.toHexString())));
     const byId = new Map(shown.map((clinic) => [clinic.id, clinic]));

@@ -16,6 +16,7 @@ import {
 } from '@caregate/clinic-model';
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
 import type { ClientSession, Connection, Types } from 'mongoose';
+import { concernsClinics } from '../audit/concerns.ts';
 import { DemoPatient } from '../clinics/demo-patient.ts';
 import { SharedReads } from '../shared-reads.ts';
 import type { StoredStats } from './summaries.ts';
@@ -155,8 +156,9 @@ export class PatientsRepository {
       let removed = 0;
       for (const stats of ['summary.cgmStats', 'summary.bgmStats']) {
         const has = { [`${stats}.id`]: summaryId };
-        const found = await this.patients.find(has, { session, projection: { _id: 1 } }).toArray();
+        const found = await this.patients.find(has, { session, projection: { _id: 1, clinicId: 1 } }).toArray();
         if (found.length === 0) continue;
+        concernsClinics(found.map(({ clinicId }) => clinicId));
         const _id = { $in: found.map((patient) => patient._id) };
         await this.patients.updateMany({ _id }, { $unset: { [stats]: '' } }, { session });
         await refreshSheets(this.models, session, { _id }, 'all');

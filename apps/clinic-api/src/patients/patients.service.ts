@@ -12,6 +12,7 @@ import {
 import type { ClinicInputs } from '@caregate/contracts';
 import { Conflict, Forbidden, NotFound } from '@caregate/service';
 import type { Types } from 'mongoose';
+import { concernsClinics } from '../audit/concerns.ts';
 import { idOf } from '../clinics/clinics.repository.ts';
 import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { isRecent } from '../mail-limits/mails.ts';
@@ -205,7 +206,8 @@ export class PatientsService {
   async setSummary(userId: string, input: SummaryInput): Promise<boolean> {
     const changes = summaryChanges(input);
     if (Object.keys(changes).length === 0) return false;
-    return this.patients.setSummary(userId as UserId, changes); // the contract says that it is one
+    concernsClinics((await this.patients.recordsOf(userId as UserId)).map(({ clinicId }) => clinicId)); // the contract says that it is one
+    return this.patients.setSummary(userId as UserId, changes);
   }
 
   removeSummary(summaryId: string): Promise<boolean> {
@@ -216,8 +218,10 @@ export class PatientsService {
   async setDataSources(userId: string, input: readonly ClinicInputs['DataSource'][]): Promise<void> {
     const dataSources = dataSourcesFrom(input);
     // The contract says that it is a user id.
-    for (const { clinicId } of await this.patients.recordsOf(userId as UserId))
+    for (const { clinicId } of await this.patients.recordsOf(userId as UserId)) {
+      concernsClinics([clinicId]);
       await this.setDataSourcesIn(clinicId, userId, dataSources);
+    }
   }
 
   private setDataSourcesIn(clinicId: Types.ObjectId, userId: string, dataSources: PatientDocument['dataSources']) {

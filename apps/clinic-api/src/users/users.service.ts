@@ -11,6 +11,8 @@ import {
 import { IdentityService, type UserId } from '@caregate/identity';
 import { MONGO, Unprocessable } from '@caregate/service';
 import type { Connection } from 'mongoose';
+import { AccountAudit } from '../audit/account-audit.service.ts';
+import { concernsAccounts, concernsClinics } from '../audit/concerns.ts';
 import { DemoPatient } from '../clinics/demo-patient.ts';
 
 /** What happens to a user's account, as it is told here; the worker hears of it by user events and does the same. */
@@ -23,17 +25,20 @@ export class UsersService {
     @Inject(CLINIC_MODELS) models: ClinicModels,
     { isDemo }: DemoPatient,
     private readonly identity: IdentityService,
+    private readonly audit: AccountAudit,
   ) {
     this.records = { connection, models, isDemo };
   }
 
   /** The account ends here, and with it the API keys that acted for it; the worker hears of it and removes everything else that is theirs. */
-  remove(userId: UserId): Promise<void> {
+  async remove(userId: UserId): Promise<void> {
+    await this.tellWhere(userId);
     return this.identity.deleteUser(userId, (session) => stopKeysOf(this.records.models, userId, session));
   }
 
   /** Without an email the user has none any more: patients lose it, clinicians keep the last. */
   async updateEmail(userId: UserId, email: string | undefined, caller: Caller): Promise<void> {
+    await this.tellWhere(userId);
     const { refusedBy } = await updateUserEmail(this.records, userId, email, callerName(caller));
     if (refusedBy.length > 0) {
       throw new Unprocessable(
@@ -43,6 +48,14 @@ export class UsersService {
   }
 
   async removeFromClinics(userId: UserId, caller: Caller): Promise<void> {
+    await this.tellWhere(userId);
     await removeUserFromClinics(this.records, userId, callerName(caller));
+  }
+
+  /** To the audit, before anything is gone. */
+  private async tellWhere(userId: UserId): Promise<void> {
+    const { clinics, accounts } = await this.audit.placesOf(userId);
+    concernsClinics(clinics);
+    concernsAccounts(accounts);
   }
 }

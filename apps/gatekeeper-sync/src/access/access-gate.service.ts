@@ -21,6 +21,7 @@ export class AccessGate {
   /** @throws {BadRequest} without a token, {Unauthorized} with an unknown one, {Forbidden} when the caller may not ask this */
   async admit(request: FastifyRequest, { operationId }: ServedOperation): Promise<void> {
     const caller = await this.callerOf(request);
+    request.principal = caller;
     if (caller.kind === 'service') return;
     // Route parameters are texts as they stand in the path.
     const { userId, granteeId } = request.params as Readonly<Record<string, string | undefined>>;

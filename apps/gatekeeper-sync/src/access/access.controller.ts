@@ -1,14 +1,19 @@
-import { Body, Controller, Param, UseGuards } from '@nestjs/common';
+import { Body, Controller, Param, Req, UseGuards } from '@nestjs/common';
 import type { Permissions, UserId } from '@caregate/identity';
+import type { FastifyRequest } from 'fastify';
 import { GatekeeperOperation } from '../contract.ts';
 import { AccessService } from './access.service.ts';
 import { ReadAfter } from './read-after.guard.ts';
+import { SharingAudit } from './sharing-audit.ts';
 
 /** The contract has the ids in the path checked, so that they are user ids here. */
 @Controller()
 @UseGuards(ReadAfter)
 export class AccessController {
-  constructor(private readonly access: AccessService) {}
+  constructor(
+    private readonly access: AccessService,
+    private readonly audit: SharingAudit,
+  ) {}
 
   @GatekeeperOperation('ListGroups')
   listGroups(@Param('userId') userId: UserId) {
@@ -30,7 +35,8 @@ export class AccessController {
     @Param('userId') userId: UserId,
     @Param('granteeId') granteeId: UserId,
     @Body() permissions: Permissions | undefined,
+    @Req() request: FastifyRequest,
   ) {
-    return this.access.share(userId, granteeId, permissions ?? {});
+    return this.audit.around(userId, request, () => this.access.share(userId, granteeId, permissions ?? {}));
   }
 }

@@ -4,13 +4,14 @@ import { AccessController } from './access.controller.ts';
 import { AccessRepository } from './access.repository.ts';
 import { AccessService } from './access.service.ts';
 import { DirectSharing } from './direct-sharing.ts';
+import { SharingAudit } from './sharing-audit.ts';
 import { ReadAfter } from './read-after.guard.ts';
 import { ReplicationModule } from '../replication/replication.module.ts';
 
 @Module({
   imports: [ReplicationModule],
   controllers: [AccessController],
-  providers: [AccessService, AccessRepository, AccessGate, DirectSharing, ReadAfter],
+  providers: [AccessService, AccessRepository, AccessGate, DirectSharing, ReadAfter, SharingAudit],
   exports: [AccessGate],
 })
 export class AccessModule {}

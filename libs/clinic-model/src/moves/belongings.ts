@@ -57,6 +57,8 @@ export const BELONGINGS: readonly Belonging[] = [
   { collection: 'api_keys', owner: ofAccount, pageBy: '_id', users: ['createdBy'], notCompared: ['lastUsedTime'] },
   { collection: 'idempotency_records', owner: ofAccount, pageBy: '_id', users: [], expires: true },
   { collection: 'audit_entries', owner: ofClinic, pageBy: '_id', users: [], late: true },
+  { collection: 'account_audit_entries', owner: ofAccount, pageBy: '_id', users: [], late: true },
+  { collection: 'refused_requests', owner: ofClinic, pageBy: '_id', users: [], late: true },
   {
     collection: 'mail_deliveries',
     owner: { field: 'clinicId', holds: 'clinicText' },
@@ -73,6 +75,7 @@ export const STAYING: Readonly<Record<string, string>> = {
   sign_ups: 'an account that nobody has confirmed, which cannot move',
   arrived_users: 'which users a move has brought',
   writers: 'the running copies of this shard’s apps',
+  leases: 'which copy of this shard’s apps does what only one is to do',
   user_events: 'what happened to users here, on its way to this shard’s Kafka',
   reactions: 'named by the events of this shard’s change stream, which no other shard sees',
 };

@@ -11,6 +11,7 @@ import {
 import { Command } from 'commander';
 import mongoose, { type Types } from 'mongoose';
 import { CommandFailed } from '../command-failed.ts';
+import { mongoAddress } from '../settings.ts';
 
 type Recount = (recounting: Recounting, clinicId: Types.ObjectId) => Promise<readonly Drift[]>;
 
@@ -34,7 +35,7 @@ export function countsCommand(): Command {
 
 async function recountClinics(ids: readonly string[], recount: Recount, word: 'to mend' | 'mended'): Promise<void> {
   const wanted = ids.map(clinicIdOf);
-  const connection = await mongoose.createConnection(address(), { serverSelectionTimeoutMS: 5_000 }).asPromise();
+  const connection = await mongoose.createConnection(mongoAddress(), { serverSelectionTimeoutMS: 5_000 }).asPromise();
   try {
     const models = clinicModels(connection);
     const demo = process.env['DEMO_PATIENT_USER_ID'];
@@ -63,12 +64,6 @@ async function* allClinics(models: ClinicModels): AsyncGenerator<Types.ObjectId>
 function clinicIdOf(text: string): Types.ObjectId {
   if (!isObjectIdText(text)) throw new CommandFailed(`${JSON.stringify(text)} is no clinic id: that is 24 hex digits`);
   return objectId(text);
-}
-
-function address(): string {
-  const uri = process.env['MONGODB_URI'];
-  if (!uri) throw new CommandFailed('MONGODB_URI is needed: the shard’s clinic database');
-  return uri;
 }
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
