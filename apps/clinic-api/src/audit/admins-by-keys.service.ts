@@ -1,8 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AccountId, CLINIC_MODELS, type ClinicianDocument, type ClinicModels } from '@caregate/clinic-model';
+import {
+  type AuditEntry,
+  type AccountId,
+  CLINIC_MODELS,
+  type ClinicianDocument,
+  type ClinicModels,
+} from '@caregate/clinic-model';
 import { MONGO } from '@caregate/service';
 import type { Connection } from 'mongoose';
-import type { AuditEntry } from './audit-entry.ts';
 
 /** Of these alone the audit has an index by operation. */
 const OPERATIONS = ['InviteClinician', 'UpdateClinician', 'AcceptClinicianInvite'] as const;
