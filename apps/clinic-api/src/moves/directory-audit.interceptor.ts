@@ -1,10 +1,10 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { type AuditEntry, entryId } from '@caregate/clinic-model';
 import { operationOf } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { Types } from 'mongoose';
 import { concatMap, from } from 'rxjs';
-import { type AuditEntry, entryId } from '../audit/audit-entry.ts';
 import { AuditTrail } from '../audit/audit-trail.service.ts';
 import { BelongingsRepository } from './belongings.repository.ts';
 
