@@ -28,12 +28,6 @@ export const settings = z.object({
   MAILS_PER_PERSON: mails(6_000, 'emails that one person, with all their API keys, may bring about in a day'),
   MAILS_PER_CLINIC: mails(6_000, 'emails that one clinic may bring about in a day'),
   MAILS_PER_ACCOUNT: mails(10_000, 'emails that all clinics of one account may bring about in a day'),
-  INVITES_PER_HOUR: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(100)
-    .describe('invites to clinicians that one person may have sent in an hour, over all their clinics'),
   AUDIT_RETENTION_DAYS: z.coerce
     .number()
     .int()
