@@ -1,4 +1,4 @@
-import { clinicSettings } from '@caregate/clinic-model';
+import { clinicSettings, retentionSettings } from '@caregate/clinic-model';
 import { identitySettings } from '@caregate/identity';
 import { readVerificationKeys } from '@caregate/identity/directory-token';
 import { commonSettings, ownShard, readBy } from '@caregate/service';
@@ -9,6 +9,7 @@ export const settings = z.object({
   ...ownShard,
   ...identitySettings,
   ...clinicSettings,
+  ...retentionSettings,
   DIRECTORY_PUBLIC_KEYS: z
     .string()
     .transform(readBy(readVerificationKeys))

@@ -5,6 +5,8 @@ import { claimClinicDatabase, MONGO, MongoModule } from '@caregate/service';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Addressees } from './addressees.service.ts';
 import type { ClinicWorkerConfig } from './config.ts';
+import { CustodialAccounts } from './erasure/custodial-accounts.ts';
+import { RetentionSweep } from './erasure/retention-sweep.ts';
 import { Links } from './links.ts';
 import { AccountDoor } from './moves/account-door.ts';
 import { honouringMoves, MoveInterceptor } from './moves/move.interceptor.ts';
@@ -54,6 +56,8 @@ export class AppModule {
         MigrantsRepository,
         MigrationService,
         AccountDoor,
+        CustodialAccounts,
+        RetentionSweep,
         MoveInterceptor,
       ],
     };

@@ -22,6 +22,7 @@ test('every topic is defined once, and transitions are never compacted away', ()
     topics.patientInvites,
     topics.userEvents,
     topics.signUps,
+    topics.patientArchives,
   ]) {
     expect(definitions.get(name)?.settings['cleanup.policy']).toBe('delete');
   }

@@ -8,6 +8,7 @@ export interface Topics {
   readonly migrations: string;
   readonly patientInvites: string;
   readonly signUps: string;
+  readonly patientArchives: string;
   readonly patientPermissions: string;
   readonly clinicianPermissions: string;
   /** What happened to the accounts of the shard's own users. */
@@ -44,6 +45,7 @@ export function topicsOf(prefix: string): Topics {
     migrations: `${prefix}.migrations`,
     patientInvites: `${prefix}.patient-invites`,
     signUps: `${prefix}.sign-ups`,
+    patientArchives: `${prefix}.patient-archives`,
     patientPermissions: `${prefix}.patient-permissions`,
     clinicianPermissions: `${prefix}.clinician-permissions`,
     userEvents: `${prefix}.user-events`,
@@ -103,6 +105,7 @@ export function topicDefinitions(prefix: string, partitions: number): TopicDefin
       topics.patientInvites,
       topics.signUps,
       topics.userEvents,
+      topics.patientArchives,
     ].map((name) => ({ name, partitions, settings: changes })),
     ...[topics.patientPermissions, topics.clinicianPermissions].map((name) => ({
       name,

@@ -1,8 +1,9 @@
 import type { ClientSession, Types } from 'mongoose';
 import type { UserId } from '@caregate/identity';
+import { archive } from './archives.ts';
 import type { ClinicDocument, ClinicianDocument } from './documents.ts';
-import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
+import { assertUserStays } from './user-endings.ts';
 
 /** How to change clinicians so that the clinic's `admins` stay true: each of these runs in the caller's transaction. */
 export interface ClinicianWrites {
@@ -38,6 +39,7 @@ export async function takeTurn(
 
 /** Adds a clinician or an invite. A user, an invite or an email that the clinic has already breaks a unique index. */
 export async function insertClinician(writes: ClinicianWrites, clinician: ClinicianDocument): Promise<void> {
+  if (isMember(clinician)) await assertUserStays(writes, clinician.userId);
   await writes.models.clinicians.collection.insertOne(clinician, { session: writes.session });
   await keepAdmins(writes, clinician);
 }
@@ -48,7 +50,7 @@ export async function replaceClinician(writes: ClinicianWrites, after: Clinician
   await keepAdmins(writes, after);
 }
 
-/** Takes a clinician or an invite away and leaves a tombstone. Whether the clinic can do without is the caller's question. */
+/** Takes a clinician or an invite away and archives that they are gone. Whether the clinic can do without is the caller's question. */
 export async function removeClinician(
   writes: ClinicianWrites,
   clinician: ClinicianDocument,
@@ -57,11 +59,19 @@ export async function removeClinician(
   const { models, session } = writes;
   const { deletedCount } = await models.clinicians.collection.deleteOne({ _id: clinician._id }, { session });
   if (deletedCount === 0) return;
-  await models.clinicianTombstones.collection.insertOne(
-    { _id: newObjectId(), document: clinician, deletedTime: new Date(), deletedBy },
-    { session },
-  );
+  await archive(models.clinicianArchives, [clinician], deletedBy, session);
   await keepAdmins(writes, { ...clinician, roles: [] });
+}
+
+/** Takes invites of whatever clinics away and archives that they are gone. */
+export async function removeInvites(
+  { models, session }: ClinicianWrites,
+  invites: readonly ClinicianDocument[],
+  deletedBy: string,
+): Promise<void> {
+  if (invites.length === 0) return;
+  await models.clinicians.deleteMany({ _id: { $in: invites.map(({ _id }) => _id) } }, { session });
+  await archive(models.clinicianArchives, invites, deletedBy, session);
 }
 
 /** Says whether somebody else than this user is an admin of the clinic. Only sure after `takeTurn`. */

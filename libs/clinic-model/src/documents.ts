@@ -221,6 +221,8 @@ export interface UnusedAccountDocument {
   readonly _id: UserId;
   readonly clinicId: ObjectId;
   readonly email: string;
+  /** Since when the account is being ended, as nobody has taken it for long. */
+  readonly endingTime?: Date;
   readonly createdTime: Date;
 }
 
@@ -263,12 +265,35 @@ export interface ClinicCountsDocument {
   >;
 }
 
-/** The tombstone of a deleted document: what it was, when it went, and who did it. */
-export interface Tombstone<T> {
+/**
+ * What remains of a deleted clinic, clinician or patient: ids, when it went and who did it, and nothing that anybody said of a person.
+ * Gone after `DELETIONS_KEPT_DAYS`.
+ */
+export interface ArchiveDocument {
   readonly _id: ObjectId;
-  readonly document: T;
+  /** The document that was deleted. */
+  readonly documentId: ObjectId;
+  /** Of a deleted clinic, the clinic itself. */
+  readonly clinicId: ObjectId;
+  /** Of a clinic. */
+  readonly accountId?: AccountId;
+  /** Of a patient or a clinician. */
+  readonly userId?: UserId;
+  /** Of a patient whom the clinic looked after: the user account ends too when nobody needs it, or, with data, loses its email. */
+  readonly custodial?: 'with data' | 'without data';
   readonly deletedTime: Date;
   readonly deletedBy: string;
+}
+
+/**
+ * Where the end of a user's account and whatever makes the user a member or a patient meet: both write it in their transactions,
+ * so that one of the two comes first. Gone after an hour.
+ */
+export interface UserEndingDocument {
+  readonly _id: UserId;
+  readonly state?: 'ending' | 'ended';
+  readonly turn: number;
+  readonly time: Date;
 }
 
 /** A practice on this shard; its directory record says where it lives, this one what it is. */

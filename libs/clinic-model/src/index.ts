@@ -1,4 +1,5 @@
 export * from './api-keys.ts';
+export * from './archives.ts';
 export * from './audit.ts';
 export * from './clinicians.ts';
 export * from './counts.ts';
@@ -17,6 +18,7 @@ export * from './recount.ts';
 export * from './search-text.ts';
 export * from './share-code.ts';
 export * from './sheets.ts';
+export * from './user-endings.ts';
 export * from './users.ts';
 export * from './settings.ts';
 export { valueAt } from './value-at.ts';

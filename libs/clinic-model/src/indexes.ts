@@ -1,5 +1,22 @@
 import type { mongo } from 'mongoose';
+import { DELETIONS_KEPT_DAYS } from './archives.ts';
 import { PERIODS } from './periods.ts';
+import { ENDINGS_KEPT_SECONDS } from './user-endings.ts';
+
+const OF_USER: mongo.IndexDescription = {
+  name: 'of_user',
+  key: { userId: 1 },
+  partialFilterExpression: { userId: { $exists: true } },
+};
+
+const OF_ARCHIVES: readonly mongo.IndexDescription[] = [
+  { name: 'expiry', key: { deletedTime: 1 }, expireAfterSeconds: DELETIONS_KEPT_DAYS * 86_400 },
+  {
+    name: 'of_earlier_versions',
+    key: { 'document._id': 1 },
+    partialFilterExpression: { 'document._id': { $exists: true } },
+  },
+];
 
 /** Every index of the shard's clinic database, beside the query that needs it. */
 export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>> = {
@@ -79,14 +96,16 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'moving_into', key: { targetId: 1 }, unique: true, partialFilterExpression: { state: 'moving' } },
   ],
   clinics_deletions: [
-    {
-      name: 'by_account',
-      key: { 'document.accountId': 1 },
-      partialFilterExpression: { 'document.accountId': { $exists: true } },
-    },
-  ], // all clinics of an account that moves
-  clinicians_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
-  patients_deletions: [{ name: 'by_clinic', key: { 'document.clinicId': 1 } }],
+    { name: 'of_account', key: { accountId: 1 }, partialFilterExpression: { accountId: { $exists: true } } }, // all clinics of an account that moves
+    ...OF_ARCHIVES,
+  ],
+  clinicians_deletions: [
+    { name: 'of_clinic', key: { clinicId: 1 } }, // they move with the account
+    OF_USER, // where a deleted user was
+    ...OF_ARCHIVES,
+  ],
+  patients_deletions: [{ name: 'of_clinic', key: { clinicId: 1 } }, OF_USER, ...OF_ARCHIVES], // whether a clinic looked after a user
+  user_endings: [{ name: 'expiry', key: { time: 1 }, expireAfterSeconds: ENDINGS_KEPT_SECONDS }],
   accounts: [
     { name: 'by_subdomain', key: { subdomain: 1 }, unique: true },
     { name: 'by_owner', key: { ownerUserId: 1, createdTime: 1 } }, // account of a user who creates a clinic
@@ -135,6 +154,9 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
 
 /** Indexes that no query needs any longer; dropped where a shard still has them. */
 export const RETIRED_INDEXES: Readonly<Record<string, readonly string[]>> = {
+  clinics_deletions: ['by_account'],
+  clinicians_deletions: ['by_clinic'],
+  patients_deletions: ['by_clinic'],
   patients: [
     ...['by_name', 'by_age', 'search', 'by_last_review', 'by_last_data', 'cgm_last_data', 'bgm_last_data'],
     ...PERIODS.flatMap((period) => [`cgm_${period}`, `bgm_${period}`, `tide_${period}`]),

@@ -1,7 +1,9 @@
-import { type Connection, type Model, Schema, type SchemaDefinition } from 'mongoose';
+import { type Connection, type Model, type mongo, Schema, type SchemaDefinition } from 'mongoose';
+import { ARCHIVES, DELETIONS_KEPT_DAYS } from './archives.ts';
 import type {
   AccountDocument,
   ApiKeyDocument,
+  ArchiveDocument,
   ClinicCountsDocument,
   ClinicDocument,
   ClinicianDocument,
@@ -11,8 +13,8 @@ import type {
   PatientInviteDocument,
   SheetDocument,
   SignUpDocument,
-  Tombstone,
   UnusedAccountDocument,
+  UserEndingDocument,
 } from './documents.ts';
 import { limitDocuments } from '@caregate/service/document-limit';
 import { INDEXES, RETIRED_INDEXES } from './indexes.ts';
@@ -27,9 +29,10 @@ export interface ClinicModels {
   readonly patientInvites: Model<PatientInviteDocument>;
   readonly clinicCounts: Model<ClinicCountsDocument>;
   readonly clinicMerges: Model<ClinicMergeDocument>;
-  readonly clinicTombstones: Model<Tombstone<ClinicDocument>>;
-  readonly clinicianTombstones: Model<Tombstone<ClinicianDocument>>;
-  readonly patientTombstones: Model<Tombstone<PatientDocument>>;
+  readonly clinicArchives: Model<ArchiveDocument>;
+  readonly clinicianArchives: Model<ArchiveDocument>;
+  readonly patientArchives: Model<ArchiveDocument>;
+  readonly userEndings: Model<UserEndingDocument>;
   readonly accounts: Model<AccountDocument>;
   readonly signUps: Model<SignUpDocument>;
   readonly apiKeys: Model<ApiKeyDocument>;
@@ -166,7 +169,17 @@ const merge: SchemaDefinition = {
   doneTime: Date,
 };
 
-const tombstone: SchemaDefinition = { document: Mixed, deletedTime: Date, deletedBy: String };
+const archive: SchemaDefinition = {
+  documentId: ObjectId,
+  clinicId: ObjectId,
+  accountId: String,
+  userId: String,
+  custodial: String,
+  deletedTime: Date,
+  deletedBy: String,
+};
+
+const userEnding: SchemaDefinition = { _id: String, state: String, turn: Number, time: Date };
 
 const account: SchemaDefinition = {
   _id: String,
@@ -209,7 +222,13 @@ const apiKey: SchemaDefinition = {
   expiresTime: Date,
 };
 
-const unusedAccount: SchemaDefinition = { _id: String, clinicId: ObjectId, email: String, createdTime: Date };
+const unusedAccount: SchemaDefinition = {
+  _id: String,
+  clinicId: ObjectId,
+  email: String,
+  endingTime: Date,
+  createdTime: Date,
+};
 
 /** Gives the shard's collections as mongoose models of one connection. */
 export function clinicModels(connection: Connection): ClinicModels {
@@ -226,9 +245,10 @@ export function clinicModels(connection: Connection): ClinicModels {
     clinicCounts: model('patient_sheets', counts), // one command can write both
 
     clinicMerges: model('clinic_merges', merge),
-    clinicTombstones: model('clinics_deletions', tombstone),
-    clinicianTombstones: model('clinicians_deletions', tombstone),
-    patientTombstones: model('patients_deletions', tombstone),
+    clinicArchives: model('clinics_deletions', archive),
+    clinicianArchives: model('clinicians_deletions', archive),
+    patientArchives: model('patients_deletions', archive),
+    userEndings: model('user_endings', userEnding),
     accounts: model('accounts', account),
     signUps: model('sign_ups', signUp),
     apiKeys: model('api_keys', apiKey),
@@ -246,11 +266,22 @@ export const LIMITED_COLLECTIONS: readonly string[] = [
   ...['accounts', 'api_keys', 'unused_accounts'],
 ];
 
+/** How long things are kept that an operator decides about. */
+export interface Retention {
+  readonly deletionsKeptDays: number;
+}
+
 /** Creates what is missing of the shard's collections and indexes; run before an app serves. */
-export async function prepareClinicDatabase(connection: Connection): Promise<void> {
+export async function prepareClinicDatabase(
+  connection: Connection,
+  { deletionsKeptDays }: Retention = { deletionsKeptDays: DELETIONS_KEPT_DAYS },
+): Promise<void> {
   for (const [collection, indexes] of Object.entries(INDEXES)) {
     await connection.createCollection(collection).catch(ignoreExisting);
-    if (indexes.length > 0) await connection.collection(collection).createIndexes([...indexes]);
+    if (indexes.length === 0) continue;
+    const expiring: readonly string[] = ARCHIVES;
+    const wanted = expiring.includes(collection) ? indexes.map(expiringAfter(deletionsKeptDays * 86_400)) : indexes;
+    await prepareIndexes(connection, collection, wanted);
   }
   await limitDocuments(connection, LIMITED_COLLECTIONS);
   for (const [name, retired] of Object.entries(RETIRED_INDEXES)) {
@@ -262,12 +293,33 @@ export async function prepareClinicDatabase(connection: Connection): Promise<voi
   }
 }
 
+const expiringAfter = (expireAfterSeconds: number) => (index: mongo.IndexDescription) =>
+  index.expireAfterSeconds === undefined ? index : { ...index, expireAfterSeconds };
+
+/** An index that expires documents is given its time anew where that has changed; others never change under their name. */
+async function prepareIndexes(
+  connection: Connection,
+  collection: string,
+  indexes: readonly mongo.IndexDescription[],
+): Promise<void> {
+  try {
+    await connection.collection(collection).createIndexes([...indexes]);
+  } catch (error) {
+    if (!isNamed(error, 'IndexOptionsConflict')) throw error;
+    for (const { name, expireAfterSeconds } of indexes)
+      if (expireAfterSeconds !== undefined)
+        await connection.db?.command({ collMod: collection, index: { name, expireAfterSeconds } });
+    await connection.collection(collection).createIndexes([...indexes]);
+  }
+}
+
 function ignoreMissing(error: unknown): void {
-  if (error instanceof Error && 'codeName' in error && error.codeName === 'IndexNotFound') return;
-  throw error;
+  if (!isNamed(error, 'IndexNotFound')) throw error;
 }
 
 function ignoreExisting(error: unknown): void {
-  if (error instanceof Error && 'codeName' in error && error.codeName === 'NamespaceExists') return;
-  throw error;
+  if (!isNamed(error, 'NamespaceExists')) throw error;
 }
+
+const isNamed = (error: unknown, codeName: string) =>
+  error instanceof Error && 'codeName' in error && error.codeName === codeName;

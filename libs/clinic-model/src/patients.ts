@@ -8,8 +8,8 @@ import {
   type KnownClinic,
   writeGivingWay,
 } from './counts.ts';
+import { archive } from './archives.ts';
 import type { ClinicDocument, PatientDocument } from './documents.ts';
-import { newObjectId } from './ids.ts';
 import type { ClinicModels } from './models.ts';
 import { searchFields } from './search-text.ts';
 import { changedOnSheets, goneFromSheets, newOnSheets, sheetChangesOf, writeOnSheets } from './sheets.ts';
@@ -60,15 +60,23 @@ export async function insertPatientAsKnown(
   return true;
 }
 
-/** Replaces a patient by its changed self and counts the difference. */
-export async function replacePatient(
+/** Replaces patients, of whatever clinics, by their changed selves and counts the difference. */
+export async function replacePatients(
   { models, session, isDemo }: PatientWrites,
-  before: PatientDocument,
-  after: PatientDocument,
+  changes: readonly { readonly before: PatientDocument; readonly after: PatientDocument }[],
 ): Promise<void> {
-  const counted = countUpdate(before.clinicId, countsDelta(before, after, isDemo));
-  await writeGivingWay(models, session, [...counted, ...changedOnSheets([after], 'all')]);
-  await models.patients.collection.replaceOne({ _id: before._id }, after, { session });
+  if (changes.length === 0) return;
+  await writeGivingWay(models, session, [
+    ...changes.flatMap(({ before, after }) => countUpdate(before.clinicId, countsDelta(before, after, isDemo))),
+    ...changedOnSheets(
+      changes.map(({ after }) => after),
+      'all',
+    ),
+  ]);
+  await models.patients.collection.bulkWrite(
+    changes.map(({ before: { _id }, after }) => ({ replaceOne: { filter: { _id }, replacement: after } })),
+    { session, ordered: false },
+  );
 }
 
 /**
@@ -166,7 +174,7 @@ function updateOf(before: Partial<PatientDocument>, change: PatientChange) {
 
 const SEARCHED = ['fullName', 'email', 'mrn', 'birthDate'] as const;
 
-/** Takes a patient away, counts it out, and leaves its tombstone. */
+/** Takes a patient away, counts it out, and archives that it is gone. */
 export async function removePatient(
   { models, session, isDemo }: PatientWrites,
   patient: PatientDocument,
@@ -174,10 +182,7 @@ export async function removePatient(
 ): Promise<void> {
   const { deletedCount } = await models.patients.collection.deleteOne({ _id: patient._id }, { session });
   if (deletedCount === 0) return;
-  await models.patientTombstones.collection.insertOne(
-    { _id: newObjectId(), document: patient, deletedTime: new Date(), deletedBy },
-    { session },
-  );
+  await archive(models.patientArchives, [patient], deletedBy, session);
   const counted = countUpdate(patient.clinicId, countsDelta(patient, undefined, isDemo));
   await writeGivingWay(models, session, [...counted, ...goneFromSheets([patient])]);
 }

@@ -1,10 +1,10 @@
-import { inTransaction } from '@caregate/service';
+import { inTransaction, isDuplicateKey } from '@caregate/service';
 import type { UserId } from '@caregate/identity';
 import type { Connection, Types } from 'mongoose';
-import { type ClinicianWrites, normalEmail, removeClinician, replaceClinician, takeTurn } from './clinicians.ts';
+import { type ClinicianWrites, normalEmail, removeClinician, removeInvites, takeTurn } from './clinicians.ts';
 import type { ClinicianDocument, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
-import { type PatientWrites, removePatient, replacePatient } from './patients.ts';
+import { type PatientWrites, removePatient, replacePatients } from './patients.ts';
 import { searchFields } from './search-text.ts';
 
 /** Where a user's records are, in all clinics of the shard. */
@@ -26,6 +26,12 @@ export interface EmailUpdate {
   readonly refusedBy: readonly string[];
 }
 
+// Records that change in one transaction: a user of a thousand clinics takes a few transactions, and none holds up a clinic for long.
+const CHANGED_AT_ONCE = 100;
+// Removals that go on at the same time, each in a transaction of its own: each may empty a clinic.
+const REMOVED_AT_ONCE = 8;
+// Somebody else gets the email in a clinic at the very moment; that can go on as long as people do so.
+const ATTEMPTS = 5;
 // So many patients of an orphaned clinic go in one transaction: small enough for MongoDB's limits and for others to get their turn.
 const ORPHANS_AT_ONCE = 50;
 
@@ -52,7 +58,7 @@ export async function removeUserFromClinics(
 }
 
 /**
- * Gives a user's patient and clinician records their new email, one transaction for each record. Can be repeated.
+ * Gives a user's patient and clinician records their new email, many in one transaction. Can be repeated.
  * A user who has no email any more is one without on patient records; a clinician keeps the last.
  * An open invite of the same clinic to the new email goes: whom it invited is a member already.
  */
@@ -65,33 +71,40 @@ export async function updateUserEmail(
   const { models } = records;
   const wanted = email === undefined ? undefined : normalEmail(email);
   const another = wanted === undefined ? { $exists: true } : { $ne: wanted };
-  const patients = await forEachRecord(models.patients.find({ userId, email: another }, { _id: 1 }), (_id) =>
-    updatePatientEmail(records, _id, wanted),
-  );
-  if (wanted === undefined) return { patients, clinicians: 0, refusedBy: [] };
+  let [patients, clinicians] = [0, 0];
   const refusedBy: string[] = [];
-  const clinicians = await forEachRecord(
-    models.clinicians.find({ userId, email: { $exists: true, $ne: wanted } }, { _id: 1 }),
-    async (_id) => {
-      const refused = await updateClinicianEmail(records, _id, wanted, updatedBy);
-      if (refused) refusedBy.push(refused);
-    },
-  );
-  return { patients, clinicians: clinicians - refusedBy.length, refusedBy };
+  for (const ids of chunks(await idsOf(models.patients.find({ userId, email: another }, { _id: 1 })), CHANGED_AT_ONCE))
+    patients += await updatePatientEmails(records, ids, wanted);
+  if (wanted === undefined) return { patients, clinicians, refusedBy };
+  const others = models.clinicians.find({ userId, email: { $exists: true, $ne: wanted } }, { _id: 1 });
+  for (const ids of chunks(await idsOf(others), CHANGED_AT_ONCE)) {
+    const update = await updateClinicianEmails(records, ids, wanted, updatedBy);
+    clinicians += update.changed;
+    refusedBy.push(...update.refusedBy);
+  }
+  return { patients, clinicians, refusedBy };
 }
 
-/** Goes through records by id, one after the other, however many there are. */
+/** Goes through records, several at the same time, however many there are. */
 async function forEachRecord(
-  query: { lean(): { cursor(): AsyncIterable<unknown> } },
+  query: { lean(): PromiseLike<unknown> },
   work: (_id: Types.ObjectId) => Promise<void>,
 ): Promise<number> {
-  let done = 0;
-  for await (const found of query.lean().cursor()) {
-    await work((found as { _id: Types.ObjectId })._id); // the projection of the queries above
-    done++;
-  }
-  return done;
+  const ids = await idsOf(query);
+  const left = ids.values();
+  await Promise.all(
+    Array.from({ length: REMOVED_AT_ONCE }, async () => {
+      for (const _id of left) await work(_id);
+    }),
+  );
+  return ids.length;
 }
+
+const idsOf = async (query: { lean(): PromiseLike<unknown> }) =>
+  ((await query.lean()) as { _id: Types.ObjectId }[]).map(({ _id }) => _id); // the projection of the queries above
+
+const chunks = <T>(all: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size));
 
 function removePatientRecord(
   { connection, models, isDemo }: UserRecords,
@@ -138,42 +151,64 @@ function somePatientsNotCustodial(
     .lean<PatientDocument[]>();
 }
 
-function updatePatientEmail(
+/** Gives how many have another email now. */
+function updatePatientEmails(
   { connection, models, isDemo }: UserRecords,
-  _id: Types.ObjectId,
+  ids: readonly Types.ObjectId[],
   email: string | undefined,
-): Promise<void> {
+): Promise<number> {
   return inTransaction(connection, async (session) => {
-    const before = await models.patients.findOne({ _id }).session(session).lean<PatientDocument>();
-    if (!before || before.email === email) return;
-    const { email: _before, ...rest } = before;
-    const changed = email === undefined ? rest : { ...rest, email };
-    await replacePatient({ models, session, isDemo }, before, {
-      ...changed,
-      ...searchFields(changed),
-      updatedTime: new Date(),
-    });
+    const found = await models.patients
+      .find({ _id: { $in: ids } })
+      .session(session)
+      .lean<PatientDocument[]>();
+    const changes = found
+      .filter((before) => before.email !== email)
+      .map((before) => {
+        const { email: _before, ...rest } = before;
+        const changed = email === undefined ? rest : { ...rest, email };
+        return { before, after: { ...changed, ...searchFields(changed), updatedTime: new Date() } };
+      });
+    await replacePatients({ models, session, isDemo }, changes);
+    return changes.length;
   });
 }
 
-/** Gives the clinic that refuses the email, if it does. */
-function updateClinicianEmail(
+interface ClinicianEmails {
+  readonly changed: number;
+  /** Clinics that refuse the email. */
+  readonly refusedBy: readonly string[];
+}
+
+async function updateClinicianEmails(
   { connection, models }: UserRecords,
-  _id: Types.ObjectId,
-  email: string | undefined,
+  ids: readonly Types.ObjectId[],
+  email: string,
   updatedBy: string,
-): Promise<string | undefined> {
-  return inTransaction(connection, async (session) => {
-    const writes = { models, session };
-    const before = await models.clinicians.findOne({ _id }).session(session).lean<ClinicianDocument>();
-    if (!before || before.email === email) return undefined;
-    const holder = await models.clinicians
-      .findOne({ clinicId: before.clinicId, email })
-      .session(session)
-      .lean<ClinicianDocument>();
-    if (holder?.userId !== undefined) return before.clinicId.toHexString();
-    if (holder) await removeClinician(writes, holder, updatedBy);
-    await replaceClinician(writes, { ...before, email, updatedTime: new Date() });
-    return undefined;
-  });
+): Promise<ClinicianEmails> {
+  const work = () =>
+    inTransaction(connection, async (session): Promise<ClinicianEmails> => {
+      const find = (filter: object) => models.clinicians.find(filter).session(session).lean<ClinicianDocument[]>();
+      const members = (await find({ _id: { $in: ids } })).filter((member) => member.email !== email);
+      const holders = await find({ clinicId: { $in: members.map(({ clinicId }) => clinicId) }, email });
+      const taken = new Set(
+        holders.filter(({ userId }) => userId !== undefined).map(({ clinicId }) => clinicId.toHexString()),
+      );
+      const refusing = members.filter(({ clinicId }) => taken.has(clinicId.toHexString()));
+      const _id = { $in: members.filter((member) => !refusing.includes(member)).map((member) => member._id) };
+      const invites = holders.filter(({ userId }) => userId === undefined);
+      await removeInvites({ models, session }, invites, updatedBy);
+      await models.clinicians.updateMany({ _id }, { $set: { email, updatedTime: new Date() } }, { session });
+      return {
+        changed: members.length - refusing.length,
+        refusedBy: refusing.map(({ clinicId }) => clinicId.toHexString()),
+      };
+    });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isDuplicateKey(error) || attempt === ATTEMPTS) throw error;
+    }
+  }
 }

@@ -41,6 +41,9 @@ export interface PatientProfile {
   [key: string]: unknown;
 }
 
+/** What became of the account of a custodial user. */
+export type CustodialEnd = 'ended' | 'kept without email' | 'claimed' | 'unknown';
+
 /** A permission set, such as `{ view: {}, upload: {} }`. */
 export type Permissions = Record<string, Record<string, unknown>>;
 
@@ -157,6 +160,12 @@ export abstract class IdentityService {
    * Throws NotFound for an unknown user, and always with a remote service, where accounts end.
    */
   abstract deleteUser(userId: UserId, along?: (session: ClientSession) => Promise<void>): Promise<void>;
+
+  /**
+   * Ends the account of a custodial user whom no clinic looks after any more, or takes its email away where the user has data.
+   * Leaves the account alone when the person has claimed it. Can be repeated.
+   */
+  abstract endCustodialUser(userId: UserId, user: { readonly hasData: boolean }): Promise<CustodialEnd>;
 
   /** Removes what is kept here of a user who is gone: account, sessions, sharing. Can be repeated. */
   abstract forgetUser(userId: UserId): Promise<void>;

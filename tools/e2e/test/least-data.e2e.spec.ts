@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import {
   type AccountDocument,
   type ApiKeyDocument,
+  type ArchiveDocument,
   type ClinicCountsDocument,
   type ClinicDocument,
   type ClinicianDocument,
@@ -12,7 +13,6 @@ import {
   type PatientDocument,
   type PatientInviteDocument,
   type SignUpDocument,
-  type Tombstone,
   type UnusedAccountDocument,
 } from '@caregate/clinic-model';
 import { basic, call, eventually, session } from '@caregate/demo';
@@ -167,8 +167,15 @@ const merge: Whole<ClinicMergeDocument> = {
   ...{ createdTime: now, doneTime: now },
 };
 
-const tombstone = <T>(document: T): Whole<Tombstone<T>> =>
-  ({ _id: new ObjectId(), document, deletedTime: now, deletedBy: planted('caller') }) as Whole<Tombstone<T>>; // `document` is whole
+const archived = (): Whole<ArchiveDocument> => ({
+  ...{ _id: new ObjectId(), documentId: new ObjectId(), clinicId, accountId, userId: friendId, custodial: 'with data' },
+  ...{ deletedTime: now, deletedBy: planted('caller') },
+});
+
+/** An archive of an earlier version, which held the whole document. */
+const wholeArchive = (document: object) => ({
+  ...{ _id: new ObjectId(), document: { ...document, _id: new ObjectId() }, deletedTime: now, deletedBy: 'user:x' },
+});
 
 const account: Whole<Omit<AccountDocument, 'fence' | 'moved' | 'arrived' | 'ownerDeletedTime'>> = {
   ...{
@@ -191,7 +198,7 @@ const signUp: Whole<SignUpDocument> = {
   owner: { email: `owner.${email}`, fullName: planted('person'), passwordHash: planted('hash') },
 };
 
-const unused: Whole<UnusedAccountDocument> = { _id: userId, clinicId, email, createdTime: now };
+const unused: Whole<UnusedAccountDocument> = { _id: userId, clinicId, email, endingTime: now, createdTime: now };
 
 const user = (_id: UserId) => ({
   ...{
@@ -225,9 +232,9 @@ const DOCUMENTS: Record<string, object[]> = {
   migrations: [migration],
   patient_invites: [invite],
   clinic_merges: [merge],
-  clinics_deletions: [tombstone({ ...clinic, _id: new ObjectId() })],
-  clinicians_deletions: [tombstone({ ...clinician, _id: new ObjectId() })],
-  patients_deletions: [tombstone({ ...patient, _id: new ObjectId() })],
+  clinics_deletions: [archived(), wholeArchive(clinic)],
+  clinicians_deletions: [archived(), wholeArchive(clinician)],
+  patients_deletions: [archived(), wholeArchive(patient)],
   api_keys: [apiKey],
   unused_accounts: [unused],
   sign_ups: [signUp],
@@ -241,7 +248,7 @@ const DOCUMENTS: Record<string, object[]> = {
 /** Collections of a move, of running copies and of requests, which hold ids and hashes only. */
 const IDS_ONLY = [
   ...['account_arrivals', 'arrived_users', 'writers', 'idempotency_records'],
-  ...['account_audit_entries', 'refused_requests', 'leases'],
+  ...['account_audit_entries', 'refused_requests', 'leases', 'user_endings'],
 ];
 
 let servers: Servers;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { actingUser, type Caller, callerName } from '@caregate/access';
 import {
+  assertUserStays,
   type ClinicDocument,
   type ClinicianDocument,
   type ClinicianRole,
@@ -140,6 +141,7 @@ export class ClinicianInvitesService {
       const clinic = assertOpen(await takeTurn(writes, idOf(clinicId)));
       const invite = await this.inviteIn(writes, clinic, inviteId, missing);
       assertMayJoin(clinic);
+      await assertUserStays(writes, user.userId);
       const member = joined(invite, user, new Date());
       await replaceClinician(writes, member);
       return clinicianView(member);

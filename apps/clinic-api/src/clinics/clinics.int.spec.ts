@@ -160,18 +160,18 @@ describe('deletion', () => {
     const { id } = await newClinic(ann.api);
     expect(statusOf(await ann.api.DELETE('/v1/clinics/{clinicId}', { params: { path: { clinicId: id } } }))).toBe(204);
     const { models } = harness;
-    const clinicId = (await models.clinicTombstones.findOne({ deletedBy: ann.userId }).lean())?.document._id;
+    const clinicId = (await models.clinicArchives.findOne({ deletedBy: ann.userId }).lean())?.clinicId;
     expect(clinicId?.toHexString()).toBe(id);
     expect(
-      await models.clinicianTombstones.collection.countDocuments({
-        'document.clinicId': clinicId,
+      await models.clinicianArchives.collection.countDocuments({
+        clinicId,
         deletedBy: ann.userId,
       }),
     ).toBe(1);
     expect(
-      await models.patientTombstones.collection.countDocuments({
-        'document.clinicId': clinicId,
-        'document.userId': demo,
+      await models.patientArchives.collection.countDocuments({
+        clinicId,
+        userId: demo,
       }),
     ).toBe(1);
     for (const left of [models.clinicians, models.patients, models.clinicCounts]) {

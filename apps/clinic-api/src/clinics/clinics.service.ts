@@ -2,11 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { actingUser, type Caller, callerName } from '@caregate/access';
 import {
   type AccountId,
+  archive,
   CLINIC_MODELS,
   type ClinicDocument,
   type ClinicianDocument,
   type ClinicModels,
-  newObjectId,
   type PatientDocument,
   removePatient,
 } from '@caregate/clinic-model';
@@ -115,15 +115,12 @@ export class ClinicsService {
     await this.assertNotAwaited(clinic, session);
     await this.removeDemoPatient(clinic, deletedBy, session);
     const clinicians = await models.clinicians.find({ clinicId }).session(session).lean<ClinicianDocument[]>();
-    const tombstone = <T>(document: T) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy });
-    if (clinicians.length > 0) {
-      await models.clinicianTombstones.collection.insertMany(clinicians.map(tombstone), { session });
-      await models.clinicians.deleteMany({ clinicId }, { session });
-    }
+    await archive(models.clinicianArchives, clinicians, deletedBy, session);
+    await models.clinicians.deleteMany({ clinicId }, { session });
     await models.patientInvites.deleteMany({ clinicId }, { session });
     await models.migrations.deleteMany({ clinicId }, { session });
     await models.sheets.deleteMany({ clinicId }, { session }); // and the counts among them
-    await models.clinicTombstones.collection.insertOne(tombstone(clinic), { session });
+    await archive(models.clinicArchives, [clinic], deletedBy, session);
     await this.clinics.remove(clinicId, session);
   }
 

@@ -155,7 +155,7 @@ test('everything of the source is in the target afterwards, as the report said, 
   }
   const kept = await harness.models.clinicMerges.findOne({ sourceId: objectId(source.id) }).lean();
   expect(kept).toMatchObject({ state: 'done', patients: 2, merged: 1 });
-  expect(await harness.models.patientTombstones.collection.countDocuments({ 'document.userId': sam.userId })).toBe(1);
+  expect(await harness.models.patientArchives.collection.countDocuments({ userId: sam.userId })).toBe(1);
 });
 
 test('a merge that has problems is refused and changes nothing', async () => {

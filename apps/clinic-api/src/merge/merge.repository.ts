@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
   addToCounts,
+  archive,
   changedOnSheets,
   CLINIC_MODELS,
   type ClinicDocument,
@@ -8,7 +9,6 @@ import {
   type ClinicMergeDocument,
   type ClinicModels,
   goneFromSheets,
-  newObjectId,
   type PatientDocument,
   someOnSheets,
   writeGivingWay,
@@ -116,15 +116,12 @@ export class MergeRepository {
     ]);
   }
 
-  /** Takes patients away who are in the other clinic too, and leaves their tombstones. */
+  /** Takes patients away who are in the other clinic too, and archives that they are gone. */
   async remove(patients: readonly PatientDocument[], deletedBy: string, session: ClientSession): Promise<void> {
     if (patients.length === 0) return;
     await this.models.patients.collection.deleteMany({ _id: { $in: patients.map(({ _id }) => _id) } }, { session });
     await writeGivingWay(this.models, session, goneFromSheets(patients));
-    await this.models.patientTombstones.collection.insertMany(
-      patients.map((document) => ({ _id: newObjectId(), document, deletedTime: new Date(), deletedBy })),
-      { session },
-    );
+    await archive(this.models.patientArchives, patients, deletedBy, session);
   }
 
   /** Open invites of patients to a clinic become invites to the other, unless it has the patient or their invite already. */

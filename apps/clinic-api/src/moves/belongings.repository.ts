@@ -7,6 +7,7 @@ import {
   belongingTo,
   ownersIn,
   SHARING,
+  stripArchives,
   USERS,
   valueAt,
 } from '@caregate/clinic-model';
@@ -56,15 +57,16 @@ export class BelongingsRepository {
 
   async scopeOf(accountId: string, session?: ClientSession): Promise<AccountScope> {
     const inSession = session && { session };
+    if (!session) await stripArchives(this.connection); // or those of earlier versions would be left behind
     const [clinics, deleted] = await Promise.all([
       this.collection('clinics')
         .find({ accountId }, { ...inSession, projection: { _id: 1 } })
         .toArray(),
       this.collection('clinics_deletions')
-        .find({ 'document.accountId': accountId }, { ...inSession, projection: { 'document._id': 1 } })
+        .find({ accountId }, { ...inSession, projection: { clinicId: 1 } })
         .toArray(),
     ]);
-    const ids = [...clinics.map(({ _id }) => _id), ...deleted.map(({ document }) => document?._id)];
+    const ids = [...clinics.map(({ _id }) => _id), ...deleted.map(({ clinicId }) => clinicId)];
     return { accountId, clinicIds: ids.filter((id) => id instanceof mongo.ObjectId) };
   }
 
@@ -123,7 +125,7 @@ export class BelongingsRepository {
 
   /** The users that documents name, with their direct sharing. */
   async usersNamedIn(belonging: Belonging, documents: readonly Buffer[]): Promise<Step[]> {
-    if (belonging.users.length === 0 || documents.length === 0) return [];
+    if (belonging.ofDeleted || belonging.users.length === 0 || documents.length === 0) return [];
     const ids = new Set(
       documents.flatMap((raw) => {
         const document = mongo.BSON.deserialize(raw);
@@ -208,7 +210,7 @@ export class BelongingsRepository {
     const named = [
       ...new Set(documents.flatMap((document) => belonging.users.flatMap((field) => textsAt(document, field)))),
     ];
-    if (!belonging.users.some(isOfTombstone)) return this.deleteUsersOfNobodyElse(named, scope, session);
+    if (!belonging.ofDeleted) return this.deleteUsersOfNobodyElse(named, scope, session);
     // Whoever was removed from a clinic has their account still, unless the clinic itself had made it.
     const made = await this.collection(USERS)
       .find(
@@ -229,8 +231,8 @@ export class BelongingsRepository {
     if (ids.length === 0) return;
     const needed = new Set<string>();
     const within = { $in: [...ids] };
-    for (const { collection, owner, users } of BELONGINGS) {
-      for (const field of users.filter((each) => each !== 'admins' && !isOfTombstone(each))) {
+    for (const { collection, owner, users } of BELONGINGS.filter(({ ofDeleted }) => !ofDeleted)) {
+      for (const field of users.filter((each) => each !== 'admins')) {
         // admins are clinicians too
         const others = await this.collection(collection)
           .find(
@@ -306,8 +308,6 @@ function placeOf(text: string | undefined): Place | undefined {
 function valueIn(raw: Buffer, field: string): unknown {
   return mongo.BSON.deserialize(raw, { promoteValues: true })[field];
 }
-
-const isOfTombstone = (field: string) => field.startsWith('document.');
 
 /** The texts in a field, which may hold one or several; a path with a dot leads below. */
 export function textsAt(document: mongo.Document, path: string): string[] {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicModels, type PatientInviteDocument } from '@caregate/clinic-model';
+import { assertUserStays, CLINIC_MODELS, type ClinicModels, type PatientInviteDocument } from '@caregate/clinic-model';
 import type { ClientSession, QueryFilter, Types } from 'mongoose';
 
 /** A clinic with more open invites than this sees the newest ones first. */
@@ -28,6 +28,7 @@ export class PatientInvitesRepository {
 
   /** A second open invite of the same patient to the clinic breaks the unique index `one_each`. */
   async insert(invite: PatientInviteDocument, session: ClientSession): Promise<void> {
+    await assertUserStays({ models: this.models, session }, invite.userId);
     await this.models.patientInvites.collection.insertOne(invite, { session });
   }
 

@@ -31,15 +31,24 @@ export class CustodialAccounts {
       return userId;
     } catch (error) {
       if (!(error instanceof Conflict) || email === undefined) throw error;
-      const unused = await this.models.unusedAccounts.findOne({ clinicId, email }).lean<{ _id: UserId }>();
+      const unused = await this.models.unusedAccounts
+        .findOne({ clinicId, email, endingTime: { $exists: false } })
+        .lean<{ _id: UserId }>();
       if (!unused) throw new Conflict('duplicate: email address is already taken');
       return unused._id;
     }
   }
 
-  /** In the transaction that writes the patient: from now on the account is in use. */
+  /**
+   * In the transaction that writes the patient: from now on the account is in use.
+   * @throws {Conflict} when it has been taken meanwhile, or is being ended as nobody took it for long
+   */
   async use({ session }: PatientWrites, userId: UserId): Promise<void> {
-    await this.models.unusedAccounts.deleteOne({ _id: userId }, { session });
+    const { deletedCount } = await this.models.unusedAccounts.deleteOne(
+      { _id: userId, endingTime: { $exists: false } },
+      { session },
+    );
+    if (deletedCount === 0) throw new Conflict('duplicate: email address is already taken');
   }
 
   /**

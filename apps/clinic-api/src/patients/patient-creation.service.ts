@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { actingUser, type Caller } from '@caregate/access';
 import {
+  assertUserStays,
   changePatient,
   normalEmail,
   type PatientDocument,
@@ -92,8 +93,10 @@ export class PatientCreation {
   }
 
   private admit({ clinic, patientOf }: Prepared, along?: Along): Promise<PatientDocument> {
+    const { userId } = patientOf(clinic);
     return inWords(
       this.patients.change(async (writes) => {
+        await assertUserStays(writes, userId);
         await along?.(writes);
         return this.admission.admit(writes, clinic, patientOf);
       }),

@@ -263,8 +263,8 @@ describe('permissions', () => {
     expect(answers.map(statusOf)).toEqual([204, 204, 204]);
     expect(statusOf(await harness.asService().GET(PATIENT, path(clinicId, userId)))).toBe(404);
     expect(
-      await harness.models.patientTombstones.collection.countDocuments({
-        'document.userId': userId,
+      await harness.models.patientArchives.collection.countDocuments({
+        userId,
         deletedBy: userId,
       }),
     ).toBe(1);
@@ -459,8 +459,8 @@ test('a patient who is deleted leaves a tombstone that says who did it', async (
   const answers = await Promise.all([1, 2, 3].map(() => api.DELETE(PATIENT, path(clinicId, id))));
   expect(answers.map(statusOf).sort()).toEqual([204, 404, 404]);
   expect(
-    await harness.models.patientTombstones.collection.countDocuments({
-      'document.userId': id,
+    await harness.models.patientArchives.collection.countDocuments({
+      userId: id,
       deletedBy: admin.userId,
     }),
   ).toBe(1);

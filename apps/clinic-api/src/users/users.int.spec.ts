@@ -29,8 +29,8 @@ test('a user who is deleted leaves every clinic, even one that loses its only ad
     expect((await harness.models.clinics.findById(clinicId).lean())?.admins).toEqual([]);
   }
   expect(
-    await harness.models.clinicianTombstones.countDocuments({
-      'document.userId': ann.userId,
+    await harness.models.clinicianArchives.countDocuments({
+      userId: ann.userId,
       deletedBy: 'service:server',
     }),
   ).toBe(2);

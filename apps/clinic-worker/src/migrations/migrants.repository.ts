@@ -1,4 +1,5 @@
 import {
+  assertUserStays,
   brokenPatientRule,
   changePatient,
   CLINIC_MODELS,
@@ -55,7 +56,10 @@ export class MigrantsRepository {
           isDemo: (id) => id === this.config.DEMO_PATIENT_USER_ID,
         };
         const there = await findPatient(this.models, clinic._id, migrant.userId, session);
-        if (!there) return insertPatient(writes, newPatient(clinic, migrant, legacyClinicianId));
+        if (!there) {
+          await assertUserStays(writes, migrant.userId);
+          return insertPatient(writes, newPatient(clinic, migrant, legacyClinicianId));
+        }
         const legacyClinicianIds = [...new Set([...(there.legacyClinicianIds ?? []), legacyClinicianId])];
         if (legacyClinicianIds.length === there.legacyClinicianIds?.length) return undefined;
         await changePatient(writes, there, { legacyClinicianIds, updatedTime: new Date() });

@@ -3,6 +3,7 @@ import { ClinicianInvited } from './clinician-invited.handler.ts';
 import { ClinicianPermissionsUpdated } from './clinician-permissions-updated.handler.ts';
 import { ConnectionRequested } from './connection-request.handler.ts';
 import { CustodialAccountCreated } from './custodial-account-created.handler.ts';
+import { CustodialPatientDeleted } from './custodial-patient-deleted.handler.ts';
 import { CustodialProfile } from './custodial-profile.handler.ts';
 import { DataSources } from './data-sources.handler.ts';
 import { DeletedTag } from './deleted-tag.handler.ts';
@@ -27,6 +28,7 @@ export const reactions = [
   ClinicianPermissionsUpdated,
   PatientInvitesClinic,
   MigrationRequested,
+  CustodialPatientDeleted,
   UserDeleted,
   UserUpdated,
 ] as const;

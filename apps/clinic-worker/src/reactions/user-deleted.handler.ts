@@ -1,5 +1,11 @@
 import { Reaction, ReactionContext } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels, removeUserFromClinics, stopKeysOf } from '@caregate/clinic-model';
+import {
+  CLINIC_MODELS,
+  type ClinicModels,
+  noteUserEnded,
+  removeUserFromClinics,
+  stopKeysOf,
+} from '@caregate/clinic-model';
 import { IdentityService, SharingRepository, type UserId } from '@caregate/identity';
 import { CONFIG, type Counter, inTransaction, LOGGER, type Logger, Metrics, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
@@ -34,6 +40,7 @@ export class UserDeleted {
   async removeFromClinics(@Payload() event: UserEvent, @Ctx() context: ReactionContext): Promise<string | undefined> {
     if (event.type !== 'deleted') return undefined;
     const { connection, models } = this;
+    await noteUserEnded({ connection, models, userId: event.userId });
     const administered = await this.administeredBy(event.userId, context.attempt.attempt > 1);
     const removed = await removeUserFromClinics(
       { connection, models, isDemo: (userId) => userId === this.config.DEMO_PATIENT_USER_ID },
@@ -63,12 +70,11 @@ export class UserDeleted {
     if (event.type === 'deleted') await this.identity.forgetUser(event.userId);
   }
 
-  /** Where an attempt before this one was cut short, also those that the user has been removed from since. */
+  /** Where an attempt before this one was cut short, also those that the user has been removed from since, in whatever role. */
   private async administeredBy(userId: UserId, again: boolean): Promise<Types.ObjectId[]> {
-    const admin = (path: string) => ({ [`${path}userId`]: userId, [`${path}roles`]: 'CLINIC_ADMIN' });
     const [now, before] = await Promise.all([
-      this.models.clinicians.distinct('clinicId', admin('')),
-      again ? this.models.clinicianTombstones.distinct('document.clinicId', admin('document.')) : [],
+      this.models.clinicians.distinct('clinicId', { userId, roles: 'CLINIC_ADMIN' }),
+      again ? this.models.clinicianArchives.distinct('clinicId', { userId }) : [],
     ]);
     return [...now, ...before];
   }

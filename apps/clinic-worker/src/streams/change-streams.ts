@@ -1,7 +1,10 @@
 import { type ChangeEvent, type EventStream, isCopied, parseChangeEvent, topicsOf } from '@caregate/change-events';
 
 /** The collections whose changes the worker reacts to. */
-const COLLECTIONS = ['clinics', 'clinicians', 'patients', 'migrations', 'patientInvites', 'signUps'] as const;
+const COLLECTIONS = [
+  ...(['clinics', 'clinicians', 'patients', 'migrations', 'patientInvites'] as const),
+  ...(['patientArchives', 'signUps'] as const),
+] as const;
 
 /** One stream a collection, named like it; a document's events keep their order. */
 export function changeStreams(prefix: string): EventStream<ChangeEvent>[] {

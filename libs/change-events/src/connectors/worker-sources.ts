@@ -1,4 +1,5 @@
 import type {
+  ArchiveDocument,
   ClinicianDocument,
   MigrationDocument,
   PatientDocument,
@@ -24,6 +25,7 @@ const patientFields = [
 ] as const satisfies (keyof PatientDocument)[];
 const migrationFields = ['clinicId', 'userId', 'status'] as const satisfies (keyof MigrationDocument)[];
 const inviteFields = ['clinicId', 'userId'] as const satisfies (keyof PatientInviteDocument)[];
+const archiveFields = ['documentId', 'clinicId', 'userId', 'custodial'] as const satisfies (keyof ArchiveDocument)[];
 
 /** Changes of these are told by name; the values stay in the database. */
 const patientWatched = [
@@ -51,6 +53,7 @@ export type ChangedPatient = Of<PatientDocument, typeof patientFields>;
 export type ChangedMigration = Of<MigrationDocument, typeof migrationFields>;
 export type ChangedSignUp = Pick<SignUpDocument, '_id'>;
 export type ChangedPatientInvite = Of<PatientInviteDocument, typeof inviteFields>;
+export type ArchivedPatient = Of<ArchiveDocument, typeof archiveFields>;
 
 interface WorkerSource {
   readonly topic: keyof Topics;
@@ -71,6 +74,8 @@ const SOURCES: readonly WorkerSource[] = [
   { topic: 'migrations', collection: 'migrations', fields: migrationFields, watched: ['status'] },
   { topic: 'patientInvites', collection: 'patient_invites', fields: inviteFields, watched: ['createdTime'] },
   { topic: 'signUps', collection: 'sign_ups', fields: [], watched: ['createdTime'] },
+  // An archive of an earlier version gets its ids by an update.
+  { topic: 'patientArchives', collection: 'patients_deletions', fields: archiveFields, watched: ['documentId'] },
 ];
 
 /** The collections that the worker is told of. */

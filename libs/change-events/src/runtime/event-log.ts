@@ -12,8 +12,8 @@ export interface EventLogSettings extends KafkaAddress {
 
 /** The topics whose events the worker reacts to. */
 export const eventTopics = (topicPrefix: string): string[] => {
-  const { clinics, clinicians, patients, migrations, patientInvites, signUps } = topicsOf(topicPrefix);
-  return [clinics, clinicians, patients, migrations, patientInvites, signUps];
+  const { clinics, clinicians, patients, migrations, patientInvites, patientArchives, signUps } = topicsOf(topicPrefix);
+  return [clinics, clinicians, patients, migrations, patientInvites, patientArchives, signUps];
 };
 
 /** The events of a shard as they lie in Kafka, for operators: to look at, and to give to the worker once more. */

@@ -14,12 +14,14 @@ export interface Belonging {
   readonly owner: { readonly field: string; readonly holds: 'account' | 'clinic' | 'clinicText' };
   /** In which order pages are read; with the owner's field before it an index, where the collection can be large. */
   readonly pageBy: string;
-  /** Fields that hold users who must exist where the document is; below `document` those whom a clinic made an account for and removed since. */
+  /** Fields that hold users who must exist where the document is. */
   readonly users: readonly string[];
   /** Its documents let the clinic see or look after the users whom they name. */
   readonly opensUsers?: true;
   /** Its documents are found by ids that begin with that of their clinic. */
   readonly idNamesClinic?: true;
+  /** The users are nothing of the account any more: none comes along, and those for whom a clinic had made an account leave with it. */
+  readonly ofDeleted?: true;
   /** Not looked at when both sides are compared: written without regard to the fence, and of no consequence. */
   readonly notCompared?: readonly string[];
   /** Documents that expire by themselves, on each side at its own moment. */
@@ -29,7 +31,6 @@ export interface Belonging {
 }
 
 const ofClinic = { field: 'clinicId', holds: 'clinic' } as const;
-const ofDeletedsClinic = { field: 'document.clinicId', holds: 'clinic' } as const;
 const ofAccount = { field: 'accountId', holds: 'account' } as const;
 
 /**
@@ -39,12 +40,7 @@ const ofAccount = { field: 'accountId', holds: 'account' } as const;
  */
 export const BELONGINGS: readonly Belonging[] = [
   { collection: 'clinics', owner: ofAccount, pageBy: '_id', users: ['admins'] },
-  {
-    collection: 'clinics_deletions',
-    owner: { field: 'document.accountId', holds: 'account' },
-    pageBy: '_id',
-    users: [],
-  },
+  { collection: 'clinics_deletions', owner: ofAccount, pageBy: '_id', users: [], expires: true },
   { collection: 'clinicians', owner: ofClinic, pageBy: '_id', users: ['userId'] },
   { collection: 'patients', owner: ofClinic, pageBy: 'userId', users: ['userId'], opensUsers: true },
   { collection: 'patient_sheets', owner: ofClinic, pageBy: '_id', users: [], idNamesClinic: true },
@@ -52,8 +48,15 @@ export const BELONGINGS: readonly Belonging[] = [
   { collection: 'migrations', owner: ofClinic, pageBy: '_id', users: ['userId'], opensUsers: true },
   { collection: 'unused_accounts', owner: ofClinic, pageBy: '_id', users: ['_id'], opensUsers: true },
   { collection: 'clinic_merges', owner: { field: 'targetId', holds: 'clinic' }, pageBy: '_id', users: [] },
-  { collection: 'clinicians_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: [] },
-  { collection: 'patients_deletions', owner: ofDeletedsClinic, pageBy: '_id', users: ['document.userId'] },
+  { collection: 'clinicians_deletions', owner: ofClinic, pageBy: '_id', users: [], expires: true },
+  {
+    collection: 'patients_deletions',
+    owner: ofClinic,
+    pageBy: '_id',
+    users: ['userId'],
+    ofDeleted: true,
+    expires: true,
+  },
   { collection: 'api_keys', owner: ofAccount, pageBy: '_id', users: ['createdBy'], notCompared: ['lastUsedTime'] },
   { collection: 'idempotency_records', owner: ofAccount, pageBy: '_id', users: [], expires: true },
   { collection: 'audit_entries', owner: ofClinic, pageBy: '_id', users: [], late: true },
@@ -77,6 +80,7 @@ export const STAYING: Readonly<Record<string, string>> = {
   writers: 'the running copies of this shard’s apps',
   leases: 'which copy of this shard’s apps does what only one is to do',
   user_events: 'what happened to users here, on its way to this shard’s Kafka',
+  user_endings: 'for an hour, users whose accounts end or who join a clinic here',
   reactions: 'named by the events of this shard’s change stream, which no other shard sees',
 };
 

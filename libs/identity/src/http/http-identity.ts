@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { CallerCache } from '../caller-cache.ts';
 import {
+  type CustodialEnd,
   IdentityService,
   type Owner,
   type Permissions,
@@ -22,6 +23,9 @@ const TOKEN_HEADER = 'x-tidepool-session-token';
 
 const userId = z.string().refine(isUserId, 'is not a user id');
 const permissions = z.record(z.string(), z.record(z.string(), z.unknown()));
+/** 404 may be about the route or about the user. */
+const NOT_OFFERED: ReadonlySet<number> = new Set([403, 404, 405, 501]);
+
 /** Times that a service may leave out; one that cannot be read is none. */
 const time = z.coerce.date().nullish().catch(undefined);
 const shapes = {
@@ -95,9 +99,9 @@ export class HttpIdentity extends IdentityService {
     await this.updateUser(userId, { email });
   }
 
-  /** A user has some name there in any case; without an email it is their id, which nobody else has. */
+  /** A name that is no email would be refused, so none is sent (behaviour, "Identity"). */
   async removeEmail(userId: UserId): Promise<void> {
-    await this.update(userId, { username: userId, emails: [] });
+    await this.update(userId, { emails: [] });
   }
 
   private async update(userId: UserId, updates: Record<string, unknown>): Promise<User> {
@@ -201,6 +205,28 @@ export class HttpIdentity extends IdentityService {
     throw new NotFound('people end their accounts at the identity service of this system, not here');
   }
 
+  /** Whether a user has data, the data service knows too; as long as it says nothing, the user is taken to have some. */
+  async endCustodialUser(userId: UserId, { hasData }: { readonly hasData: boolean }): Promise<CustodialEnd> {
+    const purpose = 'end a custodial user';
+    const found = await this.ask({ method: 'GET', path: ['user', userId], purpose });
+    if (found.status === 404) return 'unknown';
+    if (read(found, shapes.user, purpose).passwordExists) return 'claimed';
+    const sources = hasData ? undefined : await this.dataSources(userId);
+    if (sources?.length === 0 && (await this.deleteThere(userId))) return 'ended';
+    await this.removeEmail(userId);
+    return 'kept without email';
+  }
+
+  /** Says whether it was done: not every service lets a server delete users. */
+  private async deleteThere(userId: UserId): Promise<boolean> {
+    const purpose = 'delete a custodial user';
+    const answer = await this.ask({ method: 'DELETE', path: ['user', userId], purpose });
+    this.callers.forget(userId);
+    if (NOT_OFFERED.has(answer.status)) return (await this.findUser(userId)) === undefined;
+    assertDone(answer, purpose);
+    return true;
+  }
+
   /** The remote service is where users are deleted; here only what is remembered of their sessions goes. */
   async forgetUser(userId: UserId): Promise<void> {
     this.callers.forget(userId);
@@ -256,7 +282,8 @@ function askWith(backend: Backend, serverToken: string, request: BackendRequest)
 
 function toUser(answer: z.output<typeof shapes.user>): User {
   const { userid, username, emails, roles, emailVerified, passwordExists } = answer;
-  const email = [username, ...(emails ?? [])].find((name) => name !== undefined && isEmail(name));
+  // A user whose email was taken away may keep it as a name, by which nobody finds them.
+  const email = (emails ?? [username]).find((name) => name !== undefined && isEmail(name));
   return {
     userId: userid,
     roles: roles ?? [],

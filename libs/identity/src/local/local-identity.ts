@@ -3,6 +3,7 @@ import { Conflict, limitDocuments, type Logger, NotFound, Unauthorized, Unproces
 import type { ClientSession, Connection } from 'mongoose';
 import { CallerCache } from '../caller-cache.ts';
 import {
+  type CustodialEnd,
   IdentityService,
   type Owner,
   type Permissions,
@@ -250,6 +251,15 @@ export class LocalIdentity extends IdentityService {
       await this.events.deleted(userId, session);
     });
     this.callers.forget(userId);
+  }
+
+  /** Whatever data there were stood on the patient records. As nobody was told of the user, nobody is told of the end. */
+  async endCustodialUser(userId: UserId): Promise<CustodialEnd> {
+    const ended = await this.users.deleteCustodial(userId);
+    if (!ended && (await this.users.byId(userId))) return 'claimed';
+    await this.sharing.forget(userId);
+    this.callers.forget(userId);
+    return ended ? 'ended' : 'unknown';
   }
 
   async forgetUser(userId: UserId): Promise<void> {

@@ -166,6 +166,12 @@ export class UsersRepository {
     await this.users.deleteOne({ _id: userId }, session && { session });
   }
 
+  /** Deletes a user whom a clinic made and who has never signed in. Says whether there was one. */
+  async deleteCustodial(userId: UserId): Promise<boolean> {
+    const custodial = { custodianClinicId: { $exists: true }, passwordHash: { $exists: false } };
+    return (await this.users.deleteOne({ _id: userId, ...custodial })).deletedCount === 1;
+  }
+
   private async change(
     userId: UserId,
     change: Partial<UserRecord>,

@@ -93,8 +93,8 @@ export class ChangeEventPlaces {
     try {
       const there = new Set(await admin.listTopics());
       const worker = `${topicPrefix}.worker`;
-      const { clinics, clinicians, patients, migrations, patientInvites, retry } = topics;
-      for (const topic of [clinics, clinicians, patients, migrations, patientInvites, retry])
+      const { clinics, clinicians, patients, migrations, patientInvites, patientArchives, retry } = topics;
+      for (const topic of [clinics, clinicians, patients, migrations, patientInvites, patientArchives, retry])
         if (there.has(topic)) await goOn(admin, worker, topic, await admin.fetchTopicOffsets(topic));
       if (there.has(userEventsTopic))
         await goOn(

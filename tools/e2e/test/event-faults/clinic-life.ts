@@ -29,6 +29,8 @@ export interface Accepted {
   readonly patients: Set<string>;
   readonly deletedPatients: Set<string>;
   readonly deletedUsers: Set<string>;
+  /** Custodial patients with an email, who are mailed once, by user; of those who are deleted no database remembers the email. */
+  readonly invited: Map<string, { readonly email: string; readonly clinicId: string }>;
   readonly clinics: Set<string>;
   /** What each sharing patient last said that their clinic may do, as `userId`. */
   readonly permissions: Map<string, string>;
@@ -41,6 +43,7 @@ export const nothingAccepted = (): Accepted => ({
   patients: new Set(),
   deletedPatients: new Set(),
   deletedUsers: new Set(),
+  invited: new Map(),
   clinics: new Set(),
   permissions: new Map(),
   roles: new Map(),
@@ -151,6 +154,7 @@ export class ClinicLife {
     const email = `${randomBytes(6).toString('hex')}@patient.test`;
     const userId = await this.newPatient({ email });
     this.custodial.push(userId);
+    this.accepted.invited.set(userId, { email, clinicId: this.clinicId });
     return email;
   }
 

@@ -80,10 +80,10 @@ export class Reckoning {
         .countDocuments({ clinicId: id, userId: { $in: [...sharers] } });
       if (there !== sharers.length) undone.push(`${sharers.length - there} patients of ${legacyId}`);
     }
-    const tombstoned = await this.clinic
+    const archived = await this.clinic
       .collection('patients_deletions')
-      .countDocuments({ 'document.userId': { $in: [...accepted.deletedUsers] } });
-    if (tombstoned !== accepted.deletedUsers.size) undone.push(`${accepted.deletedUsers.size - tombstoned} tombstones`);
+      .countDocuments({ userId: { $in: [...accepted.deletedUsers] } });
+    if (archived !== accepted.deletedUsers.size) undone.push(`${accepted.deletedUsers.size - archived} archives`);
     return undone;
   }
 
@@ -126,9 +126,11 @@ export class Reckoning {
     for (const clinic of clinics.values())
       owe(owners.get(String(clinic['admins'][0])), `Your clinic “${clinic['name']}” is ready on Caregate`);
     const living = await this.clinic.collection('patients').find().toArray();
-    const dead = await this.clinic.collection('patients_deletions').find().toArray();
-    const patients: Document[] = [...living, ...dead.map(({ document }) => document)];
-    for (const { email, permissions, isMigrated, clinicId } of patients) {
+    for (const userId of this.run.accepted.deletedUsers) {
+      const invited = this.run.accepted.invited.get(userId);
+      if (invited) owe(invited.email, `${nameOf(invited.clinicId)} has created an account for you`);
+    }
+    for (const { email, permissions, isMigrated, clinicId } of living) {
       if (!email) continue;
       if (isMigrated) owe(email, `What you share moved along with the clinic “${nameOf(clinicId)}”`);
       else if (permissions?.custodian) owe(email, `An account was created for you by the clinic “${nameOf(clinicId)}”`);
