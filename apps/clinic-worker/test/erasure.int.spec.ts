@@ -58,7 +58,7 @@ describeWithServers('who is deleted, through MongoDB, Kafka Connect and Kafka', 
   const remove = (patient: PatientDocument) => change((writes) => removePatient(writes, patient, 'user:test'));
 
   /** What the reactions to the removal of a patient say, once as many of them are done. */
-  const notes = async (userId: string, count: number) => {
+  const notes = async (userId: UserId, count: number) => {
     const archives = await models.patientArchives.find({ userId }, { _id: 1 }).lean();
     const lanes = archives.map(({ _id }) => `end_custodial_account|${_id.toHexString()}`);
     return eventually(async () => {
@@ -124,7 +124,7 @@ describeWithServers('who is deleted, through MongoDB, Kafka Connect and Kafka', 
     expect(JSON.stringify(kept)).not.toContain(mark);
   });
 
-  const notesOnce = async (userId: string) => {
+  const notesOnce = async (userId: UserId) => {
     await eventually(() => models.patientArchives.exists({ userId }));
     return (await notes(userId, 1))[0];
   };

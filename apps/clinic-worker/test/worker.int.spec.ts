@@ -147,7 +147,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
       await shard.producer.send({ topic: shard.userEventsTopic, messages: [message] }); // delivered twice
       await eventually(
         async () =>
-          (await reactionsTo(user.userId)).length === 3 &&
+          (await reactionsTo(user.userId)).length === 4 &&
           (await reactionsTo(user.userId)).every(({ state }) => state === 'done'),
       );
       expect(await shard.models.patients.countDocuments({ userId: user.userId })).toBe(0);
@@ -203,7 +203,7 @@ describeWithServers('the worker, through MongoDB, Kafka Connect, Kafka and SMTP'
     await publishUserEvent('users:delete', 'not-a-user-id', {}, 'structured');
     await publishUserEvent('something:else', user.userId, {}, 'structured');
     await publishUserEvent('users:delete', user.userId, {}, 'structured');
-    await eventually(async () => (await reactionsTo(user.userId)).length === 3);
+    await eventually(async () => (await reactionsTo(user.userId)).length === 4);
     const deadLetters = new DeadLetters({
       brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
       topicPrefix: shard.prefix,
