@@ -23,7 +23,7 @@ describeWithServers('who is deleted, through MongoDB, Kafka Connect and Kafka', 
   beforeAll(async () => {
     await shard.start();
     await shard.worker();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => shard.stop(), 60_000);
 
   const users = () => shard.connection.collection<{ _id: string; email?: string }>('users');
