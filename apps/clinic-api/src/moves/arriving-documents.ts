@@ -86,7 +86,7 @@ export class ArrivingDocuments {
     const [within, others] = [{ $in: [...clinicIds] }, { $ne: this.accountId }];
     const holders: readonly (readonly [string, mongo.Filter<mongo.Document>])[] = [
       ['clinics', { _id: within, accountId: others }],
-      ['clinics_deletions', { 'document._id': within, 'document.accountId': others }],
+      ['clinics_deletions', { clinicId: within, accountId: others }],
       ['accounts', { _id: others as never, 'moved.clinics': within, 'moved.moveId': { $exists: true } }], // a text
     ];
     for (const [collection, filter] of holders) {

@@ -116,7 +116,7 @@ export function belongs(belonging: Belonging, scope: AccountScope, document: obj
   return !belonging.idNamesClinic || String(valueAt(document, '_id')).startsWith(`${text}:`);
 }
 
-const CLAIMS: Readonly<Record<string, string>> = { clinics: '_id', clinics_deletions: 'document._id' };
+const CLAIMS: Readonly<Record<string, string>> = { clinics: '_id', clinics_deletions: 'clinicId' };
 
 /** The clinic that a document makes one of its account's, for collections that do so. */
 export function clinicClaimedBy({ collection }: Belonging, document: object): Types.ObjectId | undefined {
