@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hashPassword, IdentityService, LinkSecrets, type LocalIdentity } from '@caregate/identity';
 import { sendConfirmation } from '../../test/accounts.ts';
-import {
-  answered,
-  type Harness,
-  mailedSecrets,
-  startHarness,
-  statusOf,
-} from '../../test/harness.ts';
+import { answered, type Harness, mailedSecrets, startHarness, statusOf } from '../../test/harness.ts';
 
 const ACCOUNT = '/caregate/v1/accounts/{accountId}';
 const CHOSEN = 'chosen at sign-up';
