@@ -1,11 +1,12 @@
 import { Global, Module } from '@nestjs/common';
 import { CLINIC_MODELS, clinicModels } from '@caregate/clinic-model';
 import { MONGO } from '@caregate/service';
+import { ServedClinics } from './served-clinics.ts';
 
 /** The shard's collections, for every repository. */
 @Global()
 @Module({
-  providers: [{ provide: CLINIC_MODELS, inject: [MONGO], useFactory: clinicModels }],
-  exports: [CLINIC_MODELS],
+  providers: [{ provide: CLINIC_MODELS, inject: [MONGO], useFactory: clinicModels }, ServedClinics],
+  exports: [CLINIC_MODELS, ServedClinics],
 })
 export class ModelsModule {}

@@ -100,7 +100,7 @@ function databaseOfItsOwn(): string {
 
 async function untilReady(app: NestFastifyApplication): Promise<void> {
   const health = app.get(HealthChecks);
-  for (let tries = 300; ; tries--) {
+  for (let tries = 1_200; ; tries--) {
     try {
       return await health.assertReady();
     } catch (error) {

@@ -10,6 +10,7 @@ export * from './indexes.ts';
 export * from './lists.ts';
 export * from './models.ts';
 export * from './moves/belongings.ts';
+export * from './moves/clinics-elsewhere.ts';
 export * from './moves/served-door.ts';
 export * from './moves/standing.ts';
 export * from './moves/write-door.ts';

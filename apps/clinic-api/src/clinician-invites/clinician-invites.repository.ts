@@ -1,18 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLINIC_MODELS, type ClinicianDocument, type ClinicModels } from '@caregate/clinic-model';
 import type { Types } from 'mongoose';
+import { ServedClinics } from '../served-clinics.ts';
 
 // A person with more open invites than this sees the newest ones first.
 const SHOWN = 100;
 
 @Injectable()
 export class ClinicianInvitesRepository {
-  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly served: ServedClinics,
+  ) {}
 
   /** The open invites to an email, in all clinics, newest first. */
-  to(email: string): Promise<ClinicianDocument[]> {
+  async to(email: string): Promise<ClinicianDocument[]> {
     return this.models.clinicians
-      .find({ email, inviteId: { $exists: true } })
+      .find({ email, inviteId: { $exists: true }, ...(await this.served.only()) })
       .sort({ createdTime: -1, _id: -1 })
       .limit(SHOWN)
       .lean<ClinicianDocument[]>();

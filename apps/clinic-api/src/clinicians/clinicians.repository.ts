@@ -12,6 +12,7 @@ import type { UserId } from '@caregate/identity';
 import { inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
 import type { ClientSession, Connection, QueryFilter, Types } from 'mongoose';
 import { memberAlready } from './clinician-rules.ts';
+import { ServedClinics } from '../served-clinics.ts';
 
 export interface Page {
   readonly limit?: number;
@@ -39,6 +40,7 @@ export class CliniciansRepository {
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     @Inject(MONGO) private readonly connection: Connection,
+    private readonly served: ServedClinics,
   ) {}
 
   /** Runs `work` in one transaction; what the unique indexes refuse is told as a clinician that the clinic has already. */
@@ -81,16 +83,19 @@ export class CliniciansRepository {
     );
   }
 
-  ofUser(userId: UserId, page: Page): Promise<ClinicianDocument[]> {
-    return this.list({ userId }, page);
+  async ofUser(userId: UserId, page: Page): Promise<ClinicianDocument[]> {
+    return this.list({ userId, ...(await this.served.only()) }, page);
   }
 
-  all({ createdTimeStart, createdTimeEnd }: CreatedBetween, page: Page): Promise<ClinicianDocument[]> {
+  async all({ createdTimeStart, createdTimeEnd }: CreatedBetween, page: Page): Promise<ClinicianDocument[]> {
     const created = {
       ...(createdTimeStart && { $gte: new Date(createdTimeStart) }),
       ...(createdTimeEnd && { $lt: new Date(createdTimeEnd) }),
     };
-    return this.list(Object.keys(created).length > 0 ? { createdTime: created } : {}, page);
+    return this.list(
+      { ...(Object.keys(created).length > 0 && { createdTime: created }), ...(await this.served.only()) },
+      page,
+    );
   }
 
   clinic(clinicId: string): Promise<ClinicDocument | null> {

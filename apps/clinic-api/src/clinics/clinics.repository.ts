@@ -14,6 +14,7 @@ import {
 import type { UserId } from '@caregate/identity';
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
 import type { ClientSession, Connection, Types } from 'mongoose';
+import { ServedClinics } from '../served-clinics.ts';
 
 export interface ClinicFilter {
   readonly shareCode?: string;
@@ -42,6 +43,7 @@ export class ClinicsRepository {
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     @Inject(MONGO) private readonly connection: Connection,
+    private readonly served: ServedClinics,
   ) {}
 
   /**
@@ -103,7 +105,8 @@ export class ClinicsRepository {
   }
 
   async byShareCode(shareCode: string): Promise<ClinicDocument | undefined> {
-    return (await this.models.clinics.findOne({ shareCodes: shareCode }).lean<ClinicDocument>()) ?? undefined;
+    const filter = { shareCodes: shareCode, ...(await this.served.only('_id')) };
+    return (await this.models.clinics.findOne(filter).lean<ClinicDocument>()) ?? undefined;
   }
 
   /** Whether the user is an admin of any clinic of the account. */
@@ -116,7 +119,7 @@ export class ClinicsRepository {
   }
 
   /** Oldest first. */
-  list(
+  async list(
     { shareCode, createdTimeStart, createdTimeEnd, ehrEnabled }: ClinicFilter,
     { limit = DEFAULT_LIMIT, offset = 0 }: Page,
   ) {
@@ -129,6 +132,7 @@ export class ClinicsRepository {
         ...(shareCode !== undefined && { shareCodes: shareCode }),
         ...(Object.keys(created).length > 0 && { createdTime: created }),
         ...(ehrEnabled !== undefined && { 'ehrSettings.enabled': ehrEnabled }),
+        ...(await this.served.only('_id')),
       })
       .sort({ createdTime: 1, _id: 1 })
       .skip(offset)

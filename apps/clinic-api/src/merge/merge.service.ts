@@ -18,6 +18,7 @@ import { type MergePlan, planMerge } from './merge-plan.ts';
 import { MergeRepository } from './merge.repository.ts';
 import { type MergeReport, reportOf } from './merge-report.ts';
 import { moveOf } from './patient-move.ts';
+import { ServedClinics } from '../served-clinics.ts';
 
 /** So many patients move in one transaction: each has a hundred entries in indexes, and MongoDB keeps a transaction in memory. */
 const AT_ONCE = 200;
@@ -37,11 +38,13 @@ export class MergeService {
     private readonly clinics: ClinicsRepository,
     private readonly clinicsService: ClinicsService,
     private readonly merges: MergeRepository,
+    private readonly served: ServedClinics,
   ) {}
 
   /** What a merge would do, as of one moment. */
-  report(targetId: string, sourceId: string): Promise<MergeReport> {
+  async report(targetId: string, sourceId: string): Promise<MergeReport> {
     assertTwo(targetId, sourceId);
+    await this.served.assertServed(targetId, sourceId);
     return inTransaction(this.connection, async (session) => {
       const source = await this.merges.side(await this.clinics.get(sourceId, session), session);
       const target = await this.merges.side(await this.clinics.get(targetId, session), session);
@@ -55,6 +58,7 @@ export class MergeService {
    */
   async merge(targetId: string, sourceId: string, caller: Caller): Promise<void> {
     assertTwo(targetId, sourceId);
+    await this.served.assertServed(targetId, sourceId);
     const merge = await this.clinics.aloneWithBoth(sourceId, targetId, async (source, target, session) => {
       const begun =
         (await this.resumed(source, target, session)) ?? (await this.begin(source, target, caller, session));

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { assertUserStays, CLINIC_MODELS, type ClinicModels, type PatientInviteDocument } from '@caregate/clinic-model';
 import type { ClientSession, QueryFilter, Types } from 'mongoose';
+import { ServedClinics } from '../served-clinics.ts';
 
 /** A clinic with more open invites than this sees the newest ones first. */
 const SHOWN = 100;
@@ -12,14 +13,17 @@ export type InviteFilter = { readonly _id: Types.ObjectId } & (
 
 @Injectable()
 export class PatientInvitesRepository {
-  constructor(@Inject(CLINIC_MODELS) private readonly models: ClinicModels) {}
+  constructor(
+    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly served: ServedClinics,
+  ) {}
 
   ofClinic(clinicId: Types.ObjectId): Promise<PatientInviteDocument[]> {
     return this.newest({ clinicId });
   }
 
-  ofPatient(userId: PatientInviteDocument['userId']): Promise<PatientInviteDocument[]> {
-    return this.newest({ userId });
+  async ofPatient(userId: PatientInviteDocument['userId']): Promise<PatientInviteDocument[]> {
+    return this.newest({ userId, ...(await this.served.only()) });
   }
 
   async get(filter: InviteFilter): Promise<PatientInviteDocument | undefined> {
@@ -34,7 +38,10 @@ export class PatientInvitesRepository {
 
   /** Says whether the invite was there: of two who answer it at once, one is too late. */
   async remove(filter: InviteFilter, session?: ClientSession): Promise<boolean> {
-    const { deletedCount } = await this.models.patientInvites.deleteOne(plain(filter), { ...(session && { session }) });
+    const { deletedCount } = await this.models.patientInvites.deleteOne(
+      { ...plain(filter), ...(await this.served.only()) },
+      { ...(session && { session }) },
+    );
     return deletedCount === 1;
   }
 

@@ -7,6 +7,7 @@ import { concernsClinics } from '../audit/concerns.ts';
 import { ClinicViews } from '../clinics/clinic-views.ts';
 import { type Page, PatientListsRepository } from './patient-lists.repository.ts';
 import { patientView } from './patient.view.ts';
+import { ServedClinics } from '../served-clinics.ts';
 
 export interface PatientSearch extends Page {
   readonly mrn?: string;
@@ -25,6 +26,7 @@ export class MembershipsService {
     private readonly lists: PatientListsRepository,
     private readonly views: ClinicViews,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    private readonly served: ServedClinics,
   ) {}
 
   async clinicsOf(userId: string, page: Page) {
@@ -66,8 +68,8 @@ export class MembershipsService {
     return this.clinics(memberships.map(({ clinicId }) => clinicId));
   }
 
-  private clinics(ids: readonly Types.ObjectId[]): Promise<ClinicDocument[]> {
-    return this.models.clinics.find({ _id: { $in: ids } }).lean<ClinicDocument[]>();
+  private async clinics(ids: readonly Types.ObjectId[]): Promise<ClinicDocument[]> {
+    return this.models.clinics.find({ _id: { $in: ids }, ...(await this.served.only('_id')) }).lean<ClinicDocument[]>();
   }
 }
 

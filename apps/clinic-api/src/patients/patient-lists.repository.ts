@@ -16,6 +16,7 @@ import { type Question, questionsOf, sortKeyOf } from './list-questions.ts';
 import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf } from './list-ways.ts';
 import { Matching } from './matching.ts';
 import { EVERYBODY, SheetColumns } from './sheet-columns.ts';
+import { ServedClinics } from '../served-clinics.ts';
 
 type ObjectId = Types.ObjectId;
 
@@ -51,6 +52,7 @@ export class PatientListsRepository {
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly columns: SheetColumns,
+    private readonly served: ServedClinics,
   ) {}
 
   async list(clinicId: ObjectId, filter: PatientFilter, order: Order, page: Page): Promise<PatientPage> {
@@ -88,7 +90,7 @@ export class PatientListsRepository {
 
   /** The records of a user in the clinics of the shard. */
   async ofUser(userId: string, page: Page): Promise<PatientDocument[]> {
-    return (await this.read({ userId }, BY_NAME, page, 'by_user')).map(asDocument);
+    return (await this.read({ userId, ...(await this.served.only()) }, BY_NAME, page, 'by_user')).map(asDocument);
   }
 
   private async everybody(clinicId: ObjectId, order: Order, page: Page): Promise<PatientPage> {

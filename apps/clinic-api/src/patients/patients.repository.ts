@@ -20,6 +20,7 @@ import { concernsClinics } from '../audit/concerns.ts';
 import { DemoPatient } from '../clinics/demo-patient.ts';
 import { SharedReads } from '../shared-reads.ts';
 import type { StoredStats } from './summaries.ts';
+import { ServedClinics } from '../served-clinics.ts';
 
 type ObjectId = Types.ObjectId;
 
@@ -42,6 +43,7 @@ export class PatientsRepository {
     @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly demoPatient: DemoPatient,
+    private readonly served: ServedClinics,
   ) {}
 
   async get(clinicId: ObjectId, userId: string): Promise<PatientDocument | undefined> {
@@ -107,8 +109,9 @@ export class PatientsRepository {
   }
 
   /** Clinics in which a user is a patient, by their records. */
-  recordsOf(userId: UserId): Promise<readonly { readonly clinicId: ObjectId }[]> {
-    return this.models.patients.find({ userId }, { _id: 0, clinicId: 1 }).lean<{ clinicId: ObjectId }[]>();
+  async recordsOf(userId: UserId): Promise<readonly { readonly clinicId: ObjectId }[]> {
+    const filter = { userId, ...(await this.served.only()) };
+    return this.models.patients.find(filter, { _id: 0, clinicId: 1 }).lean<{ clinicId: ObjectId }[]>();
   }
 
   // What follows changes nothing that is counted.
@@ -142,20 +145,22 @@ export class PatientsRepository {
   }
 
   /** Sets a user's summary in all clinics; says whether that changed anything. */
-  setSummary(userId: UserId, $set: Readonly<Record<string, StoredStats>>): Promise<boolean> {
+  async setSummary(userId: UserId, $set: Readonly<Record<string, StoredStats>>): Promise<boolean> {
+    const filter = { userId, ...(await this.served.only()) };
     return inTransaction(this.connection, async (session) => {
-      const { modifiedCount } = await this.patients.updateMany({ userId }, { $set }, { session });
-      if (modifiedCount > 0) await refreshSheets(this.models, session, { userId }, 'all');
+      const { modifiedCount } = await this.patients.updateMany(filter, { $set }, { session });
+      if (modifiedCount > 0) await refreshSheets(this.models, session, filter, 'all');
       return modifiedCount > 0;
     });
   }
 
   /** Takes a summary away wherever it is; says whether it was anywhere. Of which kind it is, its id does not tell. */
   async removeSummary(summaryId: string): Promise<boolean> {
+    const served = await this.served.only();
     return inTransaction(this.connection, async (session) => {
       let removed = 0;
       for (const stats of ['summary.cgmStats', 'summary.bgmStats']) {
-        const has = { [`${stats}.id`]: summaryId };
+        const has = { [`${stats}.id`]: summaryId, ...served };
         const found = await this.patients.find(has, { session, projection: { _id: 1, clinicId: 1 } }).toArray();
         if (found.length === 0) continue;
         concernsClinics(found.map(({ clinicId }) => clinicId));

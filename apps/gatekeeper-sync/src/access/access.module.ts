@@ -3,6 +3,7 @@ import { AccessGate } from './access-gate.service.ts';
 import { AccessController } from './access.controller.ts';
 import { AccessRepository } from './access.repository.ts';
 import { AccessService } from './access.service.ts';
+import { ClinicsServedHere } from './clinics-served-here.ts';
 import { DirectSharing } from './direct-sharing.ts';
 import { SharingAudit } from './sharing-audit.ts';
 import { ReadAfter } from './read-after.guard.ts';
@@ -11,7 +12,7 @@ import { ReplicationModule } from '../replication/replication.module.ts';
 @Module({
   imports: [ReplicationModule],
   controllers: [AccessController],
-  providers: [AccessService, AccessRepository, AccessGate, DirectSharing, ReadAfter, SharingAudit],
+  providers: [AccessService, AccessRepository, AccessGate, ClinicsServedHere, DirectSharing, ReadAfter, SharingAudit],
   exports: [AccessGate],
 })
 export class AccessModule {}
