@@ -58,8 +58,10 @@ export class MembershipsService {
   }
 
   private async clinicsOfCaller(caller: Caller): Promise<ClinicDocument[]> {
-    if (caller.kind === 'apiKey')
-      return this.models.clinics.find({ accountId: caller.accountId }).limit(MOST_CLINICS).lean<ClinicDocument[]>();
+    if (caller.kind === 'apiKey') {
+      const filter = { accountId: caller.accountId, ...(await this.served.only('_id')) };
+      return this.models.clinics.find(filter).limit(MOST_CLINICS).lean<ClinicDocument[]>();
+    }
     if (caller.kind !== 'user') return [];
     const memberships = await this.models.clinicians
       .find({ userId: caller.userId }, { _id: 0, clinicId: 1 })

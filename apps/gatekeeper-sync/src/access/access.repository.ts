@@ -39,7 +39,7 @@ export class AccessRepository {
 
   /** What each clinic has that the patient shares with and the grantee works in. Indexes `by_patient`, `by_clinician`. */
   async throughClinics(userId: UserId, granteeId: UserId): Promise<Permissions[]> {
-    const rows = await this.ofServed(this.patients.find({ userId }).toArray());
+    const rows = await this.clinics.only(await this.patients.find({ userId }).toArray());
     if (rows.length === 0) return [];
     const clinicIds = rows.map(({ clinicId }) => clinicId);
     const workplaces = await this.clinicians.find({ userId: granteeId, clinicId: { $in: clinicIds } }).toArray();
@@ -62,13 +62,13 @@ export class AccessRepository {
 
   /** Clinics that the patient shares with, and what they may do. Index `by_patient`. */
   async clinicsOfPatient(userId: UserId): Promise<Map<string, Permissions>> {
-    const rows = await this.ofServed(this.patients.find({ userId }).toArray());
+    const rows = await this.clinics.only(await this.patients.find({ userId }).toArray());
     return new Map(rows.map(({ clinicId, permissions }) => [clinicId.toHexString(), permissions ?? {}]));
   }
 
   /** Index `by_clinician`. */
   async clinicsOfClinician(userId: UserId): Promise<mongo.ObjectId[]> {
-    const rows = await this.ofServed(this.clinicians.find({ userId }).toArray());
+    const rows = await this.clinics.only(await this.clinicians.find({ userId }).toArray());
     return rows.map(({ clinicId }) => clinicId);
   }
 
@@ -87,12 +87,6 @@ export class AccessRepository {
     if (clinicIds.length === 0) return [];
     const rows = await this.patients.find({ clinicId: { $in: [...clinicIds] } }).toArray();
     return rows.map(({ userId, permissions }) => ({ userId, permissions: permissions ?? {} }));
-  }
-
-  /** Rows of clinics that are served elsewhere say what was: who may see whom there is decided there. */
-  private async ofServed<Row extends { readonly clinicId: mongo.ObjectId }>(read: Promise<Row[]>): Promise<Row[]> {
-    const [rows, elsewhere] = await Promise.all([read, this.clinics.elsewhere()]);
-    return elsewhere.size === 0 ? rows : rows.filter(({ clinicId }) => !elsewhere.has(clinicId.toHexString()));
   }
 
   private get sharing() {

@@ -8,25 +8,48 @@ import { type ArrivalDocument, ARRIVALS } from './standing.ts';
  * leaves them out.
  */
 export async function clinicsElsewhere(connection: Connection): Promise<Types.ObjectId[]> {
-  const [left, arriving] = await Promise.all([
-    connection
-      .collection<AccountDocument>('accounts')
-      .find(
-        { 'moved.moveId': { $exists: true }, 'moved.clinics': { $exists: true }, 'moved.purged': { $ne: true } },
-        { projection: { 'moved.clinics': 1 } },
-      )
-      .toArray(),
-    connection
-      .collection<ArrivalDocument>(ARRIVALS)
-      .find({}, { projection: { _id: 1 } })
-      .toArray(),
+  const [left, coming] = await Promise.all([
+    leftClinics(connection, { 'moved.clinics': { $exists: true }, 'moved.purged': { $ne: true } }),
+    arrivingClinics(connection),
   ]);
-  const leftBehind = left.flatMap(({ moved }) => moved?.clinics ?? []);
-  if (arriving.length === 0) return leftBehind;
-  const accountIds = arriving.map(({ _id }) => _id as AccountDocument['_id']); // as the directory calls them
-  const coming = await connection
-    .collection<ClinicDocument>('clinics')
-    .find({ accountId: { $in: accountIds } }, { projection: { _id: 1 } })
+  return [...left, ...coming];
+}
+
+/**
+ * Which of these clinics are not served here. A copy of their documents may outlive what was copied, so that clinics of accounts that have
+ * left count for as long as anything is known of them.
+ */
+export async function elsewhereAmong(
+  connection: Connection,
+  ids: readonly Types.ObjectId[],
+): Promise<Types.ObjectId[]> {
+  if (ids.length === 0) return [];
+  const among = { $in: [...ids] };
+  const [left, coming] = await Promise.all([
+    leftClinics(connection, { 'moved.clinics': among }),
+    arrivingClinics(connection, { _id: among }),
+  ]);
+  return [...left, ...coming];
+}
+
+async function leftClinics(connection: Connection, filter: object): Promise<Types.ObjectId[]> {
+  const accounts = await connection
+    .collection<AccountDocument>('accounts')
+    .find({ 'moved.moveId': { $exists: true }, ...filter }, { projection: { 'moved.clinics': 1 } })
     .toArray();
-  return [...leftBehind, ...coming.map(({ _id }) => _id)];
+  return accounts.flatMap(({ moved }) => moved?.clinics ?? []);
+}
+
+async function arrivingClinics(connection: Connection, filter: object = {}): Promise<Types.ObjectId[]> {
+  const arriving = await connection
+    .collection<ArrivalDocument>(ARRIVALS)
+    .find({}, { projection: { _id: 1 } })
+    .toArray();
+  if (arriving.length === 0) return [];
+  const accountIds = arriving.map(({ _id }) => _id as AccountDocument['_id']); // as the directory calls them
+  const clinics = await connection
+    .collection<ClinicDocument>('clinics')
+    .find({ ...filter, accountId: { $in: accountIds } }, { projection: { _id: 1 } })
+    .toArray();
+  return clinics.map(({ _id }) => _id);
 }
