@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createLogger, Metrics } from '@caregate/service';
 import { type Connection, createConnection } from 'mongoose';
 import { SMTPServer } from 'smtp-server';
+import { namesIn } from '../test/names-in.ts';
 import { type Letter, Mail, type Template } from './index.ts';
 import { allTemplates } from './templates/index.ts';
 
@@ -118,13 +119,11 @@ describeWithServers('mails as a server gets them', () => {
     test.each(Object.entries(HOSTILE))(
       'with %s in every name goes to one person, with our headers and our links',
       async (_what, text) => {
-        // Links are ours: ids and keys that we drew.
-        const named = Object.entries(sample).map(([key, value]) => [key, /link$/i.test(key) ? value : text]);
-        const { result, mails } = await sent(
-          { address: 'dana@harbour.example', name: text },
-          template,
-          Object.fromEntries(named),
-        );
+        const named = namesIn(template).map((key) => [key, text]);
+        const { result, mails } = await sent({ address: 'dana@harbour.example', name: text }, template, {
+          ...sample,
+          ...Object.fromEntries(named),
+        });
         expect(result).toBe('sent');
         expect(mails.map(({ from, to }) => [from, to])).toEqual([
           ['no-reply@au1.example.test', ['dana@harbour.example']],
@@ -141,7 +140,7 @@ describeWithServers('mails as a server gets them', () => {
         expect(html.match(/href="[^"]*"/g)).toEqual(partOf(plain, 'text/html').match(/href="[^"]*"/g));
         expect(words.split('\n').length).toBe(partOf(plain, 'text/plain').split('\n').length);
         expect(`${words}${html}`).not.toContain('1337');
-        for (const braces of text.match(/\{\{\w+\}\}/g) ?? []) expect(words).toContain(braces);
+        if (named.length > 0) for (const braces of text.match(/\{\{\w+\}\}/g) ?? []) expect(words).toContain(braces);
       },
     );
   });

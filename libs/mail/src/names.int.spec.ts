@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { SMTPServer } from 'smtp-server';
+import { namesIn } from '../test/names-in.ts';
 import { plainName, plainNameInHeader } from './names.ts';
 import { Smtp } from './smtp.ts';
 import { allTemplates } from './templates/index.ts';
@@ -84,9 +85,11 @@ describe('names in mails, as a mail program reads them', () => {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   });
 
-  async function received(name: string, { render, sample }: (typeof allTemplates)[number]): Promise<Read> {
-    const names = Object.keys(sample).filter((key) => !/link$/i.test(key));
-    const rendered = render(Object.fromEntries(names.map((key) => [key, name])));
+  const called = (name: string, template: (typeof allTemplates)[number]) =>
+    template.render(Object.fromEntries(namesIn(template).map((key) => [key, name])));
+
+  async function received(name: string, template: (typeof allTemplates)[number]): Promise<Read> {
+    const rendered = called(name, template);
     sources.length = 0;
     const to = { address: 'dana@harbour.example', name };
     expect(await smtp.send({ ...rendered, messageId: '<1@example.test>', to })).toEqual({ result: 'accepted' });
@@ -99,17 +102,10 @@ describe('names in mails, as a mail program reads them', () => {
     await fc.assert(
       fc.asyncProperty(hostileName, fc.constantFrom(...allTemplates), async (name, template) => {
         const { subject, text, html, to } = await received(name, template);
-        const rendered = template.render(
-          Object.fromEntries(
-            Object.keys(template.sample)
-              .filter((key) => !/link$/i.test(key))
-              .map((key) => [key, name]),
-          ),
-        );
-        expect(subject).toBe(rendered.subject);
+        expect(subject).toBe(called(name, template).subject);
         expect(to.value).toEqual([{ address: 'dana@harbour.example', name: plainNameInHeader(name) }]);
         const shown = to.value[0]?.name ?? '';
-        expect(text).toContain(plainName(name));
+        if (namesIn(template).length > 0) expect(text).toContain(plainName(name));
         for (const seen of [subject, shown]) expect(seen).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
         for (const seen of [subject, shown, text, html]) {
           expect(seen).not.toMatch(/[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/u);

@@ -43,6 +43,7 @@ else {
       email: `${clinician}@example.test`,
       roles: ['clinician'],
       emailVerified: true,
+      hasPassword: true,
     });
     expect(await identity.findUser(`${clinician}@example.test`)).toMatchObject({ userId: clinician });
     expect(await identity.findUser(absent)).toBeUndefined();
