@@ -7,10 +7,10 @@ import type { Backlog } from './backlog.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { type Connection, Connections } from './connections.ts';
 import { beginExchange, type Exchange } from './exchange.ts';
-import { FairQueue } from './fair-queue.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
 import { measuredBacklogs, measureLoad } from './measures.ts';
 import type { LoadSettings } from './settings.ts';
+import { WaitingRoom } from './waiting-room.ts';
 import { bytesOf, UnfinishedRequest, UntakenAnswer } from './waits.ts';
 import { ClientGone } from './wanted.ts';
 
@@ -35,7 +35,7 @@ interface Waiting {
  */
 export class Entrance {
   private readonly limit: InFlightLimit;
-  private readonly waiting: FairQueue<Waiting>;
+  private readonly waiting: WaitingRoom<Waiting>;
   private readonly unfinished: Backlog;
   private readonly untaken: Backlog;
   private readonly connections: Connections;
@@ -57,7 +57,7 @@ export class Entrance {
     this.readersMs = settings.READER_TIMEOUT_SECONDS * 1_000;
     this.graceMs = settings.HEADERS_TIMEOUT_SECONDS * 1_000;
     this.limit = new InFlightLimit(most, settings.LATE_AFTER_MS);
-    this.waiting = new FairQueue(most);
+    this.waiting = new WaitingRoom(most);
     const backlogs = measuredBacklogs(limitsOf(settings), metrics);
     [this.unfinished, this.untaken] = [backlogs.request, backlogs.answer];
     this.connections = new Connections(server, settings, proxies.trust, this.unfinished, metrics);

@@ -1,8 +1,9 @@
 /**
- * A queue in which each network has a line of its own and the lines take turns, so that one that sends many waits behind itself and not before
- * others. When it is full, the newest of the longest line makes place for one of a shorter line.
+ * Where requests wait for a place. Each network has a line of its own and the lines take turns, so that one that sends many waits behind itself and
+ * not before others. Unlike work in a `FairQueue`, a request may be turned away: in a full room the newest of the longest line makes place for one
+ * of a shorter line.
  */
-export class FairQueue<Item extends { readonly network: string }> {
+export class WaitingRoom<Item extends { readonly network: string }> {
   private readonly lines = new Map<string, Item[]>();
   private count = 0;
 
