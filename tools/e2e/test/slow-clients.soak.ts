@@ -103,49 +103,64 @@ async function attack(it: Attack): Promise<ChildProcess> {
   return child;
 }
 
-const crowds = [
+interface Crowd {
+  readonly connections: number;
+  readonly addresses: number;
+}
+
+const NOBODY: Crowd = { connections: 0, addresses: 1 };
+const crowds: readonly Crowd[] = [
   { connections: 10, addresses: 1 },
   { connections: 100, addresses: 1 },
   { connections: 5_000, addresses: 1 },
   { connections: 5_000, addresses: 5_000 },
 ];
 
+/** Headers that do not end say nothing of a key. */
+const cases = WAYS.flatMap((way) => [
+  ...(way === 'slow headers' ? [] : [[way, 'with a key'] as const]),
+  [way, 'without a key'] as const,
+]);
+
 describe.each(Object.keys(TARGETS))('%s serves good callers', (name) => {
-  test.each(
-    WAYS.flatMap((way) => [true, false].map((known) => [way, known ? 'with a key' : 'without a key'] as const)),
-  )('whatever strangers do: %s, %s', async (way, as) => {
-    const target = TARGETS[name]?.();
-    if (!target) throw new Error('it is one of them');
-    for (const crowd of crowds) {
-      const got = await during(target, way, as === 'with a key', crowd);
-      const served = got.filter(({ status }) => typeof status === 'number' && status < 300);
-      const slowest = [...got].sort((a, b) => a.took - b.took)[Math.floor(got.length * 0.99)]?.took ?? 0;
-      const share = served.length / got.length;
-      const others = JSON.stringify(othersOf(got));
-      console.log(
-        `figure: ${name}, ${way} ${as}, ${crowd.connections} connections of ${crowd.addresses}: ${(share * 100).toFixed(1)} % of ${got.length} served, p99 ${Math.round(slowest)} ms ${others}`,
-      );
-      expect({ crowd, others, isServed: share > 0.99 }).toMatchObject({ isServed: true });
-    }
+  test('when there are no strangers, or this machine is too busy to tell', async () => {
+    await expectServed(name, 'idle', 'without a key', NOBODY);
+  });
+
+  test.each(cases)('whatever strangers do: %s, %s', async (way, as) => {
+    for (const crowd of crowds) await expectServed(name, way, as, crowd);
   });
 });
 
-async function during(
-  target: Target,
-  way: Way,
-  known: boolean,
-  crowd: { connections: number; addresses: number },
-): Promise<Got[]> {
+async function expectServed(name: string, way: Way, as: string, crowd: Crowd): Promise<void> {
+  const target = TARGETS[name]?.();
+  if (!target) throw new Error('it is one of them');
+  const got = await during(target, way, as === 'with a key', crowd);
+  const served = got.filter(({ status }) => typeof status === 'number' && status < 300);
+  const slowest = [...got].sort((a, b) => a.took - b.took)[Math.floor(got.length * 0.99)]?.took ?? 0;
+  const share = served.length / got.length;
+  const others = JSON.stringify(othersOf(got));
+  console.log(
+    `figure: ${name}, ${way} ${as}, ${crowd.connections} connections of ${crowd.addresses}: ${(share * 100).toFixed(1)} % of ${got.length} served, p99 ${Math.round(slowest)} ms ${others}`,
+  );
+  expect({ crowd, others, isServed: share > 0.99 }).toMatchObject({ isServed: true });
+}
+
+async function during(target: Target, way: Way, known: boolean, crowd: Crowd): Promise<Got[]> {
   const { app, host, path, writesTo, token } = target;
   const headers = [`Host: ${host}`, ...(known ? [`${SESSION}: ${token}`] : [])];
   const child = await attack({ port: Number(new URL(app.url).port), way, path, writesTo, headers, ...crowd });
+  const ended = once(child, 'close');
   try {
-    return await callWell(target.good, SECONDS);
+    // Of few strangers nothing new comes after a second or two; of many, those who were dropped come again.
+    return await callWell(target.good, crowd.connections < MANY ? SECONDS / 2 : SECONDS);
   } finally {
     child.kill('SIGKILL');
-    await once(child, 'close');
+    await ended;
   }
 }
+
+const MANY = 1_000;
 
 function othersOf(got: readonly Got[]): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -66,6 +66,8 @@ function waitForBody(
   server[ENTRANCE]?.wholeBody(exchange).then(
     (body) => done(null, Readable.from([body], { objectMode: false })),
     (error: Error) => {
+      // Nobody would read an answer, and to make one takes longer than all else that is done for a stranger who comes and goes.
+      if (error instanceof ClientGone) return void reply.hijack();
       void reply.header('connection', 'close'); // what is left of the body is not read
       done(error);
     },

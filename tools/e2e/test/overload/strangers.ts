@@ -19,28 +19,31 @@ export interface Attack {
 
 /** One connection that is closed is opened again after so long, in milliseconds: of 5 000 thus 1 000 a second. More would be a flood. */
 const AGAIN_MS = 5_000;
-/** Opened in a millisecond while the attack begins. */
-const AT_ONCE = 5;
+/** Opened in a millisecond while the attack begins, before good callers call. */
+const AT_ONCE = 2;
 const DROP_MS = 200;
 
-/** Attacks until the process ends; tells on stdout when all connections have been opened once. */
+/** Attacks until the process ends; tells on stdout when all connections have been opened, or refused, once. */
 async function attack(it: Attack): Promise<void> {
+  const opened: Promise<void>[] = [];
   for (let i = 0; i < it.connections; i++) {
-    void keepOpen(
-      it,
-      `127.${1 + ((i % it.addresses) >> 14)}.${((i % it.addresses) >> 7) & 127}.${2 + ((i % it.addresses) & 127)}`,
-    );
+    opened.push(new Promise((resolve) => void keepOpen(it, addressOf(i % it.addresses), resolve)));
     if (i % AT_ONCE === 0) await delay(1);
   }
+  await Promise.all(opened);
   process.stdout.write('all\n');
 }
 
-async function keepOpen(it: Attack, localAddress: string): Promise<void> {
+const addressOf = (i: number) => `127.${1 + (i >> 14)}.${(i >> 7) & 127}.${2 + (i & 127)}`;
+
+async function keepOpen(it: Attack, localAddress: string, onOpened: () => void): Promise<void> {
   for (;;) {
     await new Promise<void>((resolve) => {
       const socket = connect({ port: it.port, host: '127.0.0.1', localAddress }, () => begin(it, socket));
+      socket.on('connect', onOpened);
       socket.on('error', () => undefined).on('close', () => resolve());
     });
+    onOpened();
     await delay(AGAIN_MS);
   }
 }
