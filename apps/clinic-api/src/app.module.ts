@@ -38,7 +38,10 @@ export class AppModule {
           uri: config.MONGODB_URI,
           claim: (connection) => claimClinicDatabase(connection, config.SHARD_ID),
           prepare: async (connection) => {
-            await prepareClinicDatabase(connection, { deletionsKeptDays: config.DELETIONS_KEPT_DAYS });
+            await prepareClinicDatabase(connection, {
+              deletionsKeptDays: config.DELETIONS_KEPT_DAYS,
+              auditKeptDays: config.AUDIT_RETENTION_DAYS,
+            });
             await MailLimits.prepare(connection);
             if (config.IDENTITY === 'local') await prepareLocalIdentity(connection);
           },

@@ -9,6 +9,33 @@ export const DELETIONS_KEPT_DAYS = 90;
 /** The collections of archives. */
 export const ARCHIVES = ['clinics_deletions', 'clinicians_deletions', 'patients_deletions'] as const;
 
+/** How long things are kept that an operator decides about. */
+export interface Retention {
+  readonly deletionsKeptDays: number;
+  /** Entries of the audit; 0 for ever. */
+  readonly auditKeptDays: number;
+}
+
+/** As long as it is kept what was mailed, which keys were revoked and which merges are done. */
+export const ENDED_KEPT_DAYS = 400;
+/** What is still written of a clinic after it was deleted: mails that waited, entries of what just ended. */
+const WRITTEN_LATER_DAYS = 30;
+/** The longest time that an index of MongoDB can have, 68 years. */
+const FOR_EVER_DAYS = Math.floor((2 ** 31 - 1) / 86_400);
+
+/**
+ * Days that archives are kept. Only by a deleted clinic's archive one knows whose the rest of it is (its audit, its mails, who was deleted
+ * in it), so that it moves, is exported and is purged with the account: this archive stays until all of that has gone.
+ */
+export function archivesKeptDays({ deletionsKeptDays, auditKeptDays }: Retention): Readonly<Record<string, number>> {
+  const rest = Math.max(deletionsKeptDays, ENDED_KEPT_DAYS, auditKeptDays) + WRITTEN_LATER_DAYS;
+  return {
+    clinicians_deletions: deletionsKeptDays,
+    patients_deletions: deletionsKeptDays,
+    clinics_deletions: auditKeptDays === 0 ? FOR_EVER_DAYS : Math.min(rest, FOR_EVER_DAYS),
+  };
+}
+
 type Deleted =
   | Pick<ClinicDocument, '_id' | 'accountId'>
   | Pick<ClinicianDocument, '_id' | 'clinicId' | 'userId'>

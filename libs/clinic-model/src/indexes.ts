@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { DELETIONS_KEPT_DAYS } from './archives.ts';
+import { DELETIONS_KEPT_DAYS, ENDED_KEPT_DAYS } from './archives.ts';
 import { PERIODS } from './periods.ts';
 import { ENDINGS_KEPT_SECONDS } from './user-endings.ts';
 
@@ -90,6 +90,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_user', key: { userId: 1 } },
   ],
   clinic_merges: [
+    { name: 'expiry', key: { doneTime: 1 }, expireAfterSeconds: ENDED_KEPT_DAYS * 86_400 },
     { name: 'by_target', key: { targetId: 1, createdTime: 1 } }, // what a clinic was made of
     // a clinic takes part in one merge at a time
     { name: 'moving_from', key: { sourceId: 1 }, unique: true, partialFilterExpression: { state: 'moving' } },
@@ -122,6 +123,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'expired', key: { expiresTime: 1 }, expireAfterSeconds: 0 }, // what nobody confirmed goes
   ],
   api_keys: [
+    { name: 'expiry', key: { revokedTime: 1 }, expireAfterSeconds: ENDED_KEPT_DAYS * 86_400 },
     { name: 'by_secret', key: { secretHash: 1 }, unique: true }, // who is calling
     { name: 'by_account', key: { accountId: 1, createdTime: 1 } },
     { name: 'by_maker', key: { createdBy: 1 } }, // what stops when a user is deleted

@@ -1,5 +1,5 @@
 import { type Connection, type Model, type mongo, Schema, type SchemaDefinition } from 'mongoose';
-import { ARCHIVES, DELETIONS_KEPT_DAYS } from './archives.ts';
+import { archivesKeptDays, DELETIONS_KEPT_DAYS, type Retention } from './archives.ts';
 import type {
   AccountDocument,
   ApiKeyDocument,
@@ -266,21 +266,16 @@ export const LIMITED_COLLECTIONS: readonly string[] = [
   ...['accounts', 'api_keys', 'unused_accounts'],
 ];
 
-/** How long things are kept that an operator decides about. */
-export interface Retention {
-  readonly deletionsKeptDays: number;
-}
-
 /** Creates what is missing of the shard's collections and indexes; run before an app serves. */
 export async function prepareClinicDatabase(
   connection: Connection,
-  { deletionsKeptDays }: Retention = { deletionsKeptDays: DELETIONS_KEPT_DAYS },
+  retention: Retention = { deletionsKeptDays: DELETIONS_KEPT_DAYS, auditKeptDays: 0 },
 ): Promise<void> {
   for (const [collection, indexes] of Object.entries(INDEXES)) {
     await connection.createCollection(collection).catch(ignoreExisting);
     if (indexes.length === 0) continue;
-    const expiring: readonly string[] = ARCHIVES;
-    const wanted = expiring.includes(collection) ? indexes.map(expiringAfter(deletionsKeptDays * 86_400)) : indexes;
+    const keptDays = archivesKeptDays(retention)[collection];
+    const wanted = keptDays === undefined ? indexes : indexes.map(expiringAfter(keptDays * 86_400));
     await prepareIndexes(connection, collection, wanted);
   }
   await limitDocuments(connection, LIMITED_COLLECTIONS);

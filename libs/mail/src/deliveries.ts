@@ -45,8 +45,10 @@ export class Deliveries {
     await this.deliveries.createIndexes([
       { key: { state: 1, createdTime: 1 }, name: 'state' },
       { key: { clinicId: 1 }, name: 'clinic', partialFilterExpression: { clinicId: { $exists: true } } },
-      { key: { endedTime: 1 }, name: 'expiry', expireAfterSeconds: KEPT_DAYS * 86_400 },
+      // From their beginning: some never end, as when an operator drops the event that waits to be mailed.
+      { key: { createdTime: 1 }, name: 'age', expireAfterSeconds: KEPT_DAYS * 86_400 },
     ]);
+    await this.deliveries.dropIndex('expiry').catch(() => undefined); // of earlier versions, from their end; it does no harm
   }
 
   /** Takes a delivery for one attempt, unless it is over or someone else has it. */

@@ -291,8 +291,6 @@ async function remains(shard: string): Promise<string[]> {
         { clinicId },
         { clinicId: practice.clinicId },
         { accountId },
-        { 'document.clinicId': clinicId },
-        { 'document.accountId': accountId },
         ...(name === 'clinics' ? [{ _id: clinicId }] : []),
       ],
     });

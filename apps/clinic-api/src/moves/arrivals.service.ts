@@ -89,8 +89,9 @@ export class ArrivalsService {
     const arrival = await this.arrivals.findOne({ _id: accountId, moveId });
     if (!arrival) {
       const here = await this.accounts.findOne({ _id: accountId });
-      if (here?.arrived?.moveId === moveId) return void (await announced(this.connection, here.notice ?? '', 1_000));
-      throw new NotFound('this account is not on its way here');
+      if (here?.arrived?.moveId !== moveId) throw new NotFound('this account is not on its way here');
+      await this.arrivedUsers.deleteMany({ moveId });
+      return void (await announced(this.connection, here.notice ?? '', 1_000));
     }
     const [through, lived] = await Promise.all([
       this.close(accountId, moveId),
@@ -118,6 +119,7 @@ export class ArrivalsService {
       );
       await this.arrivals.deleteOne({ _id: accountId, moveId }, { session });
     });
+    await this.arrivedUsers.deleteMany({ moveId }); // only needed while the move can be cancelled
     // A copy can only think that it is elsewhere when it has been here before.
     if (lived) await announced(this.connection, notice.id, 1_000);
   }

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AttemptLimit, CONFIG, MONGO, networkOf, prepareAttempts } from '@caregate/service';
 import { derivedSecret } from '@caregate/identity/directory-token';
@@ -32,13 +32,17 @@ export class SignUpLimit {
   /** @throws {TooManyRequests} */
   async count(address: string, email: string): Promise<void> {
     await this.byAddress.count(
-      createHash('sha256').update(networkOf(address)).digest('base64url'),
+      this.hashed(networkOf(address)),
       'too many accounts were signed up from this address; try again later',
     );
-    // Keyed, so that it tells nothing to whoever reads the database.
     await this.byEmail.count(
-      createHmac('sha256', this.secret).update(email.trim().toLowerCase()).digest('base64url'),
+      this.hashed(email.trim().toLowerCase()),
       'too many accounts were signed up with this email; look into its mailbox, or try again later',
     );
+  }
+
+  /** Keyed, so that it tells nothing to whoever reads the database. */
+  private hashed(text: string): string {
+    return createHmac('sha256', this.secret).update(text).digest('base64url');
   }
 }

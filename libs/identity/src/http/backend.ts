@@ -68,7 +68,8 @@ export class Backend {
     });
     const text = await response.body.text();
     const { statusCode: status } = response;
-    if (status >= 500 || status === 429)
+    // A service that does not offer something (501) is not away: asking again changes nothing.
+    if ((status >= 500 && status !== 501) || status === 429)
       throw new ServiceUnavailable(`the identity service answered ${status} when asked to ${purpose}; try again`);
     const header = (name: string) => {
       const value = response.headers[name];

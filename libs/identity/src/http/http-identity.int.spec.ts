@@ -18,6 +18,9 @@ interface Answer {
   body?: unknown;
 }
 
+const ann = asUserId('a000000001');
+const bob = asUserId('b000000001');
+
 let remote: Remote;
 beforeEach(async () => void (remote = await startRemote()));
 afterEach(() => remote.close());
@@ -154,8 +157,85 @@ test.each(['', 'no id', '../token/x', 'two@at@signs', 'spa ce@example.test', '\u
   },
 );
 
-const ann = asUserId('a000000001');
-const bob = asUserId('b000000001');
+describe('the account of a custodial user whom no clinic needs any more', () => {
+  const user = { userid: 'a000000001', username: 'ann@example.test', emails: ['ann@example.test'] };
+  const end = (hasData = false) =>
+    new HttpIdentity({
+      ...{ url: `http://127.0.0.1:${remote.port}`, serverName: 'caregate-au1', serverSecret: '', realm: 'caregate' },
+      dataSourcesUrl: `http://127.0.0.1:${remote.port}`,
+    }).endCustodialUser(ann, { hasData });
+  /** What was changed there. */
+  const changes = () => remote.asked.filter((call) => /^(PUT|DELETE) /.test(call));
+  let sent: string | undefined;
+
+  beforeEach(() => {
+    sent = undefined;
+    remote.answers.set(`GET /user/${ann}`, { status: 200, body: user });
+    remote.answers.set(`PUT /user/${ann}`, (_request, body) => {
+      sent = body;
+      return { status: 200, body: { ...user, emails: [] } };
+    });
+    remote.answers.set(`DELETE /user/${ann}`, { status: 204 });
+  });
+
+  test('is deleted where there is no data of theirs', async () => {
+    expect(await end()).toBe('ended');
+    expect(changes()).toEqual([`DELETE /user/${ann}`]);
+  });
+
+  test.each([403, 404, 405, 501])('loses its email where the service answers %i to its deletion', async (status) => {
+    remote.answers.set(`DELETE /user/${ann}`, { status });
+    expect(await end()).toBe('kept without email');
+    expect(JSON.parse(sent ?? '')).toEqual({ updates: { emails: [] } });
+  });
+
+  test('is ended when another has deleted it meanwhile', async () => {
+    remote.answers.set(`DELETE /user/${ann}`, () => {
+      remote.answers.delete(`GET /user/${ann}`);
+      return { status: 404 };
+    });
+    expect(await end()).toBe('ended');
+    expect(sent).toBeUndefined();
+  });
+
+  test('loses only its email where the clinic knew of data', async () => {
+    expect(await end(true)).toBe('kept without email');
+    expect(changes()).toEqual([`PUT /user/${ann}`]);
+  });
+
+  test('loses only its email where the data service knows of data', async () => {
+    const body = [{ providerName: 'dexcom', state: 'connected' }];
+    remote.answers.set(`GET /v1/users/${ann}/data_sources`, { status: 200, body });
+    expect(await end()).toBe('kept without email');
+    expect(changes()).toEqual([`PUT /user/${ann}`]);
+  });
+
+  test('loses only its email where nobody can say whether there is data', async () => {
+    expect(await remote.identity.endCustodialUser(ann, { hasData: false })).toBe('kept without email');
+    expect(changes()).toEqual([`PUT /user/${ann}`]);
+  });
+
+  test('is left alone when the person has claimed it', async () => {
+    remote.answers.set(`GET /user/${ann}`, { status: 200, body: { ...user, passwordExists: true } });
+    expect(await end()).toBe('claimed');
+    expect(changes()).toEqual([]);
+  });
+
+  test('may be gone already', async () => {
+    remote.answers.delete(`GET /user/${ann}`);
+    expect(await end()).toBe('unknown');
+    expect(changes()).toEqual([]);
+  });
+
+  test.each([`GET /user/${ann}`, `GET /v1/users/${ann}/data_sources`, `DELETE /user/${ann}`])(
+    'is tried again later, and keeps its email until then, when %s fails',
+    async (call) => {
+      remote.answers.set(call, { status: 500 });
+      await expect(end()).rejects.toThrow(ServiceUnavailable);
+      expect(sent).toBeUndefined();
+    },
+  );
+});
 
 function asUserId(text: string): UserId {
   if (!isUserId(text)) throw new Error(`${text} is not a user id`);

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { hash } from '@node-rs/argon2';
 import { Conflict, NotFound, TooManyRequests, Unauthorized, Unprocessable } from '@caregate/service';
 import { createConnection, type Connection } from 'mongoose';
@@ -155,10 +155,12 @@ test('whoever has many addresses of one IPv6 network is one guesser', async () =
   expect(elsewhere).toBeInstanceOf(Unauthorized);
 });
 
-test('the count of attempts holds neither emails nor addresses', async () => {
+test('the count of attempts holds neither emails nor addresses, nor hashes of them that can be tried out', async () => {
   await faultOf(identity.signIn('counted@example.test', 'guess', '10.7.7.7'));
   const kept = JSON.stringify(await connection.collection('sign_in_attempts').find().toArray());
   expect(kept).not.toMatch(/counted|10\.7\.7\.7/);
+  for (const text of ['10.7.7.7', 'counted@example.test'])
+    expect(kept).not.toContain(createHash('sha256').update(text).digest('base64url'));
 });
 
 test('a password hashed at lower cost is hashed anew when its owner signs in', async () => {

@@ -44,7 +44,7 @@ export class LocalIdentity extends IdentityService {
     this.users = new UsersRepository(connection);
     this.sharing = new SharingRepository(connection);
     this.tokens = new SessionTokens(config);
-    this.throttle = new SignInThrottle(connection);
+    this.throttle = new SignInThrottle(connection, config);
     this.callers = new CallerCache((token) => this.readToken(token));
   }
 

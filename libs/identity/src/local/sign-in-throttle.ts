@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import { AttemptLimit, networkOf, prepareAttempts } from '@caregate/service';
 import type { Connection } from 'mongoose';
 
@@ -14,7 +14,10 @@ export class SignInThrottle {
     key: (email: string, address: string) => string;
   }[];
 
-  constructor(connection: Connection) {
+  private readonly key: Buffer;
+
+  constructor(connection: Connection, { shardId, secret }: { readonly shardId: string; readonly secret: string }) {
+    this.key = Buffer.from(hkdfSync('sha256', secret, shardId, 'caregate limits of sign-ins', 32));
     const limit = (name: string, points: number, minutes: number, key: (email: string, address: string) => string) => ({
       key,
       limit: new AttemptLimit(connection, { collection: COLLECTION, name, points, minutes }),
@@ -34,15 +37,17 @@ export class SignInThrottle {
   async attempt(email: string, address: string): Promise<void> {
     const network = networkOf(address);
     for (const { limit, key } of this.limits)
-      await limit.count(digest(key(email, network)), 'too many attempts to sign in; wait and try again');
+      await limit.count(this.hashed(key(email, network)), 'too many attempts to sign in; wait and try again');
   }
 
   /** A person who got in starts afresh; the address keeps its count, or one good account would hide guesses at others. */
   async succeeded(email: string, address: string): Promise<void> {
     const [pair] = this.limits;
-    if (pair) await pair.limit.forget(digest(pair.key(email, networkOf(address))));
+    if (pair) await pair.limit.forget(this.hashed(pair.key(email, networkOf(address))));
+  }
+
+  /** Neither emails nor addresses are kept, and nobody who reads the database can try some out. */
+  private hashed(key: string): string {
+    return createHmac('sha256', this.key).update(key).digest('base64url');
   }
 }
-
-/** Neither emails nor addresses are kept. */
-const digest = (key: string) => createHash('sha256').update(key).digest('base64url');

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { jest } from '@jest/globals';
-import { ACCOUNT_AUDIT_ENTRIES, AUDIT_ENTRIES, entryId, newObjectId } from '@caregate/clinic-model';
+import {
+  ACCOUNT_AUDIT_ENTRIES,
+  type AccountId,
+  AUDIT_ENTRIES,
+  archiveOf,
+  entryId,
+  newObjectId,
+} from '@caregate/clinic-model';
 import { type Connection, createConnection } from 'mongoose';
 import { caregate } from '../caregate.ts';
 
@@ -31,7 +38,9 @@ test('writes the entries of an account and of its clinics, deleted ones too, bef
     .collection<{ _id: string }>('accounts')
     .insertOne({ _id: 'a1', subdomain: 'ours' } as { _id: string });
   await connection.collection('clinics').insertMany([{ _id: clinicId, accountId: 'a1' }, { _id: others }]);
-  await connection.collection('clinics_deletions').insertOne({ document: { _id: deleted, accountId: 'a1' } });
+  await connection
+    .collection('clinics_deletions')
+    .insertOne(archiveOf({ _id: deleted, accountId: 'a1' as AccountId }, 'service')); // a made-up id
   const entry = (operationId: string, time: string, whose: object) => ({
     _id: entryId(new Date(time)),
     operationId,

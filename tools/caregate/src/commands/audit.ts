@@ -68,7 +68,7 @@ async function scopeOf(connection: Connection, subdomain: string): Promise<Scope
   const accountId = account._id;
   const [there, deleted] = await Promise.all([
     connection.collection('clinics').distinct('_id', { accountId }),
-    connection.collection('clinics_deletions').distinct('document._id', { 'document.accountId': accountId }),
+    connection.collection('clinics_deletions').distinct('clinicId', { accountId }),
   ]);
   return { accountId, clinicIds: [...there, ...(deleted as Types.ObjectId[])] }; // ids of clinics, as `there`
 }
