@@ -5,12 +5,16 @@ import type { Kafka } from 'kafkajs';
 /** Topics that are asked for at once: on servers that several tests use there are hundreds. */
 const AT_ONCE = 20;
 
-/** Every message of every topic, but those of Kafka's own. */
-export async function messagesSince(kafka: Kafka, time: number): Promise<{ topic: string; text: string }[]> {
+/** Every message of every topic (but those of Kafka's own), or of those that are asked for. */
+export async function messagesSince(
+  kafka: Kafka,
+  time: number,
+  wanted: (topic: string) => boolean = () => true,
+): Promise<{ topic: string; text: string }[]> {
   const admin = kafka.admin();
   await admin.connect();
   const left = new Map<string, { first: bigint; end: bigint }>();
-  const names = (await admin.listTopics()).filter((name) => !name.startsWith('__'));
+  const names = (await admin.listTopics()).filter((name) => !name.startsWith('__') && wanted(name));
   const look = async (topic: string) => {
     const ends = await admin.fetchTopicOffsets(topic).catch(() => []); // another test has removed it
     if (ends.every(({ high, low }) => high === low)) return;
@@ -43,9 +47,12 @@ export async function messagesSince(kafka: Kafka, time: number): Promise<{ topic
     const at = place.lastIndexOf('/');
     consumer.seek({ topic: place.slice(0, at), partition: Number(place.slice(at + 1)), offset: String(first) });
   }
-  await eventually('all topics are read', async () => left.size === 0, 120_000);
-  await consumer.disconnect();
-  await admin.deleteGroups([groupId]).catch(() => undefined);
-  await admin.disconnect();
+  try {
+    await eventually('all topics are read', async () => left.size === 0, 120_000);
+  } finally {
+    await consumer.disconnect();
+    await admin.deleteGroups([groupId]).catch(() => undefined);
+    await admin.disconnect();
+  }
   return found;
 }
