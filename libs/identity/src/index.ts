@@ -3,7 +3,7 @@ export * from './identity.module.ts';
 export { HttpIdentity } from './http/http-identity.ts';
 export { LocalIdentity, prepareLocalIdentity } from './local/local-identity.ts';
 export { arrivingUser, sharingEmail } from './local/arriving-user.ts';
-export { USER_EVENTS } from './local/user-events.ts';
+export { USER_EVENTS, UserEvents } from './local/user-events.ts';
 export { SharingRepository } from './local/sharing.repository.ts';
 export type { UserRecord } from './local/users.repository.ts';
 export { hashPassword, isPasswordHash, LONGEST_PASSWORD, SHORTEST_PASSWORD } from './passwords.ts';

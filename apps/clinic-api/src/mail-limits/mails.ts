@@ -18,6 +18,7 @@ export const MAILS = {
 /** What only back-end services and the directory call. Services are not counted; sign-ups are counted by the directory, before they come here. */
 export const MAILS_OF_SERVICES = {
   ProvisionAccount: ['sign_up_confirmation'],
+  ActivateArrival: ['email_shared'],
   CreatePatientFromUser: ['custodial_account_created'],
   MigrateLegacyClinicianPatients: ['migrate_patient', 'clinic_migration_complete'],
   UpdateClinicUserDetails: ['custodial_account_created', 'request_*'],

@@ -14,9 +14,10 @@ import {
   SHARING,
   USERS,
 } from '@caregate/clinic-model';
-import { arrivingUser, sharingEmail, type UserId, type UserRecord } from '@caregate/identity';
-import { BadRequest, Conflict, inTransaction, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
+import { arrivingUser, sharingEmail, UserEvents, type UserId, type UserRecord } from '@caregate/identity';
+import { BadRequest, CONFIG, Conflict, inTransaction, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
 import { type ClientSession, type Connection, mongo } from 'mongoose';
+import type { ClinicApiConfig } from '../config.ts';
 import { ArrivingDocuments, isLate } from './arriving-documents.ts';
 import { idText, type Step, unpacked } from './batch.ts';
 import { BelongingsRepository } from './belongings.repository.ts';
@@ -38,6 +39,7 @@ export class ArrivalsService {
   constructor(
     @Inject(MONGO) private readonly connection: Connection,
     private readonly belongings: BelongingsRepository,
+    @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
   /** @throws {Conflict} when the account is here already, or another has its subdomain */
@@ -97,6 +99,7 @@ export class ArrivalsService {
       this.close(accountId, moveId),
       this.accounts.findOne({ _id: accountId }, { projection: { _id: 1 } }),
     ]);
+    const sharing = await this.whoShareTheirEmail(moveId);
     const notice = newNotice();
     const { subdomain, name, ownerUserId, createdTime } = arrival.account;
     await inTransaction(this.connection, async (session) => {
@@ -117,6 +120,7 @@ export class ArrivalsService {
         },
         { upsert: true, session },
       );
+      await new UserEvents(this.connection, this.config.SHARD_ID).emailsShared(sharing, session);
       await this.arrivals.deleteOne({ _id: accountId, moveId }, { session });
     });
     await this.arrivedUsers.deleteMany({ moveId }); // only needed while the move can be cancelled
@@ -282,6 +286,16 @@ export class ArrivalsService {
       if (emailKey !== undefined && !isTaken) holderOf.set(emailKey, id);
       return { collection: USERS, id, document: isTaken ? sharingEmail(user) : user };
     });
+  }
+
+  /** Users whom the move brought and whose email another has here; they are mailed about it (clinic-worker, `EmailShared`). */
+  private async whoShareTheirEmail(moveId: string): Promise<UserId[]> {
+    const brought = await this.arrivedUsers.find({ moveId }).toArray();
+    const among = { $in: brought.map(({ userId }) => userId as UserId) }; // as the other shard calls them
+    const found = await this.users
+      .find({ _id: among, sharedEmailKey: { $exists: true } }, { projection: { _id: 1 } })
+      .toArray();
+    return found.map(({ _id }) => _id);
   }
 
   /** Which document holds what another was to have; undefined for any other fault. */

@@ -4,6 +4,7 @@ import { ANY_ACCOUNT } from '@caregate/clinic-model';
 import type { AccountClient } from '@caregate/contracts';
 import { newAccount, type TestAccount } from '../../test/accounts.ts';
 import { answered, type Harness, newClinic, startHarness } from '../../test/harness.ts';
+import { beginMove, bringTo, copyAll } from '../../test/moves.ts';
 import { AccountDoor } from './account-door.ts';
 import { packed, placeText, type Step } from './batch.ts';
 
@@ -47,40 +48,9 @@ const fence = ({ accountId }: Practice, moveId: string, forMs = 30_000) =>
     body: { moveId, fenceId: randomUUID(), forMs, withinMs: 5_000 },
   });
 
-async function begin(practice: Practice, moveId: string) {
-  const { accountId } = practice;
-  const departure = answered(
-    await directoryAt(au1).POST(`${ACCOUNT}/departure`, { params: { path: { accountId } }, body: { moveId } }),
-  );
-  const arrival = answered(
-    await directoryAt(uk1).PUT(`${ACCOUNT}/arrival`, {
-      params: { path: { accountId } },
-      body: { moveId, account: departure.account },
-    }),
-  );
-  expect(arrival).toEqual({ ready: true });
-  return departure;
-}
-
-const bring = (accountId: string, moveId: string, batch: string) =>
-  directoryAt(uk1).POST(`${ACCOUNT}/arrival/batches`, { params: { path: { accountId } }, body: { moveId, batch } });
-
-/** Brings all that the account has on au1 to uk1. */
-async function bringAll(practice: Practice, moveId: string): Promise<void> {
-  const { accountId } = practice;
-  const { collections } = await begin(practice, moveId);
-  for (const { collection } of collections) {
-    for (let after: string | undefined, more = true; more;) {
-      const page = answered(
-        await directoryAt(au1).GET(`${ACCOUNT}/departure/documents`, {
-          params: { path: { accountId }, query: { collection, ...(after !== undefined && { after }) } },
-        }),
-      );
-      expect(statusOf(await bring(accountId, moveId, page.batch))).toBe(204);
-      [after, more] = [page.next, page.next !== undefined];
-    }
-  }
-}
+const begin = ({ accountId }: Practice, moveId: string) => beginMove({ from: au1, to: uk1 }, accountId, moveId);
+const bring = (accountId: string, moveId: string, batch: string) => bringTo(uk1, accountId, moveId, batch);
+const bringAll = ({ accountId }: Practice, moveId: string) => copyAll({ from: au1, to: uk1 }, accountId, moveId);
 
 describe('a fence', () => {
   test('keeps writers of its account out, with Retry-After, and lets readers and other accounts be', async () => {

@@ -28,8 +28,8 @@ export class MoveInterceptor implements NestInterceptor {
   /** @throws {ServiceUnavailable} to be tried again, while the account is about to move or on its way here */
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const event: unknown = context.switchToRpc().getData();
-    if (!isChange(event)) return this.react(ANY_ACCOUNT, next); // a user event may reach any clinic
     const withoutDoor = this.reflector.get<true | undefined>(WITHOUT_DOOR, context.getHandler()) === true;
+    if (!isChange(event)) return withoutDoor ? next.handle() : this.react(ANY_ACCOUNT, next); // a user event may reach any clinic
     const accountId = await this.accountOf(event);
     if (accountId === undefined) return next.handle();
     const account = await this.connection

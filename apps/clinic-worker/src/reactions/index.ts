@@ -7,6 +7,7 @@ import { CustodialPatientDeleted } from './custodial-patient-deleted.handler.ts'
 import { CustodialProfile } from './custodial-profile.handler.ts';
 import { DataSources } from './data-sources.handler.ts';
 import { DeletedTag } from './deleted-tag.handler.ts';
+import { EmailShared } from './email-shared.handler.ts';
 import { MigrationRequested } from './migration-requested.handler.ts';
 import { PatientInvitesClinic } from './patient-clinic-invitation.handler.ts';
 import { SignedUp } from './sign-up.handler.ts';
@@ -31,4 +32,5 @@ export const reactions = [
   CustodialPatientDeleted,
   UserDeleted,
   UserUpdated,
+  EmailShared,
 ] as const;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 /** What happened to a user's account (behaviour, "Change events and the worker"). */
 export type UserEvent =
   | { readonly type: 'created' }
+  | { readonly type: 'email shared'; readonly userId: UserId }
   | { readonly type: 'deleted'; readonly userId: UserId }
   | { readonly type: 'updated'; readonly userId: UserId; readonly formerEmail?: string; readonly email?: string };
 
@@ -14,6 +15,7 @@ const user = z.object({ userid: userId, username: z.string().nullish(), emails: 
 const payloads = {
   'users:create': z.object({ userid: userId }),
   'users:delete': z.object({ userid: userId }),
+  'users:email_shared': z.object({ userid: userId }),
   'users:update': z.object({ original: user, updated: user }),
 } as const;
 
@@ -86,6 +88,10 @@ function userEvent(type: string, sent: unknown): { userId: UserId; event: UserEv
     case 'users:delete': {
       const { userid } = payload(payloads[type], data);
       return { userId: userid, event: { type: 'deleted', userId: userid } };
+    }
+    case 'users:email_shared': {
+      const { userid } = payload(payloads[type], data);
+      return { userId: userid, event: { type: 'email shared', userId: userid } };
     }
     case 'users:update': {
       const { original, updated } = payload(payloads[type], data);

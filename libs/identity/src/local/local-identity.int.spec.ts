@@ -143,6 +143,22 @@ test('guessing is slowed down for the guesser, not for the person', async () => 
   expect((await identity.signIn('guessed@example.test', 'correct horse', '10.0.0.1')).userId).toBeTruthy();
 });
 
+test('whoever shares an email with another does not hide guesses at them by signing in', async () => {
+  const email = 'shared@example.test';
+  const { userId } = await signedIn(email);
+  const own = await hashPassword('a password of their own');
+  const record = { _id: 'abcdef0123', email, sharedEmailKey: email, passwordHash: own, sessionEpoch: 0, roles: [] };
+  await connection.collection('users').insertOne(record as never); // ids are texts
+  const faults = [];
+  for (let tries = 0; tries < 6; tries++) {
+    const signIn = (password: string) => faultOf(identity.signIn(email, password, '10.9.9.8'));
+    faults.push(await signIn('a guess'), await signIn('a password of their own'));
+  }
+  expect(faults.filter((fault) => fault instanceof TooManyRequests)).toHaveLength(2);
+  expect((await identity.signIn(email, 'a password of their own', '10.0.0.1')).userId).toBe('abcdef0123');
+  expect((await identity.signIn(email, 'correct horse', '10.0.0.1')).userId).toBe(userId);
+});
+
 test('whoever has many addresses of one IPv6 network is one guesser', async () => {
   await signedIn('networked@example.test');
   const guesses = await Promise.all(

@@ -158,9 +158,9 @@ export class LocalIdentity extends IdentityService {
 
   async signIn(email: string, password: string, address: string): Promise<Session> {
     await this.throttle.attempt(emailKey(email), address);
-    const user = await this.whoSignsIn(email, password);
+    const { user, isShared } = await this.whoSignsIn(email, password);
     if (!user?.passwordHash) throw new Unauthorized('email or password is wrong');
-    await this.throttle.succeeded(emailKey(email), address);
+    if (!isShared) await this.throttle.succeeded(emailKey(email), address); // or one would hide guesses at the other
     if (isOutdated(user.passwordHash))
       await this.users.rehash(user._id, user.passwordHash, await hashPassword(password));
     const { token, expiresTime } = await this.tokens.sign({
@@ -172,12 +172,14 @@ export class LocalIdentity extends IdentityService {
   }
 
   /** One password is looked at in any case, so that the time tells nobody which emails are known. */
-  private async whoSignsIn(email: string, password: string): Promise<UserRecord | undefined> {
+  private async whoSignsIn(email: string, password: string): Promise<{ user?: UserRecord; isShared: boolean }> {
     const [first, others] = await Promise.all([this.users.byEmail(email), this.users.byEmailAlso(email)]);
+    const isShared = others.length > 0;
     for (const user of [first, ...others]) {
-      if (await this.isPasswordOf(user, password)) return user;
+      const isTheirs = await this.isPasswordOf(user, password);
+      if (user && isTheirs) return { user, isShared };
     }
-    return undefined;
+    return { isShared };
   }
 
   private isPasswordOf(user: UserRecord | undefined, password: string): Promise<boolean> {

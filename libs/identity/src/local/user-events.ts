@@ -35,6 +35,11 @@ export class UserEvents {
     return this.write('users:delete', userid, { userid }, session);
   }
 
+  /** Ours alone: a move brought users whose email another user of the shard has. */
+  async emailsShared(userids: readonly UserId[], session: ClientSession): Promise<void> {
+    for (const userid of userids) await this.write('users:email_shared', userid, { userid }, session);
+  }
+
   private async write(type: string, subject: UserId, data: object, session: ClientSession): Promise<void> {
     const source = `/caregate/${this.shardId}/identity`;
     const event = new CloudEvent({

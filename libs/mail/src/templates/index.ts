@@ -3,6 +3,7 @@ import { clinicCreated } from './clinic-created.ts';
 import { clinicianInvitation } from './clinician-invitation.ts';
 import { clinicianPermissionsUpdated } from './clinician-permissions-updated.ts';
 import { custodialAccountCreated } from './custodial-account-created.ts';
+import { emailShared } from './email-shared.ts';
 import {
   clinicMigrationComplete,
   migratePatient,
@@ -18,6 +19,7 @@ export * from './clinic-created.ts';
 export * from './clinician-invitation.ts';
 export * from './clinician-permissions-updated.ts';
 export * from './custodial-account-created.ts';
+export * from './email-shared.ts';
 export * from './patient-emails.ts';
 export * from './sign-up-confirmation.ts';
 
@@ -36,6 +38,7 @@ export const allTemplates: readonly Preview[] = [
   preview(clinicianPermissionsUpdated),
   preview(custodialAccountCreated),
   preview(signUpConfirmation),
+  preview(emailShared),
   preview(patientUploadReminder),
   ...providerConnectTemplates.map((each) => preview(each)),
   preview(migratePatient),
