@@ -83,13 +83,18 @@ export class PatientAdmission {
     const expected = this.draft(known, patientOf(known));
     // Who shares an MRN is told by the index then.
     if (!this.mustClaim(known, expected) && (await insertPatientAsKnown(writes, known, expected, stripe)))
-      return expected;
+      return this.noted(expected);
     const clinic = await this.patients.rulesOf(known._id, writes.session);
     const patient = this.draft(clinic, patientOf(clinic));
     // The limit looks only at what the rules hold.
     if (this.mustClaim(clinic, patient)) await this.planLimit.claimPlace(clinic as ClinicDocument, writes.session);
     await this.assertMrn(clinic, patient.mrn, patient.userId, writes.session);
     await insertPatient(writes, patient, { stripe, held: clinic.patientsHeld });
+    return this.noted(patient);
+  }
+
+  private async noted(patient: PatientDocument): Promise<PatientDocument> {
+    await this.quotas.noteNewPatient(patient.clinicId);
     return patient;
   }
 

@@ -113,30 +113,32 @@ export class Quotas implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   /** For one more patient. @throws {Unprocessable} */
   async assertRoomForPatient(clinicId: Types.ObjectId): Promise<void> {
-    const found = await this.door.accountOfClinic(clinicId);
-    const accountId = typeof found === 'object' ? found.accountId : undefined;
+    const { accountId, holder, whose } = await this.holderOf(clinicId);
     const { patientsPerClinic, patients, storageMib } = this.limitsOf(accountId);
-    const whose = accountId === undefined ? 'clinic' : 'account';
-    const remedy = 'delete patients who are not looked after any more';
+    const remedy = 'remove patients who are not looked after any more';
     if (patientsPerClinic > 0) {
-      const clinic = await this.ofClinics.forceFetch(clinicId.toHexString(), { context: clinicId });
-      this.assertRoom('patientsPerClinic', patientsPerClinic, clinic.patients, {
-        what: 'the clinic has all patients that it may have',
-        remedy,
-      });
-      clinic.patients += 1;
+      const inClinic = await this.ofClinics.forceFetch(clinicId.toHexString(), { context: clinicId });
+      const what = 'the clinic has all patients that it may have';
+      this.assertRoom('patientsPerClinic', patientsPerClinic, inClinic.patients, { what, remedy });
     }
     if (patients === 0 && storageMib === 0) return;
-    const holder = await this.ofHolders.forceFetch(accountId ?? clinicId.toHexString());
-    this.assertRoom('patients', patients, holder.patients, {
-      what: `the ${whose} has all patients that it may have`,
-      remedy,
-    });
-    this.assertRoom('storageMib', storageMib, holder.bytes / MIB, {
-      what: `the ${whose} has used its storage`,
-      remedy,
-    });
-    holder.patients += 1;
+    const used = await this.ofHolders.forceFetch(holder);
+    const what = `the ${whose} has all patients that it may have`;
+    this.assertRoom('patients', patients, used.patients, { what, remedy });
+    this.assertRoom('storageMib', storageMib, used.bytes / MIB, { what: `the ${whose} has used its storage`, remedy });
+  }
+
+  /** Counts a patient who is there now along with what was read before. */
+  async noteNewPatient(clinicId: Types.ObjectId): Promise<void> {
+    const { holder } = await this.holderOf(clinicId);
+    const known = [this.ofClinics.peek(clinicId.toHexString()), this.ofHolders.peek(holder, { allowStale: true })];
+    for (const figure of known) if (figure) figure.patients += 1;
+  }
+
+  private async holderOf(clinicId: Types.ObjectId) {
+    const found = await this.door.accountOfClinic(clinicId);
+    if (typeof found === 'object') return { ...found, holder: found.accountId, whose: 'account' };
+    return { accountId: undefined, holder: clinicId.toHexString(), whose: 'clinic' };
   }
 
   /** For one more clinic of an account, or of a person outside of accounts. @throws {Unprocessable} */
