@@ -21,6 +21,7 @@ import { GateModule } from './gate/gate.module.ts';
 import { ModelsModule } from './models.module.ts';
 import { PatientInvitesModule } from './patient-invites/patient-invites.module.ts';
 import { PatientsModule } from './patients/patients.module.ts';
+import { QuotasModule } from './quotas/quotas.module.ts';
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { SettingsModule } from './settings/settings.module.ts';
 import { SitesModule } from './sites/sites.module.ts';
@@ -48,6 +49,7 @@ export class AppModule {
         }),
         ModelsModule,
         IdentityModule.forRoot(config),
+        QuotasModule,
         GateModule,
         MovesModule, // its interceptor is the outermost: nothing of a request is written before or after it
         AuditModule, // outside of idempotency: answers that are given again are recorded too

@@ -20,6 +20,24 @@ export const settings = z.object({
   RATE_LIMIT_PER_KEY: rate(60_000, 'by one API key'),
   RATE_LIMIT_PER_USER: rate(0, 'by one signed-in user'),
   RATE_LIMIT_PER_ADDRESS: rate(0, 'from one network address, whoever calls'),
+  RATE_LIMIT_PER_ACCOUNT: rate(
+    120_000,
+    'by one account, with all its keys and the people of its clinics, or of one clinic without an account',
+  ),
+  KEYS_PER_ACCOUNT: quota(50, 'API keys that work, of one account'),
+  CLINICS_PER_ACCOUNT: quota(
+    1_000,
+    'clinics of one account, and clinics that one person administers outside of accounts',
+  ),
+  CLINICIANS_PER_CLINIC: quota(1_000, 'clinicians of one clinic, invites among them'),
+  PATIENTS_PER_CLINIC: quota(200_000, 'patients of one clinic, apart from what its plan allows'),
+  PATIENTS_PER_ACCOUNT: quota(1_000_000, 'patients of one account, as measured'),
+  STORAGE_MIB_PER_ACCOUNT: quota(10_240, 'MiB that the patients of one account take, as measured'),
+  USAGE_EVERY_MINUTES: z.coerce
+    .number()
+    .positive()
+    .default(60)
+    .describe('how often it is measured how many patients accounts have and how much they take'),
   INVITES_PER_HOUR: mails(100, 'invites that one person may send to clinicians and to clinics, in an hour'),
   MAILS_PER_RECIPIENT: mails(30, 'emails that people may have sent to one address, in a day'),
   MAILS_PER_RECORD: mails(
@@ -52,6 +70,16 @@ export const settings = z.object({
 /** How many of something that ends in an email; more are refused with 429. */
 function mails(unlessGiven: number, what: string) {
   return z.coerce.number().int().positive().default(unlessGiven).describe(what);
+}
+
+/** A bound against abuse, high enough that nobody at work meets it. */
+function quota(unlessGiven: number, what: string) {
+  return z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(unlessGiven)
+    .describe(`at most so many ${what}; 0 for no limit. An operator can set another for one account`);
 }
 
 /** Requests in a minute. */

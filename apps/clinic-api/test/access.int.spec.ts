@@ -109,6 +109,8 @@ const WHO: Readonly<Record<string, string>> = {
   SignIn: 'nobody',
   SignOut: 'user',
   DeleteUser: 'service, self',
+  GetQuotas: 'owner, directory',
+  SetQuotas: 'directory',
   CreateApiKey: 'owner',
   ListApiKeys: 'owner, directory',
   ListAdminsByKeys: 'owner',

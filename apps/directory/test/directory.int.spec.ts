@@ -414,6 +414,27 @@ describe('an operator', () => {
     expect(asked).toEqual([`GET ${there}`, `DELETE ${there}/${key.id}`]);
   });
 
+  test('shows and sets the quotas of an account at its shard, for nobody else', async () => {
+    const { subdomain } = newSignUp();
+    const { body: account } = await signUp(newSignUp({ subdomain }));
+    const asked: string[] = [];
+    const quotas = { quotas: [{ name: 'keys', limit: 100, used: 2, isSet: true }] };
+    world.au1.api = async (request, response) => {
+      asked.push(`${request.method} ${request.url} ${(await request.setEncoding('utf8').toArray()).join('')}`.trim());
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(quotas));
+    };
+    const path = `/caregate/v1/accounts/${subdomain}/quotas`;
+    expect((await world.directory.call('GET', path)).status).toBe(401);
+    expect((await world.directory.call('PUT', path, { body: { keys: 100 } })).status).toBe(401);
+    expect(asked).toEqual([]);
+    expect(await world.directory.call('GET', path, { headers: bearer })).toMatchObject({ status: 200, body: quotas });
+    const set = await world.directory.call('PUT', path, { headers: bearer, body: { keys: 100 } });
+    expect(set).toMatchObject({ status: 200, body: quotas });
+    const there = `/caregate/v1/accounts/${String(account['accountId'])}/quotas`;
+    expect(asked).toEqual([`GET ${there}`, `PUT ${there} {"keys":100}`]);
+    expect((await world.directory.call('PUT', path, { headers: bearer, body: { keys: -1 } })).status).toBe(400);
+  });
+
   test.each([
     [404, 404, /shard au1 says: there is no such API key/],
     [401, 503, /shard au1 says: there is no such API key/],

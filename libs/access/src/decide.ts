@@ -19,7 +19,7 @@ export type PathParameters = Readonly<Record<string, string | undefined>>;
 export const isOpenToEverybody = (operationId: string) => rowOf(operationId).includes('everybody');
 
 /**
- * Decides whether a caller may call an operation on what the path names.
+ * Decides whether a caller may call an operation on what the path names; gives the entry of the row that lets them in.
  * @throws {Forbidden} when no entry of the operation's row fits; also for an operation without a row
  */
 export async function assertAllowed(
@@ -27,8 +27,8 @@ export async function assertAllowed(
   caller: Caller,
   path: PathParameters,
   facts: Facts,
-): Promise<void> {
-  for (const who of rowOf(operationId)) if (await FITS[who](caller, path, facts)) return;
+): Promise<Who> {
+  for (const who of rowOf(operationId)) if (await FITS[who](caller, path, facts)) return who;
   throw new Forbidden();
 }
 

@@ -135,6 +135,8 @@ const accountApi = {
   SignIn: ['everybody'],
   SignOut: ['anyUser'],
   DeleteUser: ['userInPath', 'service'],
+  GetQuotas: ['accountOwner', 'directory'],
+  SetQuotas: ['directory'],
   CreateApiKey: ['accountOwner'],
   ListApiKeys: ['accountOwner', 'directory'],
   ListAdminsByKeys: ['accountOwner'],

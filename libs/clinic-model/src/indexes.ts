@@ -145,6 +145,8 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_day', key: { day: 1 } }, // what is too old
   ],
   leases: [],
+  account_quotas: [{ name: 'by_account', key: { accountId: 1 }, unique: true }], // read whole; set by account
+  account_usage: [{ name: 'by_time', key: { measuredTime: 1 } }], // what was not met any more
   idempotency_records: [
     { name: 'expiry', key: { expiresTime: 1 }, expireAfterSeconds: 0 }, // gone after a day
     { name: 'by_account', key: { accountId: 1 }, partialFilterExpression: { accountId: { $exists: true } } }, // they move with the account

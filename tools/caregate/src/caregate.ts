@@ -9,6 +9,7 @@ import { eventsCommand } from './commands/events.ts';
 import { keysCommand } from './commands/keys.ts';
 import { mailCommand } from './commands/mail.ts';
 import { mailPreviewCommand } from './commands/mail-preview.ts';
+import { quotasCommand } from './commands/quotas.ts';
 import { CommandFailed } from './command-failed.ts';
 
 /** Runs one command; gives the exit code: 0 done, 1 failed, 2 not understood. */
@@ -25,6 +26,7 @@ export async function caregate(args: readonly string[]): Promise<number> {
     .addCommand(keysCommand())
     .addCommand(mailCommand())
     .addCommand(mailPreviewCommand())
+    .addCommand(quotasCommand())
     .addCommand(restoreCommand())
     .exitOverride()
     .showHelpAfterError('(see --help)');

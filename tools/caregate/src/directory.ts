@@ -54,6 +54,17 @@ export interface ApiKey {
   readonly expiresTime?: string;
 }
 
+/** How much an account uses, and may use: 0 is no limit. */
+export interface AccountQuotas {
+  readonly quotas: readonly {
+    readonly name: string;
+    readonly limit: number;
+    readonly used?: number;
+    readonly isSet: boolean;
+  }[];
+  readonly measuredTime?: string;
+}
+
 /** What operators ask of the directory. */
 export class Directory {
   private readonly settings: DirectorySettings;
@@ -84,6 +95,14 @@ export class Directory {
 
   resumeMove(id: string): Promise<Move> {
     return this.ask('POST', `/moves/${encodeURIComponent(id)}/resume`);
+  }
+
+  quotas(subdomain: string): Promise<AccountQuotas> {
+    return this.ask('GET', `/accounts/${encodeURIComponent(subdomain)}/quotas`);
+  }
+
+  setQuotas(subdomain: string, quotas: Readonly<Record<string, number | undefined>>): Promise<AccountQuotas> {
+    return this.ask('PUT', `/accounts/${encodeURIComponent(subdomain)}/quotas`, quotas);
   }
 
   keys(subdomain: string): Promise<ApiKey[]> {

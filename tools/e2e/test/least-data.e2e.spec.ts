@@ -248,7 +248,7 @@ const DOCUMENTS: Record<string, object[]> = {
 /** Collections of a move, of running copies and of requests, which hold ids and hashes only. */
 const IDS_ONLY = [
   ...['account_arrivals', 'arrived_users', 'writers', 'idempotency_records'],
-  ...['account_audit_entries', 'refused_requests', 'leases', 'user_endings'],
+  ...['account_audit_entries', 'refused_requests', 'leases', 'user_endings', 'account_quotas', 'account_usage'],
 ];
 
 let servers: Servers;

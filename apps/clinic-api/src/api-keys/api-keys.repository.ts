@@ -10,8 +10,18 @@ import {
 } from '@caregate/clinic-model';
 import { Forbidden, inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
 import type { Connection } from 'mongoose';
+import { WORKING_KEY } from '../quotas/quotas.repository.ts';
 
 const USE_IS_NOTED_EVERY_MS = 60_000;
+
+const DAY_MS = 86_400_000;
+
+/** Of one account. */
+export interface KeysMade {
+  readonly working: number;
+  /** Made in the last 24 hours, revoked ones too. */
+  readonly ofToday: number;
+}
 
 @Injectable()
 export class ApiKeysRepository {
@@ -24,7 +34,7 @@ export class ApiKeysRepository {
    * In one transaction with a look at the account, so that no key is made as its owner is deleted.
    * @throws {Forbidden} when the account has no owner any more
    */
-  async insert(key: ApiKeyDocument): Promise<void> {
+  async insert(key: ApiKeyDocument, assertRoom: (has: KeysMade) => void = () => {}): Promise<void> {
     await inTransaction(this.connection, async (session) => {
       const { matchedCount } = await this.models.accounts.updateOne(
         { _id: key.accountId, ownerDeletedTime: { $exists: false } },
@@ -32,6 +42,10 @@ export class ApiKeysRepository {
         { session },
       );
       if (matchedCount === 0) throw new Forbidden('the account has no owner any more, so that nobody makes keys of it');
+      const { accountId } = key;
+      const count = (filter: object) => this.models.apiKeys.countDocuments({ accountId, ...filter }).session(session);
+      const createdTime = { $gt: new Date(Date.now() - DAY_MS) };
+      assertRoom({ working: await count(WORKING_KEY), ofToday: await count({ createdTime }) });
       await this.models.apiKeys.create([key], { session });
     });
   }
@@ -69,29 +83,22 @@ export class ApiKeysRepository {
     await this.models.apiKeys.updateOne({ _id }, { $set: { lastUsedTime: now } });
   }
 
-  /** Gives a key a new secret. Until `graceEnds` the old one works beside it, as a key of its own; without it, no older one works any more. */
+  /** Gives a key a new secret. `assertRoom` is told how many replaced ones of the account still work. Until `graceEnds` the old one works beside it, as a key of its own; without it, no older one works any more. */
   replaceSecret(
     accountId: AccountId,
     _id: string,
     secret: Pick<ApiKeyDocument, 'secretHash' | 'last4'>,
     graceEnds: Date | undefined,
+    assertRoom: (replaced: number) => void,
   ): Promise<ApiKeyDocument | null> {
     return inTransaction(this.connection, async (session) => {
       const old = await this.models.apiKeys
-        .findOneAndUpdate(
-          {
-            _id,
-            accountId,
-            revokedTime: { $exists: false },
-            stoppedTime: { $exists: false },
-            replacedBy: { $exists: false },
-          },
-          { $set: secret },
-          { session },
-        )
+        .findOneAndUpdate({ _id, accountId, ...WORKING_KEY }, { $set: secret }, { session })
         .lean<ApiKeyDocument>();
       if (!old) return null;
       if (graceEnds) {
+        const replaced = { accountId, expiresTime: { $gt: new Date() }, revokedTime: { $exists: false } };
+        assertRoom(await this.models.apiKeys.countDocuments(replaced).session(session));
         const kept = { ...old, _id: newObjectId().toHexString(), replacedBy: _id, expiresTime: graceEnds };
         await this.models.apiKeys.create([kept], { session });
       } else {

@@ -2,15 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { createHash, randomBytes } from 'node:crypto';
 import { type Caller, actingUser } from '@caregate/access';
 import { type AccountId, type ApiKeyDocument, type KeyStopper, newObjectId } from '@caregate/clinic-model';
-import { CONFIG, Forbidden, NotFound, Unauthorized } from '@caregate/service';
+import { CONFIG, Forbidden, NotFound, TooManyRequests, Unauthorized } from '@caregate/service';
 import { apiHost, formatApiKey, InvalidApiKey, isShardId, parseApiKey, type ShardId } from '@caregate/shard';
 import type { ClinicApiConfig } from '../config.ts';
 import { AccountDoor } from '../moves/account-door.ts';
 import { WrongShard } from '../moves/moved-elsewhere.ts';
+import { isFull } from '../quotas/quota-limits.ts';
+import { Quotas } from '../quotas/quotas.service.ts';
 import { ApiKeysRepository } from './api-keys.repository.ts';
 import { KeyPeople } from './key-people.service.ts';
 
 const SECRET_BYTES = 32;
+/** So many times the quota may be made in a day, as keys are revoked and made anew. */
+const A_DAY = 4;
 
 /** API keys: `<secret>-<shard>`; the secret is shown once and kept as a hash (design, decision 10). */
 @Injectable()
@@ -19,6 +23,7 @@ export class ApiKeysService {
     private readonly keys: ApiKeysRepository,
     private readonly door: AccountDoor,
     private readonly people: KeyPeople,
+    private readonly quotas: Quotas,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
@@ -35,7 +40,14 @@ export class ApiKeysService {
       createdBy,
       createdTime: new Date(),
     };
-    await this.keys.insert(key);
+    const { keys: limit } = this.quotas.limitsOf(accountId);
+    await this.keys.insert(key, ({ working, ofToday }) => {
+      const what = 'the account has all API keys that it may have';
+      this.quotas.assertRoom('keys', limit, working, { what, remedy: 'revoke one that is not used' });
+      if (!isFull(limit * A_DAY, ofToday)) return;
+      this.quotas.countRefusal('keys');
+      throw new TooManyRequests(`the account made ${ofToday} API keys within a day; keep those that it has`, 3_600);
+    });
     return newKeyView(key, this.written(secret));
   }
 
@@ -52,9 +64,16 @@ export class ApiKeysService {
       keyId,
       { secretHash: hashOf(secret), last4: secret.slice(-4) },
       graceEnds,
+      (replaced) => this.assertRoomForReplaced(accountId, replaced),
     );
     if (!key) throw new NotFound('there is no such API key, or it is revoked');
     return newKeyView(key, this.written(secret));
+  }
+
+  private assertRoomForReplaced(accountId: AccountId, replaced: number): void {
+    const what = 'the account has all replaced API keys that may still work';
+    const remedy = 'rotate without graceSeconds, which ends those of that key';
+    this.quotas.assertRoom('keys', this.quotas.limitsOf(accountId).keys, replaced, { what, remedy });
   }
 
   async revoke(accountId: AccountId, keyId: string): Promise<void> {

@@ -36,6 +36,7 @@ export const OTHER_READS: ReadonlySet<string> = new Set([
   'GetMigration',
   'GetAccount',
   'ListApiKeys',
+  'GetQuotas',
   'ListAdminsByKeys',
   'ListAuditEntries',
   'ListAccountAuditEntries',

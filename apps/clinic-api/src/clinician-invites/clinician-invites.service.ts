@@ -22,6 +22,7 @@ import { assertMayMakeAdmin, assertOpen, joined, newClinician, noClinician } fro
 import { CliniciansRepository } from '../clinicians/clinicians.repository.ts';
 import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { isRecent } from '../mail-limits/mails.ts';
+import { Quotas } from '../quotas/quotas.service.ts';
 import { ClinicianInvitesRepository } from './clinician-invites.repository.ts';
 import { confirmationView, isOwnInvite, type OwnInvite } from './confirmation.view.ts';
 import { mayJoin } from './membership-restrictions.ts';
@@ -44,6 +45,7 @@ export class ClinicianInvitesService {
     private readonly identity: IdentityService,
     private readonly links: LinkSecrets,
     private readonly limits: MailLimits,
+    private readonly quotas: Quotas,
   ) {}
 
   // by the clinic
@@ -54,10 +56,11 @@ export class ClinicianInvitesService {
     const invitedBy = inviter(caller);
     await this.limits.count('InviteClinician', { caller, clinicId, to: email });
     return this.clinicians.change(async (writes) => {
-      const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
+      const clinic = assertOpen(await takeTurn(writes, idOf(clinicId)));
+      await this.quotas.assertRoomForClinician(clinic, (most) => this.clinicians.count(writes, clinic._id, most));
       const now = new Date();
       const invite = newClinician(
-        _id,
+        clinic._id,
         { inviteId: drawKey(), invitedBy, inviteSentTime: now, email: normalEmail(email), roles },
         now,
       );

@@ -4,6 +4,7 @@ import {
   type ClinicDocument,
   type ClinicianDocument,
   type ClinicianRole,
+  type ClinicianWrites,
   type ClinicModels,
   normalEmail,
   objectId,
@@ -44,6 +45,11 @@ export class CliniciansRepository {
   ) {}
 
   /** Runs `work` in one transaction; what the unique indexes refuse is told as a clinician that the clinic has already. */
+  /** Members and invites of a clinic, up to so many. */
+  count({ models, session }: ClinicianWrites, clinicId: Types.ObjectId, most: number): Promise<number> {
+    return models.clinicians.collection.countDocuments({ clinicId }, { session, limit: most });
+  }
+
   async change<T>(work: (writes: { models: ClinicModels; session: ClientSession }) => Promise<T>): Promise<T> {
     try {
       return await inTransaction(this.connection, (session) => work({ models: this.models, session }));

@@ -15,6 +15,7 @@ import { IdentityService, type UserId } from '@caregate/identity';
 import { BadRequest } from '@caregate/service';
 import { ClinicViews } from '../clinics/clinic-views.ts';
 import { idOf } from '../clinics/clinics.repository.ts';
+import { Quotas } from '../quotas/quotas.service.ts';
 import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import {
   assertMayMakeAdmin,
@@ -57,6 +58,7 @@ export class CliniciansService {
     private readonly clinicians: CliniciansRepository,
     private readonly clinicViews: ClinicViews,
     private readonly identity: IdentityService,
+    private readonly quotas: Quotas,
     private readonly limits: MailLimits,
   ) {}
 
@@ -139,8 +141,9 @@ export class CliniciansService {
 
   private add(clinicId: string, fields: Partial<ClinicianFields> & Pick<ClinicianFields, 'roles'>) {
     return this.clinicians.change(async (writes) => {
-      const { _id } = assertOpen(await takeTurn(writes, idOf(clinicId)));
-      const clinician = newClinician(_id, fields, new Date());
+      const clinic = assertOpen(await takeTurn(writes, idOf(clinicId)));
+      await this.quotas.assertRoomForClinician(clinic, (most) => this.clinicians.count(writes, clinic._id, most));
+      const clinician = newClinician(clinic._id, fields, new Date());
       await insertClinician(writes, clinician);
       return clinicianView(clinician);
     });

@@ -16,6 +16,7 @@ import { BadRequest, Forbidden, NotFound } from '@caregate/service';
 import type { ClientSession } from 'mongoose';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
 import { MailLimits } from '../mail-limits/mail-limits.service.ts';
+import { Quotas } from '../quotas/quotas.service.ts';
 import { SharedReads } from '../shared-reads.ts';
 import type { ClinicView } from './clinic.view.ts';
 import { ClinicViews } from './clinic-views.ts';
@@ -38,6 +39,7 @@ export class ClinicsService {
     private readonly founding: ClinicFounding,
     private readonly demoPatient: DemoPatient,
     private readonly accounts: AccountsRepository,
+    private readonly quotas: Quotas,
     private readonly limits: MailLimits,
   ) {}
 
@@ -48,6 +50,7 @@ export class ClinicsService {
     // The account's id comes from a key or a stored account.
     const accountId = (accountOfHost ?? (await this.accounts.ownedBy(creator))?._id) as AccountId | undefined;
     await this.limits.count('CreateClinic', { caller, accountId });
+    await this.quotas.assertRoomForClinic(accountId, creator);
     const clinic = await this.founding.found({
       profile: profileOf(sent),
       creator,

@@ -1,17 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { assertAllowed, type Caller, isOpenToEverybody, type PathParameters } from '@caregate/access';
+import { assertAllowed, type Caller, isOpenToEverybody, type PathParameters, type Who } from '@caregate/access';
 import { IdentityService } from '@caregate/identity';
 import { readDirectoryToken } from '@caregate/identity/directory-token';
 import { BadRequest, CONFIG, Forbidden, type ServedOperation, Unauthorized } from '@caregate/service';
 import { ApiKeysService } from '../api-keys/api-keys.service.ts';
 import type { ClinicApiConfig } from '../config.ts';
 import { ShardFacts } from './facts.ts';
-import { AccountStandings } from '../moves/account-standings.service.ts';
+import { AccountStandings, type Found } from '../moves/account-standings.service.ts';
 import { HostRules } from './host-rules.ts';
 import { RateLimits } from './rate-limits.ts';
 
 const SESSION_HEADER = 'x-tidepool-session-token';
+
+const BY_MEMBERSHIP: ReadonlySet<Who> = new Set(['member', 'admin', 'ownMembership']);
 
 /** Lets a request in or says why not: the right host, a known caller, an operation that this caller may call. */
 @Injectable()
@@ -37,8 +39,19 @@ export class Gate {
     assertKeyOfHost(request);
     const found = await this.standings.find(request, operation);
     // Route parameters are texts as they stand in the path.
-    await assertAllowed(operationId, request.caller, request.params as PathParameters, this.facts);
+    const path = request.params as PathParameters;
+    const who = await assertAllowed(operationId, request.caller, path, this.facts);
+    await this.countForAccount(request, who, found, reply);
     await this.standings.admit(request, operation, found);
+  }
+
+  /** Requests of people by their part in a clinic or an account, so that nobody uses up what is another's. */
+  private async countForAccount({ params }: FastifyRequest, who: Who, found: Found, reply: FastifyReply) {
+    const { clinicId, accountId } = params as PathParameters;
+    if (who === 'accountOwner' && accountId !== undefined) return this.limits.ofAccount(accountId, accountId, reply);
+    if (!BY_MEMBERSHIP.has(who) || clinicId === undefined) return;
+    const ofAccount = typeof found === 'object' ? found.accountId : undefined;
+    return this.limits.ofAccount(ofAccount ?? clinicId, ofAccount, reply);
   }
 
   /** Whether the caller has no part in the clinic or account that the path names, or it names none. Services and the directory are none. */

@@ -4,20 +4,22 @@ import { CONFIG, Metrics, networkOf, TooManyRequests } from '@caregate/service';
 import type { FastifyReply } from 'fastify';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { ClinicApiConfig } from '../config.ts';
+import { Quotas } from '../quotas/quotas.service.ts';
 
 const SECONDS = 60;
 
 /** Whose requests are counted together; as it stands in the headers. */
-type By = 'key' | 'user' | 'address';
+type By = 'key' | 'user' | 'address' | 'account';
 
 const IN_WORDS: Readonly<Record<By, string>> = {
   key: 'by this API key',
   user: 'by this user',
   address: 'from this address',
+  account: 'by this account, with all its keys and people,',
 };
 
 /**
- * How often each API key, user and network address may ask. Each copy of the app counts for itself, in memory: a look at a shared
+ * How often each API key, user, network address and account may ask. Each copy of the app counts for itself, in memory: a look at a shared
  * counter would cost every request more than most of them cost altogether. Services and the directory are not counted.
  * Sign-in has limits of its own, over all copies (libs/identity).
  */
@@ -25,8 +27,18 @@ const IN_WORDS: Readonly<Record<By, string>> = {
 export class RateLimits {
   private readonly limiters: Readonly<Partial<Record<By, RateLimiterMemory>>>;
   private readonly refused;
+  /** Only counts: each account may have a limit of its own. */
+  private readonly accounts = new RateLimiterMemory({
+    keyPrefix: 'account',
+    points: Number.MAX_SAFE_INTEGER,
+    duration: SECONDS,
+  });
 
-  constructor(@Inject(CONFIG) config: ClinicApiConfig, metrics: Metrics) {
+  constructor(
+    @Inject(CONFIG) config: ClinicApiConfig,
+    private readonly quotas: Quotas,
+    metrics: Metrics,
+  ) {
     this.limiters = {
       ...limited('key', config.RATE_LIMIT_PER_KEY),
       ...limited('user', config.RATE_LIMIT_PER_USER),
@@ -46,8 +58,23 @@ export class RateLimits {
 
   /** @throws {TooManyRequests} */
   async ofCaller(caller: Caller, reply: FastifyReply): Promise<void> {
-    if (caller.kind === 'apiKey') await this.count('key', caller.keyId, reply);
-    else if (caller.kind === 'user') await this.count('user', caller.userId, reply);
+    if (caller.kind === 'apiKey') {
+      await this.count('key', caller.keyId, reply);
+      await this.ofAccount(caller.accountId, caller.accountId, reply);
+    } else if (caller.kind === 'user') await this.count('user', caller.userId, reply);
+  }
+
+  /**
+   * For those who have a part in the account, so that nobody else can use it up. `id` is the account's, or that of a clinic without one.
+   * @throws {TooManyRequests}
+   */
+  async ofAccount(id: string, accountId: string | undefined, reply: FastifyReply): Promise<void> {
+    const limit = this.quotas.limitsOf(accountId).requestsPerMinute;
+    if (limit === 0) return;
+    const counted = await this.accounts.consume(id);
+    if (counted.consumedPoints <= limit) return;
+    this.quotas.countRefusal('requestsPerMinute');
+    this.refuse('account', limit, new RateLimiterRes(0, counted.msBeforeNext), reply);
   }
 
   private async count(by: By, whose: string, reply: FastifyReply): Promise<void> {
@@ -57,13 +84,17 @@ export class RateLimits {
       tell(reply, by, limiter.points, await limiter.consume(whose));
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
-      tell(reply, by, limiter.points, refusal);
-      this.refused.inc({ by });
-      throw new TooManyRequests(
-        `there were more than ${limiter.points} requests ${IN_WORDS[by]} in a minute; wait as long as Retry-After says`,
-        refusal.msBeforeNext / 1000,
-      );
+      this.refuse(by, limiter.points, refusal, reply);
     }
+  }
+
+  private refuse(by: By, limit: number, refusal: RateLimiterRes, reply: FastifyReply): never {
+    tell(reply, by, limit, refusal);
+    this.refused.inc({ by });
+    throw new TooManyRequests(
+      `there were more than ${limit} requests ${IN_WORDS[by]} in a minute; wait as long as Retry-After says`,
+      refusal.msBeforeNext / 1000,
+    );
   }
 }
 

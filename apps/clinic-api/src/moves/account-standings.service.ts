@@ -11,7 +11,7 @@ const OF_NO_ACCOUNT: ReadonlySet<string> = new Set(['SignIn', 'SignOut']);
 /** Reach clinics beside those of the account that the host names. */
 const OF_SEVERAL: ReadonlySet<string> = new Set(['MergeClinic', 'DeleteUser']);
 /** What operators ask of an account by way of the directory; all else that the directory asks is part of placing and moving it. */
-const OF_OPERATORS: ReadonlySet<string> = new Set(['ListApiKeys', 'RevokeApiKey']);
+const OF_OPERATORS: ReadonlySet<string> = new Set(['ListApiKeys', 'RevokeApiKey', 'GetQuotas', 'SetQuotas']);
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** The account that a path names, or by a clinic of it; none where there is no such account, and nobody asks of it. */

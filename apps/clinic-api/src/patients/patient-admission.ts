@@ -19,6 +19,7 @@ import type { ClientSession } from 'mongoose';
 import type { ClinicApiConfig } from '../config.ts';
 import { assertRoom, hardLimitAt } from '../counts/hard-limit.ts';
 import { PlanLimit } from '../counts/plan-limit.ts';
+import { Quotas } from '../quotas/quotas.service.ts';
 import { isCustodial } from './patient-details.ts';
 import { type ClinicRules, PatientsRepository } from './patients.repository.ts';
 
@@ -36,12 +37,14 @@ export class PatientAdmission {
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
     private readonly patients: PatientsRepository,
     private readonly planLimit: PlanLimit,
+    private readonly quotas: Quotas,
   ) {}
 
   /**
    * Says early what would be refused later, before anything is made outside the database.
    * @throws {BadRequest} when the MRN is missing or taken
    * @throws {PaymentRequired} when the clinic's limit is reached
+   * @throws {Unprocessable} when the clinic or its account has as many as anybody may have
    */
   async assertPossible(
     clinic: ClinicRules,
@@ -49,6 +52,7 @@ export class PatientAdmission {
     userId?: string,
   ): Promise<void> {
     await this.assertMrn(clinic, patient.mrn, userId);
+    await this.quotas.assertRoomForPatient(clinic._id);
     const limit = hardLimitAt(new Date(), clinic, this.config.FREE_TIER_PATIENT_LIMIT);
     if (limit === undefined || !isCustodial(patient)) return;
     assertRoom((await readCounts(this.models, clinic._id)).plan, limit);
@@ -79,13 +83,18 @@ export class PatientAdmission {
     const expected = this.draft(known, patientOf(known));
     // Who shares an MRN is told by the index then.
     if (!this.mustClaim(known, expected) && (await insertPatientAsKnown(writes, known, expected, stripe)))
-      return expected;
+      return this.noted(expected);
     const clinic = await this.patients.rulesOf(known._id, writes.session);
     const patient = this.draft(clinic, patientOf(clinic));
     // The limit looks only at what the rules hold.
     if (this.mustClaim(clinic, patient)) await this.planLimit.claimPlace(clinic as ClinicDocument, writes.session);
     await this.assertMrn(clinic, patient.mrn, patient.userId, writes.session);
     await insertPatient(writes, patient, { stripe, held: clinic.patientsHeld });
+    return this.noted(patient);
+  }
+
+  private async noted(patient: PatientDocument): Promise<PatientDocument> {
+    await this.quotas.noteNewPatient(patient.clinicId);
     return patient;
   }
 

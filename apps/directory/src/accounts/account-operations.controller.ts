@@ -1,4 +1,4 @@
-import { Controller, Param } from '@nestjs/common';
+import { Body, Controller, Param } from '@nestjs/common';
 import { Operation } from '../contract.ts';
 import { AccountsService } from './accounts.service.ts';
 import { ShardClient } from './shard-client.service.ts';
@@ -10,6 +10,25 @@ export class AccountOperationsController {
     private readonly accounts: AccountsService,
     private readonly shard: ShardClient,
   ) {}
+
+  @Operation('GetAccountQuotas')
+  async quotas(@Param('subdomain') subdomain: string) {
+    return this.shard.ofAccount(await this.accounts.get(subdomain), {
+      operationId: 'GetQuotas',
+      method: 'GET',
+      path: '/quotas',
+    });
+  }
+
+  @Operation('SetAccountQuotas')
+  async setQuotas(@Param('subdomain') subdomain: string, @Body() body: object) {
+    return this.shard.ofAccount(await this.accounts.get(subdomain), {
+      operationId: 'SetQuotas',
+      method: 'PUT',
+      path: '/quotas',
+      body,
+    });
+  }
 
   @Operation('ListAccountApiKeys')
   async listKeys(@Param('subdomain') subdomain: string) {
