@@ -49,6 +49,8 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     SHARD_ID: 'au1',
     LOG_LEVEL: 'fatal',
     MAX_REQUESTS_IN_FLIGHT: '0', // tests race many at once, on machines however slow
+    MAILS_PER_RECIPIENT: '100000', // scenes are played many times with the same few people
+    MAILS_PER_RECORD: '100000',
     MONGODB_URI: uri,
     IDENTITY: 'http',
     IDENTITY_URL: identity.url,

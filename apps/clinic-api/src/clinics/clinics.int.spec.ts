@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { newAccount } from '../../test/accounts.ts';
 import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
 import { newUserId } from '../../test/identity-server.ts';
 import { ShareCodes } from './share-codes.ts';
@@ -56,7 +57,9 @@ describe('a new clinic', () => {
   test('belongs to the account of its creator, and its key reaches it; a stranger’s key does not', async () => {
     const owner = harness.newUser();
     const stranger = harness.newUser();
-    const keys = await Promise.all([owner, stranger].map((user) => keyOfNewAccount(user)));
+    const keys = await Promise.all(
+      [owner, stranger].map(async (user) => (await (await newAccount(harness, user)).newKey()).key),
+    );
     const { id } = await newClinic(owner.api);
     const read = (apiKey = '') =>
       harness.withKey(apiKey).GET('/v1/clinics/{clinicId}', { params: { path: { clinicId: id } } });
@@ -196,29 +199,3 @@ describe('deletion', () => {
     }
   });
 });
-
-async function keyOfNewAccount({ userId, email }: { userId: string; email?: string }): Promise<string> {
-  const accountId = crypto.randomUUID();
-  const directory = harness.directory();
-  answered(
-    await directory.PUT('/caregate/v1/accounts/{accountId}', {
-      params: { path: { accountId } },
-      body: {
-        subdomain: `practice-${userId}`,
-        name: 'Practice',
-        owner: {
-          email: email ?? '',
-          fullName: 'Owner',
-          passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g',
-        },
-      },
-    }),
-  );
-  const { key } = answered(
-    await harness.account({ token: `user:${userId}` }).POST('/caregate/v1/accounts/{accountId}/api_keys', {
-      params: { path: { accountId } },
-      body: { name: 'test' },
-    }),
-  );
-  return key;
-}
