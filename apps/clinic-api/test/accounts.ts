@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClinicClient } from '@caregate/contracts';
-import { answered, type Harness, mailedSecrets, type TestUser } from './harness.ts';
+import { answered, type Harness, type TestUser } from './harness.ts';
 
 /** An account as the directory places it on the shard. */
 export interface TestAccount {
@@ -45,7 +45,12 @@ export async function newAccount(harness: Harness, owner = harness.newUser()): P
 
 /** Opens the mailed link of a new account and confirms it, as its owner does. */
 export async function confirmAccount(harness: Harness, accountId: string, password = ''): Promise<void> {
-  const { status } = await sendConfirmation(harness, accountId, mailedSecrets.secretOf('sign-up', accountId), password);
+  const { status } = await sendConfirmation(
+    harness,
+    accountId,
+    harness.mailedSecrets.secretOf('sign-up', accountId),
+    password,
+  );
   if (status !== 200) throw new Error(`the account was not confirmed: ${status}`);
 }
 

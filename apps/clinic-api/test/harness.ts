@@ -13,9 +13,6 @@ export type { TestUser } from './identity-server.ts';
 
 const LINK_SECRET = 'for links of tests, long enough to be taken';
 
-/** As the worker puts them into mails. */
-export const mailedSecrets = new LinkSecrets('au1', [LINK_SECRET]);
-
 /** The app on a database of its own, with an identity service in memory, and clients that speak for whom you like. */
 export interface Harness {
   readonly url: string;
@@ -25,6 +22,8 @@ export interface Harness {
   readonly connection: Connection;
   readonly models: ClinicModels;
   readonly identity: IdentityServer;
+  /** As the worker puts them into mails. */
+  readonly mailedSecrets: LinkSecrets;
   /** Adds a user to the identity service and gives a client that speaks for them. */
   newUser(given?: Partial<TestUser>): TestUser & { readonly api: ClinicClient };
   asUser(userId: string): ClinicClient;
@@ -45,8 +44,9 @@ export interface Harness {
 export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = clinicApi): Promise<Harness> {
   const identity = await IdentityServer.start();
   const uri = env.MONGODB_URI ?? databaseOfItsOwn();
+  const shard = env.SHARD_ID ?? 'au1';
   const { app, url } = await startApp(definition, {
-    SHARD_ID: 'au1',
+    SHARD_ID: shard,
     LOG_LEVEL: 'fatal',
     MAX_REQUESTS_IN_FLIGHT: '0', // tests race many at once, on machines however slow
     MAILS_PER_RECIPIENT: '100000', // scenes are played many times with the same few people
@@ -69,6 +69,7 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     connection,
     models: app.get<ClinicModels>(CLINIC_MODELS),
     identity,
+    mailedSecrets: new LinkSecrets(shard, [LINK_SECRET]),
     newUser: (given) => {
       const user = identity.addUser(given);
       return { ...user, api: asUser(user.userId) };
@@ -77,8 +78,7 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     asService: (name = 'server') => client({ token: `server:${name}` }),
     withKey: (apiKey) => client({ apiKey }),
     account: (caller) => createAccountClient({ baseUrl: url, ...caller }),
-    directory: (accountId) =>
-      asDirectory(url, { shard: env.SHARD_ID ?? 'au1', ...(accountId !== undefined && { accountId }) }),
+    directory: (accountId) => asDirectory(url, { shard, ...(accountId !== undefined && { accountId }) }),
     send: (path, init) => send(url + path, init),
     close: async () => {
       if (env.MONGODB_URI === undefined) await connection.dropDatabase();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hashPassword, IdentityService, LinkSecrets, type LocalIdentity } from '@caregate/identity';
 import { sendConfirmation } from '../../test/accounts.ts';
-import { answered, type Harness, mailedSecrets, startHarness, statusOf } from '../../test/harness.ts';
+import { answered, type Harness, startHarness, statusOf } from '../../test/harness.ts';
 
 const ACCOUNT = '/caregate/v1/accounts/{accountId}';
 const CHOSEN = 'chosen at sign-up';
@@ -16,7 +16,7 @@ afterAll(() => harness.close());
 
 const identity = () => harness.app.get(IdentityService) as LocalIdentity; // as it is set up above
 const asDirectory = () => harness.directory();
-const secretOf = (accountId: string) => mailedSecrets.secretOf('sign-up', accountId) ?? '';
+const secretOf = (accountId: string) => harness.mailedSecrets.secretOf('sign-up', accountId) ?? '';
 const newEmail = () => `${randomUUID()}@example.test`;
 
 /** As the directory does when somebody has signed up. */

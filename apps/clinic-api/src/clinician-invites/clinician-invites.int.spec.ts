@@ -1,15 +1,7 @@
 import { eventually } from '@caregate/eventually';
 import { Types } from 'mongoose';
 import { newAccount } from '../../test/accounts.ts';
-import {
-  answered,
-  type Harness,
-  mailedSecrets,
-  newClinic,
-  startHarness,
-  statusOf,
-  type TestUser,
-} from '../../test/harness.ts';
+import { answered, type Harness, newClinic, startHarness, statusOf, type TestUser } from '../../test/harness.ts';
 import { newUserId } from '../../test/identity-server.ts';
 
 const INVITES = '/v1/clinics/{clinicId}/invites/clinicians';
@@ -45,7 +37,7 @@ const accept = (by: Person, inviteId: string, secret?: string) =>
   by.api.PUT(MY_INVITE, answering(by, inviteId, secret));
 const dismiss = (by: Person, inviteId: string, secret?: string) =>
   by.api.DELETE(MY_INVITE, answering(by, inviteId, secret));
-const secretOf = (inviteId: string) => mailedSecrets.secretOf('clinician invite', inviteId) ?? '';
+const secretOf = (inviteId: string) => harness.mailedSecrets.secretOf('clinician invite', inviteId) ?? '';
 const restrict = async (clinicId: string, restrictions: { emailDomain: string; requiredIdp?: string }[]) =>
   answered(
     await harness.asService().PUT('/v1/clinics/{clinicId}/membership_restrictions', {
