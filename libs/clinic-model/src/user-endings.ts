@@ -1,4 +1,4 @@
-import { NotFound, ServiceUnavailable } from '@caregate/service';
+import { NotFound, ServiceUnavailable } from '@caregate/service/errors';
 import { inTransaction } from '@caregate/service/transaction';
 import type { UserId } from '@caregate/identity';
 import type { ClientSession, Connection } from 'mongoose';

@@ -1,4 +1,4 @@
-import { inTransaction, isDuplicateKey } from '@caregate/service';
+import { inTransaction, isDuplicateKey } from '@caregate/service/transaction';
 import type { UserId } from '@caregate/identity';
 import type { Connection, Types } from 'mongoose';
 import { type ClinicianWrites, normalEmail, removeClinician, removeInvites, takeTurn } from './clinicians.ts';

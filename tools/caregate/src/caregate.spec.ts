@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { jest } from '@jest/globals';
 import { caregate } from './caregate.ts';
 import { shardSettings } from './settings.ts';
@@ -35,6 +38,11 @@ it.each([[['dance']], [['dead-letters', 'dance']], [['dead-letters', 'list', '--
     expect(complained).toMatch(/error: .*\n/);
   },
 );
+
+it('is run by Node as it stands, without a compiler', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'main.ts'), '--help']);
+  expect(stdout).toMatch(/^Usage: caregate/);
+});
 
 it('says which setting is missing', () => {
   expect(() => shardSettings({})).toThrow('KAFKA_BROKERS is needed');
