@@ -68,7 +68,9 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     expect((await shard.identity.findUser(owner.userId))?.roles).toEqual(['clinician']);
     expect((await migrationOf(_id))?.progress).toMatchObject({
       ...{ total: 4, done: 3 },
-      skipped: [{ userId: nameless.userId, reason: 'the profile has no name or no birth date' }],
+      skipped: [
+        { userId: nameless.userId, reason: 'the profile has no name or no birth date, or one that is too long' },
+      ],
     });
     for (const { email } of patients) expect(await mailsTo(email)).toHaveLength(1);
     await eventually(async () =>
