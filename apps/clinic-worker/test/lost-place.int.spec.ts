@@ -63,12 +63,11 @@ describeWithServers('a worker whose sources have lost their place in the oplog',
     const topics = topicsOf(shard.prefix);
     const sources = [topics.clinics, topics.patients];
     for (const name of sources) await eventually(async () => (await connect.offsets(name)).length > 0);
-    for (const name of [...sources, topics.clinicians, topics.migrations, topics.patientInvites])
-      await connect.stop(name);
+    const connectors = async () =>
+      (await connect.connectors()).filter(({ name }) => name.startsWith(`${shard.prefix}.`));
+    for (const { name } of await connectors()) await connect.stop(name);
     await eventually(async () =>
-      (await connect.connectors())
-        .filter(({ name }) => name.startsWith(`${shard.prefix}.`))
-        .every(({ state, tasks }) => state === 'STOPPED' && tasks.length === 0),
+      (await connectors()).every(({ state, tasks }) => state === 'STOPPED' && tasks.length === 0),
     );
     await shard.clinic('Meanwhile', [second.userId]);
     await shard.clinic('Of long ago', [third.userId]);
