@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Answer, call, session, confirmed } from '@caregate/demo';
+import { type Answer, call, confirmed, eventually, session } from '@caregate/demo';
 import { type App, type Platform, type Servers, startApp, startServers, startShards } from '@caregate/stack';
 import { leaveNothing } from './leave-nothing.ts';
 
@@ -95,9 +95,11 @@ test('an answer that cannot be as fresh in time is a 503 that says so', async ()
   const hasty = await startApp({
     name: 'gatekeeper-sync',
     label: `${prefix}hasty`,
-    env: { ...env, READ_AFTER_TIMEOUT_MS: '1' },
+    env: { ...env, READ_AFTER_TIMEOUT_MS: '1', RECONCILE_SECONDS: '3600' },
   });
   try {
+    await platform.shard('au1').sync.stop(); // it would set paused connectors going again
+    await pauseConnectors(String(env['TOPIC_PREFIX']));
     const { write, patientId } = await newPatient(1_000);
     const answer = await accessAfter(write, patientId, hasty);
     expect(answer.status).toBe(503);
@@ -107,3 +109,15 @@ test('an answer that cannot be as fresh in time is a 503 that says so', async ()
     await hasty.stop();
   }
 }, 120_000);
+
+/** From then on nothing reaches the gatekeeper's database. */
+async function pauseConnectors(topicPrefix: string): Promise<void> {
+  const url = `${servers.connectUrl}/connectors`;
+  const names = ((await call({ url })).body as string[]).filter((name) => name.startsWith(`${topicPrefix}.`)); // as Connect lists them
+  expect(names).not.toEqual([]);
+  for (const name of names) await call({ method: 'PUT', url: `${url}/${name}/pause` });
+  await eventually('the connectors stand still', async () => {
+    const states = await Promise.all(names.map(async (name) => (await call({ url: `${url}/${name}/status` })).body));
+    return !JSON.stringify(states).includes('RUNNING');
+  });
+}

@@ -29,6 +29,7 @@ const SYNC = {
 };
 
 const PRIVATE = newDirectoryKey().privateKey;
+const DIRECTORY = { ...GOOD, SHARDS_FILE: '/no/such/file.yaml' };
 
 test.each<readonly [string, Record<string, string>, RegExp]>([
   ['clinic-api', { ...GOOD, MONGODB_URI: '' }, /MONGODB_URI/],
@@ -51,7 +52,8 @@ test.each<readonly [string, Record<string, string>, RegExp]>([
   ['clinic-worker', { ...GOOD, KAFKA_BROKERS: '' }, /KAFKA_BROKERS/],
   ['clinic-worker', { ...GOOD, SMTP_URL: 'not an address' }, /SMTP_URL/],
   ['gatekeeper-sync', { ...GOOD }, /CONNECT_URL|GATEKEEPER_MONGODB_URI/],
-  ['directory', { ...GOOD, SHARDS_FILE: '/no/such/file.yaml' }, /SHARDS_FILE/],
+  ['directory', DIRECTORY, /DIRECTORY_SIGNING_KEY is needed/],
+  ['directory', { ...DIRECTORY, DIRECTORY_SIGNING_KEY: PRIVATE }, /SHARDS_FILE/],
 ])('%s says in one line what is wrong with its settings, and ends: %j', async (app, env, named) => {
   const { code, output } = await runToEnd(app, env);
   const lines = output.trim().split('\n');
