@@ -14,7 +14,6 @@ import { readmeExample } from './readme-example.ts';
 
 // Every sentence of the source "Sharding" is the name of a test here; what it calls Cliniko is Caregate.
 
-const OPERATOR_TOKEN = 'an operator token of tests, long enough';
 const prefix = `src${randomBytes(3).toString('hex')}_`;
 const PASSWORD = 'correct horse battery staple';
 const MINUTE = 60_000;
@@ -52,7 +51,7 @@ beforeAll(async () => {
     prefix,
     only: ['clinic-api', 'directory'],
     ...(dist !== undefined && { dist }),
-    env: (app): Record<string, string> => (app === 'directory' ? { OPERATOR_TOKEN, MOVE_GRACE_SECONDS: '1' } : {}),
+    env: (app): Record<string, string> => (app === 'directory' ? { MOVE_GRACE_SECONDS: '1' } : {}),
   });
   mongo = await MongoClient.connect(servers.mongodbUri);
   australian = await newPractice('au', 'sydney-smiles');
@@ -171,7 +170,7 @@ describe('How does this impact you?', () => {
       const started = await call({
         method: 'POST',
         url: `${platform.directory.url}/caregate/v1/accounts/moves-about/moves`,
-        headers: { authorization: `Bearer ${OPERATOR_TOKEN}` },
+        headers: { authorization: `Bearer ${platform.operatorToken}` },
         body: { to: 'ca1' },
       });
       expect(started.status).toBe(201);
@@ -574,7 +573,7 @@ async function signUp(region: string, subdomain: string): Promise<Account> {
 async function locationOf(subdomain: string): Promise<Account> {
   const { body } = await call({
     url: `${platform.directory.url}/caregate/v1/accounts/${subdomain}`,
-    headers: { authorization: `Bearer ${OPERATOR_TOKEN}` },
+    headers: { authorization: `Bearer ${platform.operatorToken}` },
   });
   return body as Account; // as the contract says
 }
