@@ -36,13 +36,16 @@ interface Held {
 }
 
 function portsOf(env: Record<string, string>): number[] {
-  return Object.values(env).map((address) => Number(/:(\d+)/.exec(address.replace(/^\w+:\/\//, ''))?.[1]));
+  return Object.values(env)
+    .flatMap((address) => /:(\d+)/.exec(address.replace(/^\w+:\/\//, ''))?.[1] ?? []) // a folder has none
+    .map(Number);
 }
 
 async function expectNothingLeft({ env, data }: Pick<Held, 'env' | 'data'>, pids: number[]): Promise<void> {
   await within(10_000, () => !pids.some(isAlive) && !existsSync(data));
   expect(pids.filter(isAlive)).toEqual([]);
   expect(existsSync(data)).toBe(false);
+  expect(portsOf(env)).not.toEqual([]);
   for (const port of portsOf(env)) expect([port, await isFree(port)]).toEqual([port, true]);
 }
 

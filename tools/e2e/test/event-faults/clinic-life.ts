@@ -183,7 +183,7 @@ export class ClinicLife {
     const member = this.members[this.turn % this.members.length] ?? '';
     const role = this.accepted.roles.get(member) === 'CLINIC_ADMIN' ? 'CLINIC_MEMBER' : 'CLINIC_ADMIN';
     const body = { id: member, email: emailOf(member), roles: [role] };
-    await this.withKey('change a role', 'PUT', `/clinicians/${member}`, body);
+    await this.asOwner('change a role', 'PUT', `/clinicians/${member}`, body); // keys make no admins
     this.accepted.roles.set(member, role);
   }
 
@@ -295,6 +295,11 @@ export class ClinicLife {
   private withKey(what: string, method: string, path: string, body?: unknown): Promise<Answer | undefined> {
     const url = `${this.api}/v1/clinics/${this.clinicId}${path}`;
     return this.send(what, { method, url, headers: basic(this.key), ...(body !== undefined && { body }) });
+  }
+
+  private asOwner(what: string, method: string, path: string, body: unknown): Promise<Answer | undefined> {
+    const url = `${this.api}/v1/clinics/${this.clinicId}${path}`;
+    return this.send(what, { method, url, headers: session(this.token), body });
   }
 
   private asService(what: string, method: string, path: string, body: unknown): Promise<Answer | undefined> {
