@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, basic, call, type Call, session, confirmed } from '@caregate/demo';
+import { type Answer, basic, call, type Call, confirmed, eventually, session } from '@caregate/demo';
 import type { LocalIdentity, UserId } from '@caregate/identity';
 import type { Platform, Shard } from '@caregate/stack';
 import { CloudEvent, Kafka as CloudEvents } from 'cloudevents';
 import type { Producer } from 'kafkajs';
 import { type Db, ObjectId } from 'mongodb';
+import type { MailServer } from './mail-server.ts';
 
 const PASSWORD = 'correct horse battery staple';
 /** Nothing may take longer than this to be accepted, whatever is being killed. */
@@ -19,6 +20,7 @@ export interface Scene {
   readonly clinicDb: Db;
   readonly identity: LocalIdentity;
   readonly producer: Producer;
+  readonly mail: MailServer;
   /** Session token of a back-end service. */
   readonly service: string;
 }
@@ -35,6 +37,8 @@ export interface Accepted {
   /** What each sharing patient last said that their clinic may do, as `userId`. */
   readonly permissions: Map<string, string>;
   readonly roles: Map<string, string>;
+  /** How often each member's roles were changed: they are mailed each time, and the clinician keeps only the newest. */
+  readonly roleChanges: Map<string, number>;
   readonly accounts: Set<string>;
   readonly migrations: Map<string, { readonly clinicId: string; readonly sharers: readonly string[] }>;
 }
@@ -47,6 +51,7 @@ export const nothingAccepted = (): Accepted => ({
   clinics: new Set(),
   permissions: new Map(),
   roles: new Map(),
+  roleChanges: new Map(),
   accounts: new Set(),
   migrations: new Map(),
 });
@@ -75,9 +80,12 @@ export class ClinicLife {
 
   /** An account with a clinic, two members, and two patients who have accounts of their own. */
   async begin(): Promise<void> {
-    const { platform, shard } = this.scene;
+    const { platform, shard, mail } = this.scene;
     const owner = { email: `${this.name}@owner.test`, fullName: 'Olivia Owner', password: PASSWORD };
     const account = await this.signUp(this.name, owner);
+    await eventually('the link is mailed', async () =>
+      (await mail.accepted()).some(({ to }) => to.includes(owner.email)),
+    );
     const { accountId } = await persistently('confirm', () => confirmed(shard, account, PASSWORD));
     this.ownHost = `http://${this.name}.${shard.id}.${platform.domain}:${shard.api.port}`;
     this.token = await this.signIn(owner.email);
@@ -185,6 +193,7 @@ export class ClinicLife {
     const body = { id: member, email: emailOf(member), roles: [role] };
     await this.asOwner('change a role', 'PUT', `/clinicians/${member}`, body); // keys make no admins
     this.accepted.roles.set(member, role);
+    this.accepted.roleChanges.set(member, (this.accepted.roleChanges.get(member) ?? 0) + 1);
   }
 
   private async deleteUser(): Promise<void> {

@@ -94,7 +94,7 @@ export class FaultRun {
     const producer = kafka.producer();
     await producer.connect();
     const scene = {
-      ...{ platform, shard, identity, producer },
+      ...{ platform, shard, identity, producer, mail },
       clinicDb: mongo.db(shard.database),
       service: await identity.serviceToken('e2e'),
     };
