@@ -9,7 +9,7 @@ const WRITE_AFTER_MS = 1_000;
 /** More clinics than anybody asks for in that time; beyond, only the metric counts. */
 const MOST_CLINICS = 10_000;
 
-/** Counts, by clinic and day, requests that were refused since whoever sent them has no part in the clinic. */
+/** Counts, by clinic and day, the refused requests of callers who have no part in the clinic. */
 @Injectable()
 export class RefusedRequests implements BeforeApplicationShutdown {
   private waiting = new Map<string, RefusedRequestsDocument>();

@@ -8,7 +8,7 @@ const EVERY_SECONDS = 3_600;
 const AT_ONCE = 1_000;
 const DAY_MS = 86_400_000;
 
-/** Deletes entries of the audit that are older than they are to be kept, some at a time, on one copy of the app at a time. */
+/** Deletes audit entries whose retention has ended, in batches, on one copy of the app at a time. */
 @Injectable()
 export class AuditRetention extends LeasedJob {
   private readonly expired;

@@ -89,7 +89,7 @@ export class Reckoning {
 
   /**
    * Emails by address and subject: those that were due and never accepted, those that nobody was owed, and how often one was accepted again.
-   * What was due is read from the clinic database, in which every change that was made can be seen.
+   * What was due is read from the clinic database; role changes are counted as they were accepted, as a clinician keeps only the newest.
    */
   async emails(): Promise<{ due: number; missing: string[]; unexpected: string[]; doubled: number }> {
     const due = await this.due();
