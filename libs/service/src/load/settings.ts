@@ -13,7 +13,7 @@ export const loadSettings = {
   MAX_SLOW_CLIENTS: count(1, 1_000_000, 8_000).describe(
     'requests that have not come whole at once, and as many answers that are not taken; for one more the oldest is dropped',
   ),
-  MAX_SLOW_CLIENTS_PER_ADDRESS: count(0, 1_000_000, 500).describe(
+  MAX_SLOW_CLIENTS_PER_ADDRESS: count(0, 1_000_000, 1_000).describe(
     'those of one address, of IPv6 of one network. 0: no limit',
   ),
   MAX_SLOW_MIB: count(4, 1_000_000, 128).describe(
