@@ -18,6 +18,7 @@ export interface LeasedJobSettings {
 }
 
 const LEASES = 'leases';
+const AFTER_A_FAULT_SECONDS = 5;
 
 /**
  * Work that one copy of an app does from time to time. The lease of a run lasts until the next one is due, whether the run ends well or
@@ -44,24 +45,28 @@ export abstract class LeasedJob implements OnApplicationBootstrap, BeforeApplica
     const { signal } = this.leaving;
     const { name, everySeconds, logger } = this.settings;
     while (!signal.aborted) {
+      let askAgainSeconds = everySeconds / 4;
       try {
         if (await this.isDue()) await this.run(signal);
       } catch (error) {
         if (!signal.aborted)
           logger.warn({ err: error, job: name }, 'a job could not be done; it is tried again when it is due');
+        // When the run failed, it has its lease until it is due. When the database was away, nobody has run it.
+        askAgainSeconds = Math.min(askAgainSeconds, AFTER_A_FAULT_SECONDS);
       }
-      await pause((everySeconds * 1_000) / 4, undefined, { signal, ref: false }).catch(() => undefined);
+      await pause(askAgainSeconds * 1_000, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
   private async isDue(): Promise<boolean> {
     const { connection, name, everySeconds } = this.settings;
     try {
-      const free = { _id: name, $expr: { $lte: ['$until', '$$NOW'] } };
-      const until = { $add: ['$$NOW', everySeconds * 1_000] };
+      // Decided in the update, as MongoDB takes no `$expr` in the filter of one that may insert. An unchanged document is no modified one.
+      const isDue = { $lte: [{ $ifNull: ['$until', new Date(0)] }, '$$NOW'] };
+      const until = { $cond: [isDue, { $add: ['$$NOW', everySeconds * 1_000] }, '$until'] };
       const { modifiedCount, upsertedCount } = await connection
         .collection<LeaseDocument>(LEASES)
-        .updateOne(free, [{ $set: { until } }], { upsert: true });
+        .updateOne({ _id: name }, [{ $set: { until } }], { upsert: true });
       return modifiedCount + upsertedCount > 0;
     } catch (error) {
       if (isDuplicateKey(error)) return false; // another copy has it
