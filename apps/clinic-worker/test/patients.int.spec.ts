@@ -1,5 +1,6 @@
 import { eventually } from '@caregate/eventually';
 import { assignTag, type PatientDocument, readCounts, searchFields } from '@caregate/clinic-model';
+import { hashPassword } from '@caregate/identity';
 import { inTransaction } from '@caregate/service';
 import { Types } from 'mongoose';
 import { mailsTo, newUserId, randomAddress, SERVERS_GIVEN, TestShard } from './shard.ts';
@@ -59,6 +60,24 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     await arrived(second);
     expect(await mailsTo(first)).toHaveLength(1);
     expect(await mailsTo(quiet)).toHaveLength(0);
+  });
+
+  it('leaves the profile of whoever has claimed their account as it is', async () => {
+    const email = randomAddress();
+    const { userId } = await shard.identity.createCustodialUser(clinicId.toHexString(), { email });
+    const { _id } = await custodial({ userId, email });
+    const told = (times: number) =>
+      eventually(async () => {
+        const lane = { $regex: `^save_custodial_profile\\|.*${_id}$` };
+        return (await shard.connection.collection('reactions').countDocuments({ lane, state: 'done' })) === times;
+      });
+    await told(1);
+    expect((await shard.identity.profile(userId))?.fullName).toBe('Ines Okafor');
+    const owner = { email, fullName: 'Ines Herself', passwordHash: await hashPassword('chosen at sign-up') };
+    await shard.identity.confirmOwner(owner, 'chosen at sign-up', '10.0.0.1');
+    await change(_id, { fullName: 'Renamed By A Clinic' });
+    await told(2);
+    expect((await shard.identity.profile(userId))?.fullName).toBe('Ines Herself');
   });
 
   it('reminds a patient to upload, once for each reminder', async () => {

@@ -118,6 +118,12 @@ export abstract class IdentityService {
   /** Replaces the profile of a user. Throws NotFound for an unknown user. */
   abstract saveProfile(userId: UserId, profile: Profile): Promise<void>;
 
+  /**
+   * Replaces the profile of a custodial user. Says whether it was done: the profile of a person who has claimed the account is theirs, and
+   * stands in other clinics' emails too. Throws NotFound for an unknown user.
+   */
+  abstract saveCustodialProfile(userId: UserId, profile: Profile): Promise<boolean>;
+
   /** Ends every session of a user; copies of an app notice within the few seconds that `authenticate` caches. */
   abstract deleteSessions(userId: UserId): Promise<void>;
 

@@ -9,7 +9,7 @@ type PatientEvent = ChangeEvent<ChangedPatient>;
 
 const PROFILE = ['fullName', 'birthDate', 'email', 'mrn', 'targetDevices', 'permissions'] as const;
 
-/** A custodial patient was added or changed: what the clinic knows of them is written back to their profile. */
+/** A custodial patient was added or changed: what the clinic knows of them is written back to their profile, until they claim the account. */
 @Controller()
 export class CustodialProfile {
   constructor(
@@ -31,8 +31,9 @@ export class CustodialProfile {
     // What the clinic does not know (any more) of whom it looks after is not in their profile either.
     const kept = Object.entries({ ...known.patient, ...told }).filter(([, value]) => value !== undefined);
     try {
-      await this.identity.saveProfile(patient.userId, { ...known, fullName, patient: Object.fromEntries(kept) });
-      return undefined;
+      const profile = { ...known, fullName, patient: Object.fromEntries(kept) };
+      const isSaved = await this.identity.saveCustodialProfile(patient.userId, profile);
+      return isSaved ? undefined : 'the person has claimed the account, and the profile is theirs';
     } catch (error) {
       if (error instanceof NotFound) return 'the user is gone';
       throw error;

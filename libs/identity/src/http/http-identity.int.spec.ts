@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Conflict, NotFound, ServiceUnavailable, Unprocessable } from '@caregate/service';
+import { SignsInWithEmail } from '../identity-service.ts';
 import { isUserId, type UserId } from '../user-id.ts';
 import { HttpIdentity } from './http-identity.ts';
 
@@ -156,6 +157,24 @@ test.each(['', 'no id', '../token/x', 'two@at@signs', 'spa ce@example.test', '\u
     expect(remote.asked).toEqual([]);
   },
 );
+
+test('whoever has claimed their account keeps address and profile, whatever a clinic that looks after them writes', async () => {
+  remote.answers.set(`GET /user/${ann}`, { status: 200, body: { userid: ann, passwordExists: true } });
+  await expect(remote.identity.changeCustodialEmail(ann, 'clinic@example.test')).rejects.toThrow(SignsInWithEmail);
+  await expect(remote.identity.removeEmail(ann)).rejects.toThrow(SignsInWithEmail);
+  expect(await remote.identity.saveCustodialProfile(ann, { fullName: 'Renamed By A Clinic' })).toBe(false);
+  expect(remote.asked.filter((call) => call.startsWith('PUT '))).toEqual([]);
+});
+
+test('whoever has not claimed their account has the address and profile that their clinic writes', async () => {
+  remote.answers.set(`GET /user/${ann}`, { status: 200, body: { userid: ann } });
+  remote.answers.set(`PUT /user/${ann}`, { status: 200, body: { userid: ann } });
+  remote.answers.set(`PUT /${ann}/profile`, { status: 200, body: {} });
+  await remote.identity.changeCustodialEmail(ann, 'clinic@example.test');
+  expect(await remote.identity.saveCustodialProfile(ann, { fullName: 'Named By A Clinic' })).toBe(true);
+  expect(remote.asked.filter((call) => call.startsWith('PUT '))).toEqual([`PUT /user/${ann}`, `PUT /${ann}/profile`]);
+  await expect(remote.identity.saveCustodialProfile(bob, {})).rejects.toThrow(NotFound);
+});
 
 describe('the account of a custodial user whom no clinic needs any more', () => {
   const user = { userid: 'a000000001', username: 'ann@example.test', emails: ['ann@example.test'] };

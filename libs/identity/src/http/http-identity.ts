@@ -11,6 +11,7 @@ import {
   type Profile,
   type RestrictedToken,
   type Session,
+  SignsInWithEmail,
   type User,
   type UserDataSource,
   type UserUpdate,
@@ -96,12 +97,21 @@ export class HttpIdentity extends IdentityService {
   }
 
   async changeCustodialEmail(userId: UserId, email: string): Promise<void> {
+    if (await this.isClaimed(userId)) throw new SignsInWithEmail();
     await this.updateUser(userId, { email });
   }
 
   /** A name that is no email would be refused, so none is sent (behaviour, "Identity"). */
   async removeEmail(userId: UserId): Promise<void> {
+    if (await this.isClaimed(userId)) throw new SignsInWithEmail();
     await this.update(userId, { emails: [] });
+  }
+
+  /** The service has no way to change only who has no password, so a claim between this look and the change is not seen. */
+  private async isClaimed(userId: UserId): Promise<boolean> {
+    const user = await this.findUser(userId);
+    if (!user) throw noSuchUser(userId);
+    return user.hasPassword === true;
   }
 
   private async update(userId: UserId, updates: Record<string, unknown>): Promise<User> {
@@ -122,6 +132,12 @@ export class HttpIdentity extends IdentityService {
     const answer = await this.ask({ method: 'PUT', path: [userId, 'profile'], body: profile, purpose });
     if (answer.status === 404) throw noSuchUser(userId);
     assertDone(answer, purpose);
+  }
+
+  async saveCustodialProfile(userId: UserId, profile: Profile): Promise<boolean> {
+    if (await this.isClaimed(userId)) return false;
+    await this.saveProfile(userId, profile);
+    return true;
   }
 
   async deleteSessions(userId: UserId): Promise<void> {

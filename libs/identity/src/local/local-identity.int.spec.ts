@@ -57,15 +57,18 @@ describe('the owner of an account, whose mailed link was opened', () => {
     expect(await identity.profile(userId)).toEqual({ fullName: 'Somebody' });
   });
 
-  test('who is looked after by a clinic, stays who they are and can sign in', async () => {
+  test('who is looked after by a clinic, stays who they are, can sign in, and no clinic names them any more', async () => {
     const { userId } = await identity.createCustodialUser('65f0c0ffee65f0c0ffee0001', {
       email: 'patient@example.test',
       fullName: 'Pat Patient',
     });
+    const told = (fullName: string) => ({ fullName, patient: { birthday: '1990-02-03' } });
+    expect(await identity.saveCustodialProfile(userId, told('Whoever They Say'))).toBe(true);
     await expect(confirm('patient@example.test', 'a guess')).rejects.toThrow(Unauthorized);
     expect(await confirm('patient@example.test', 'chosen at sign-up')).toMatchObject({ userId, emailVerified: true });
     expect((await signIn('patient@example.test', 'chosen at sign-up')).userId).toBe(userId);
-    expect(await identity.profile(userId)).toEqual({ fullName: 'Pat Patient' });
+    expect(await identity.saveCustodialProfile(userId, told('Renamed By A Clinic'))).toBe(false);
+    expect(await identity.profile(userId)).toEqual(told('Ada Owner')); // the name that they signed up with
     await expect(identity.removeEmail(userId)).rejects.toThrow(Conflict);
     await expect(identity.changeCustodialEmail(userId, 'clinic@example.test')).rejects.toThrow(
       /only they can change it/,
@@ -246,6 +249,7 @@ test('a profile is kept as it was given', async () => {
   await identity.saveProfile(userId, profile);
   expect(await identity.profile(userId)).toEqual(profile);
   await expect(identity.saveProfile(unknownUser, profile)).rejects.toThrow(NotFound);
+  await expect(identity.saveCustodialProfile(unknownUser, profile)).rejects.toThrow(NotFound);
 });
 
 test('sharing is listed for the one it is shared with, until it is taken away', async () => {

@@ -104,6 +104,12 @@ export class LocalIdentity extends IdentityService {
     if (!(await this.users.saveProfile(userId, profile))) noSuchUser(userId);
   }
 
+  async saveCustodialProfile(userId: UserId, profile: Profile): Promise<boolean> {
+    if (await this.users.saveCustodialProfile(userId, profile)) return true;
+    if (!(await this.users.byId(userId))) noSuchUser(userId);
+    return false;
+  }
+
   async deleteSessions(userId: UserId): Promise<void> {
     await this.users.endSessions(userId);
     this.callers.forget(userId);
@@ -224,7 +230,7 @@ export class LocalIdentity extends IdentityService {
     if (!(await isPassword(password, isTaken ? undefined : owner.passwordHash)))
       throw new Unauthorized('this is not the password');
     if (!holder || holder.passwordHash !== undefined) return this.createUser(owner, holder);
-    if (!(await this.users.setFirstPassword(holder._id, owner.email, owner.passwordHash)))
+    if (!(await this.users.setFirstPassword(holder._id, owner)))
       throw new Conflict('the user with this address has just changed; try again');
     return toUser({ ...holder, emailVerified: true, passwordHash: owner.passwordHash });
   }

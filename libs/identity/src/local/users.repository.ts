@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Conflict, isDuplicateKey } from '@caregate/service';
 import type { ClientSession, Connection } from 'mongoose';
-import type { Profile, User, UserUpdate } from '../identity-service.ts';
+import type { Owner, Profile, User, UserUpdate } from '../identity-service.ts';
 import { isUserId, type UserId } from '../user-id.ts';
 
 /** A user as kept in the collection `users` of the shard. */
@@ -121,11 +121,14 @@ export class UsersRepository {
     return matchedCount > 0;
   }
 
-  /** Gives a user whom a clinic looks after the password of the person who proved the address; false when they have one by now. */
-  async setFirstPassword(userId: UserId, email: string, passwordHash: string): Promise<boolean> {
+  /**
+   * Gives a user whom a clinic looks after the password and the name of the person who proved the address; false when they have a password
+   * by now. The name that the clinic gave them is the clinic's, and stays on its record.
+   */
+  async setFirstPassword(userId: UserId, { email, fullName, passwordHash }: Owner): Promise<boolean> {
     const { matchedCount } = await this.users.updateOne(
       { _id: userId, emailKey: emailKey(email), passwordHash: { $exists: false } },
-      { $set: { passwordHash, emailVerified: true, updatedTime: new Date() } },
+      { $set: { passwordHash, emailVerified: true, 'profile.fullName': fullName, updatedTime: new Date() } },
     );
     return matchedCount > 0;
   }
@@ -148,6 +151,15 @@ export class UsersRepository {
 
   async saveProfile(userId: UserId, profile: Profile): Promise<UserRecord | undefined> {
     return this.change(userId, { profile });
+  }
+
+  /** False when there is no such user, or they have a password. */
+  async saveCustodialProfile(userId: UserId, profile: Profile): Promise<boolean> {
+    const { matchedCount } = await this.users.updateOne(
+      { _id: userId, passwordHash: { $exists: false } },
+      { $set: { profile, updatedTime: new Date() } },
+    );
+    return matchedCount > 0;
   }
 
   /** Puts a new hash of the same password in the place of the one that was read, unless the password was changed meanwhile. */
