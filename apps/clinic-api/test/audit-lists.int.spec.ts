@@ -173,7 +173,7 @@ describe('an account’s owner sees in the account’s list', () => {
   });
   afterAll(() => local.close());
 
-  test('sign-ins that succeeded and failed, keys made, rotated and revoked by whomever, the owner, sign-outs and the end of users', async () => {
+  test('sign-ins that succeeded and failed, keys made, rotated and revoked by whomever, who became the owner, sign-outs and the end of users', async () => {
     const [accountId, password] = [randomUUID(), 'correct horse battery staple'];
     const email = `${accountId}@example.test`;
     const body = {
@@ -202,11 +202,12 @@ describe('an account’s owner sees in the account’s list', () => {
     const auditor = local.account({ token: await serviceToken(local) });
     const list = await eventually(async () => {
       const { entries } = answered(await auditor.GET(OF_ACCOUNT, { params }));
-      return entries.length === 9 && entries.every(({ status }) => status !== undefined) && entries;
-    }, 'nine entries');
+      return entries.length === 10 && entries.every(({ status }) => status !== undefined) && entries;
+    }, 'ten entries');
     const by = { kind: 'user', id: ownerUserId };
     expect(list.toReversed()).toMatchObject([
       { operationId: 'ProvisionAccount', caller: { kind: 'directory' }, status: 200 },
+      { operationId: 'ConfirmAccount', caller: by, record: ownerUserId, status: 200 },
       { operationId: 'SignIn', caller: by, status: 401 },
       { operationId: 'SignIn', caller: by, status: 200 },
       { operationId: 'CreateApiKey', caller: by, record: made.id, status: 201 },

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AccountDocument, AccountId, SignUpDocument } from '@caregate/clinic-model';
 import { IdentityService, isPasswordHash, LinkSecrets, type Owner } from '@caregate/identity';
 import { CONFIG, Conflict, NotFound, ServiceUnavailable, Unprocessable } from '@caregate/service';
+import type { FastifyRequest } from 'fastify';
 import type { ClinicApiConfig } from '../config.ts';
+import { AccountAudit } from '../audit/account-audit.service.ts';
 import { AccountsRepository } from './accounts.repository.ts';
 import { SignUpsRepository } from './sign-ups.repository.ts';
 
@@ -30,6 +32,7 @@ export class AccountsService {
     private readonly signUps: SignUpsRepository,
     private readonly identity: IdentityService,
     private readonly links: LinkSecrets,
+    private readonly audit: AccountAudit,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
   ) {}
 
@@ -67,8 +70,13 @@ export class AccountsService {
    * Makes a sign-up an account, whose owner has proven the address by the link. Can be repeated after a crash in between.
    * @throws {Unauthorized} for another password than the owner's
    */
-  async confirm({ _id, subdomain, name, owner }: SignUpDocument, password: string, address: string): Promise<void> {
-    const { userId } = await this.identity.confirmOwner(asOwner(owner), password, address);
+  async confirm(
+    { _id, subdomain, name, owner }: SignUpDocument,
+    password: string,
+    request: FastifyRequest,
+  ): Promise<void> {
+    const { userId } = await this.identity.confirmOwner(asOwner(owner), password, request.ip);
+    await this.audit.confirmed(_id, userId, request);
     await this.accounts.put({ _id, subdomain, name, ownerUserId: userId });
     await this.accounts.forgetUnused(userId);
     await this.signUps.remove(_id);

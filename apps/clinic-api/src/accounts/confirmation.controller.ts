@@ -1,7 +1,7 @@
-import { Body, Controller, Get, Header, Inject, Ip, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Header, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { AccountId } from '@caregate/clinic-model';
 import { CaregateError, CONFIG, PAGE_HEADERS, PAGE_STYLE } from '@caregate/service';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ClinicApiConfig } from '../config.ts';
 import { AccountsService } from './accounts.service.ts';
 import { confirmationForm, confirmedPage, expiredPage, wrongLinkPage } from './confirmation.page.ts';
@@ -30,14 +30,14 @@ export class ConfirmationController {
     @Param('accountId') accountId: AccountId,
     @Param('secret') secret: string,
     @Body() body: unknown,
-    @Ip() address: string,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const linked = await this.accounts.linked(accountId, secret);
     if (linked?.state !== 'unconfirmed') return this.answer(accountId, secret, reply);
     const password = (typeof body === 'string' && new URLSearchParams(body).get('password')) || '';
     try {
-      await this.accounts.confirm(linked.signUp, password, address);
+      await this.accounts.confirm(linked.signUp, password, request);
       return this.answer(accountId, secret, reply);
     } catch (error) {
       if (!(error instanceof CaregateError)) throw error;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AccountId, CLINIC_MODELS, type ClinicModels } from '@caregate/clinic-model';
+import { type AccountId, CLINIC_MODELS, type ClinicModels, entryId } from '@caregate/clinic-model';
 import { IdentityService, type UserId } from '@caregate/identity';
 import { LOGGER, type Logger, operationOf } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
@@ -49,6 +49,22 @@ export class AccountAudit {
     if (!entry) return;
     const { accounts } = await this.placesOf(userId);
     await this.trail.noteAlso(accounts.map((accountId) => alsoIn({ ...entry, status }, { accountId })));
+  }
+
+  /** Resolves when it is recorded who becomes the owner of a new account: the first entry of its list, as the mailed page is no operation. */
+  async confirmed(accountId: AccountId, userId: UserId, { ip, id }: Pick<FastifyRequest, 'ip' | 'id'>): Promise<void> {
+    const time = new Date();
+    await this.trail.beforeWrite({
+      _id: entryId(time),
+      time,
+      operationId: 'ConfirmAccount',
+      caller: { kind: 'user', id: userId },
+      record: userId,
+      accountId,
+      status: 200,
+      address: ip,
+      requestId: id,
+    });
   }
 
   /** Nobody waits: how long it takes would say whether the email is known. */
