@@ -173,7 +173,7 @@ describe('an account’s owner sees in the account’s list', () => {
   });
   afterAll(() => local.close());
 
-  test('sign-ins that succeeded and failed, keys made, rotated and revoked by whomever, who became the owner, sign-outs and the end of users', async () => {
+  test('sign-ins that succeeded and failed, keys made, rotated and revoked by whomever, the owner, sign-outs and the end of users', async () => {
     const [accountId, password] = [randomUUID(), 'correct horse battery staple'];
     const email = `${accountId}@example.test`;
     const body = {
