@@ -146,6 +146,22 @@ test('guessing is slowed down for the guesser, not for the person', async () => 
   expect((await identity.signIn('guessed@example.test', 'correct horse', '10.0.0.1')).userId).toBeTruthy();
 });
 
+test('whoever guesses from many addresses keeps nobody out where they signed in before', async () => {
+  const email = 'kept-out@example.test';
+  await signedIn(email); // from 10.0.0.1
+  const guess = (n: number) => faultOf(identity.signIn(email, 'guess', `10.8.${n >> 3}.1`));
+  const guesses = [];
+  for (let n = 0; n < 104; n += 8)
+    guesses.push(...(await Promise.all(Array.from({ length: 8 }, (_, more) => guess(n + more)))));
+  expect(guesses.filter((fault) => fault instanceof Unauthorized)).toHaveLength(100 - 1); // one is the person’s own
+  expect(await faultOf(identity.signIn(email, 'correct horse', '10.8.99.1'))).toBeInstanceOf(TooManyRequests);
+  expect((await identity.signIn(email, 'correct horse', '10.0.0.1')).userId).toBeTruthy();
+  const there = await Promise.all(
+    Array.from({ length: 12 }, () => faultOf(identity.signIn(email, 'guess', '10.0.0.1'))),
+  );
+  expect(there.filter((fault) => fault instanceof TooManyRequests)).toHaveLength(2); // few there, too
+});
+
 test('whoever shares an email with another does not hide guesses at them by signing in', async () => {
   const email = 'shared@example.test';
   const { userId } = await signedIn(email);
@@ -176,9 +192,14 @@ test('whoever has many addresses of one IPv6 network is one guesser', async () =
 
 test('the count of attempts holds neither emails nor addresses, nor hashes of them that can be tried out', async () => {
   await faultOf(identity.signIn('counted@example.test', 'guess', '10.7.7.7'));
-  const kept = JSON.stringify(await connection.collection('sign_in_attempts').find().toArray());
-  expect(kept).not.toMatch(/counted|10\.7\.7\.7/);
-  for (const text of ['10.7.7.7', 'counted@example.test'])
+  await signedIn('placed@example.test'); // from 10.0.0.1
+  const [attempts, places] = await Promise.all(
+    ['sign_in_attempts', 'sign_in_places'].map((name) => connection.collection(name).find().toArray()),
+  );
+  expect(places?.length).toBeGreaterThan(0);
+  const kept = JSON.stringify([attempts, places]);
+  expect(kept).not.toMatch(/counted|placed|10\.7\.7\.7|10\.0\.0\.1/);
+  for (const text of ['10.7.7.7', 'counted@example.test', 'placed@example.test 10.0.0.1'])
     expect(kept).not.toContain(createHash('sha256').update(text).digest('base64url'));
 });
 
