@@ -193,6 +193,7 @@ export class ArrivalsService {
     const arrival = await this.arrivals.findOne({ _id: accountId, moveId }, { session });
     const ids = coming.map(({ id }) => String(id));
     const named = await documents.named(scope, ids, arrival?.account.ownerUserId);
+    await documents.assertSamePeople(named);
     const sharing = wanted.filter(({ collection }) => collection === SHARING);
     await this.putUsers(
       moveId,

@@ -50,7 +50,6 @@ export class ArrivingDocuments {
       const foreign = own.find(({ document }) => !belongs(belonging, scope, document));
       if (foreign) throw refused(foreign, 'it does not belong to the account');
       await this.assertPlacesOwn(belonging, scope, own);
-      if (belonging.opensUsers) await this.assertSamePeople(belonging, own);
     }
     return scope;
   }
@@ -65,6 +64,37 @@ export class ArrivingDocuments {
         for (const id of await this.belongings.namedHere(belonging, scope, { field, ids }, this.session)) named.add(id);
       }
     return new Set(ids.filter((id) => named.has(id)));
+  }
+
+  /**
+   * That two shards have a user of one id is right for somebody whom an earlier move brought here, and then both know when they became a user.
+   * Ids are short enough that two people can have one: then nobody gets what is the other's, neither the account nor who is here. Whoever
+   * only knows the id of somebody here gets nothing of theirs by naming it.
+   * @param named of the users of the batch those whom the account's documents name
+   * @throws {Conflict} when one of them is somebody else here
+   */
+  async assertSamePeople(named: ReadonlySet<string>): Promise<void> {
+    const coming = new Map(this.of(USERS).map((step) => [String(step.id), step]));
+    const meant = new Map([...this.opening(), ...[...coming].filter(([id]) => named.has(id))]);
+    if (meant.size === 0) return;
+    const here = await this.belongings
+      .collection(USERS)
+      .find({ _id: { $in: [...meant.keys()] as never[] } }, { session: this.session, projection: { createdTime: 1 } }) // texts
+      .toArray();
+    const other = here.find(
+      ({ _id, createdTime }) => timeOf(coming.get(String(_id))?.document.createdTime) !== timeOf(createdTime),
+    );
+    const step = other && meant.get(String(other._id));
+    if (step) throw refused(step, 'the user whom it names is somebody else on this shard');
+  }
+
+  /** Users whom documents of the batch open to the account, with one of these documents. */
+  private opening(): (readonly [string, Put])[] {
+    return BELONGINGS.filter(({ opensUsers }) => opensUsers).flatMap(({ collection, users }) =>
+      this.of(collection).flatMap((step) =>
+        users.flatMap((field) => textsAt(step.document, field)).map((id) => [id, step] as const),
+      ),
+    );
   }
 
   private of(collection: string): readonly Put[] {
@@ -111,24 +141,6 @@ export class ArrivingDocuments {
     const foreign = taken.find((document) => !belongs(belonging, scope, document));
     const step = foreign && own.find(({ id }) => String(id) === String(foreign._id));
     if (step) throw refused(step, 'something of another account on this shard has this id');
-  }
-
-  /**
-   * That two shards have a user of the same id is right for somebody whom an earlier move brought here, and then both know when they became
-   * a user. Whoever only knows the id of somebody here gets nothing of theirs by naming it.
-   */
-  private async assertSamePeople({ users }: Belonging, own: readonly Put[]): Promise<void> {
-    const ids = [...new Set(own.flatMap(({ document }) => users.flatMap((field) => textsAt(document, field))))];
-    if (ids.length === 0) return;
-    const here = await this.belongings
-      .collection(USERS)
-      .find({ _id: { $in: ids as never[] } }, { session: this.session, projection: { createdTime: 1 } }) // texts
-      .toArray();
-    const told = new Map(this.of(USERS).map(({ id, document }) => [String(id), timeOf(document.createdTime)]));
-    const other = here.find(({ _id, createdTime }) => told.get(String(_id)) !== timeOf(createdTime));
-    const step =
-      other && own.find(({ document }) => users.some((field) => textsAt(document, field).includes(String(other._id))));
-    if (step) throw refused(step, 'the user whom it names is somebody else on this shard');
   }
 }
 

@@ -23,6 +23,7 @@ afterAll(() => here.close());
 interface Arriving {
   readonly accountId: string;
   readonly clinicId: Id;
+  readonly ownerId: string;
   bring(...steps: Step[]): Promise<{ status: number; message: string | undefined }>;
 }
 
@@ -30,12 +31,12 @@ const PATH = '/caregate/v1/accounts/{accountId}';
 
 /** An account on its way here, with one clinic that is here already. */
 async function arriving(): Promise<Arriving> {
-  const [accountId, moveId, clinicId] = [randomUUID(), randomUUID(), new ObjectId()];
+  const [accountId, moveId, clinicId, ownerId] = [randomUUID(), randomUUID(), new ObjectId(), newUserId()];
   const params = { path: { accountId } };
   const account = {
     subdomain: `a${accountId}`,
     name: 'A',
-    ownerUserId: 'aaaaaaaaaa',
+    ownerUserId: ownerId,
     createdTime: '2026-01-01T00:00:00Z',
   };
   answered(await here.directory().PUT(`${PATH}/arrival`, { params, body: { moveId, account } }));
@@ -48,8 +49,10 @@ async function arriving(): Promise<Arriving> {
   };
   const clinic = put('clinics', { _id: clinicId, accountId, shareCodes: [clinicId.toHexString()], admins: [] });
   expect(await bring(clinic)).toEqual({ status: 204, message: undefined });
-  return { accountId, clinicId, bring };
+  return { accountId, clinicId, ownerId, bring };
 }
+
+const newUserId = () => randomUUID().replaceAll('-', '').slice(0, 10);
 
 const put = (collection: string, document: { _id: DocumentKey } & mongo.Document): Step => ({
   collection,
@@ -231,11 +234,16 @@ describe('a user', () => {
     put('clinicians', { _id: new ObjectId(), clinicId, userId });
   const patient = ({ clinicId }: Arriving, userId: string) =>
     put('patients', { _id: new ObjectId(), clinicId, userId, permissions: { view: {}, custodian: {} } });
-  const newId = () => randomUUID().replaceAll('-', '').slice(0, 10);
+
+  const clinicOf = ({ accountId, clinicId }: Arriving, more: object) =>
+    put('clinics', { _id: clinicId, accountId, shareCodes: [clinicId.toHexString()], ...more });
+  const keyOf = ({ accountId }: Arriving, createdBy: string) =>
+    put('api_keys', { _id: `key-of-${createdBy}`, accountId, createdBy, secretHash: createdBy });
+  const named = (naming: (id: string) => Step, id = newUserId()) => ({ id, naming: [naming(id)] });
 
   test('whom no document of the account names does not come along, nor does their sharing', async () => {
     const account = await arriving();
-    const [named, unnamed] = [newId(), newId()];
+    const [named, unnamed] = [newUserId(), newUserId()];
     const share = (sharerId: string) =>
       put('perms', { _id: `${sharerId}:x`, sharerId, userId: 'x', permissions: { view: {} } });
     const steps = [member(account, named), ...[named, unnamed].flatMap((id) => [userStep(id), share(id)])];
@@ -246,7 +254,7 @@ describe('a user', () => {
 
   test('who lives here stays as they are, and so does whom they share with', async () => {
     const account = await arriving();
-    const [id, grantee] = [newId(), newId()];
+    const [id, grantee] = [newUserId(), newUserId()];
     await users().insertOne({ _id: id, passwordHash: 'theirs', createdTime } as never);
     await perms().insertOne({
       _id: `${id}:${grantee}`,
@@ -264,7 +272,7 @@ describe('a user', () => {
 
   test('shares nothing of others with anybody by an id of sharing that is not theirs', async () => {
     const account = await arriving();
-    const [id, other] = [newId(), newId()];
+    const [id, other] = [newUserId(), newUserId()];
     await perms().insertOne({ _id: `${other}:x`, sharerId: other, userId: 'x', permissions: { note: {} } } as never);
     const forged = put('perms', { _id: `${other}:x`, sharerId: id, userId: 'x', permissions: { view: {} } });
     expect((await account.bring(member(account, id), userStep(id), forged)).status).toBe(204);
@@ -277,7 +285,7 @@ describe('a user', () => {
 
   test('is no service, and brings neither a service’s secret nor what is no password hash', async () => {
     const account = await arriving();
-    const id = newId();
+    const id = newUserId();
     const forged = {
       ...{ roles: ['service_account', 'clinician', 7], clientId: 'service-1', clientSecretHash: 'x', planted: 1 },
       ...{ passwordHash: '$argon2id$v=19$m=99999999,t=1,p=1$x$y', email: 'A@Example.test', emailKey: 'b@example.test' },
@@ -291,7 +299,7 @@ describe('a user', () => {
 
   test('who lives here does not become a patient of a clinic that knows only their id', async () => {
     const account = await arriving();
-    const id = newId();
+    const id = newUserId();
     await users().insertOne({ _id: id, createdTime } as never);
     await isRefusedWhole(account, patient(account, id));
     await isRefusedWhole(account, patient(account, id), userStep(id, { createdTime: new Date() }));
@@ -299,5 +307,21 @@ describe('a user', () => {
     await isRefusedWhole(account, unused);
     // Whom an earlier move brought is known by both shards.
     expect((await account.bring(patient(account, id), userStep(id))).status).toBe(204);
+  });
+
+  test.each([
+    ['the account’s owner', ({ ownerId }: Arriving) => ({ id: ownerId, naming: [] })],
+    ['its member', (account: Arriving) => named((id) => member(account, id))],
+    ['an admin of its clinic', (account: Arriving) => named((id) => clinicOf(account, { admins: [id] }))],
+    ['the maker of its key', (account: Arriving) => named((id) => keyOf(account, id))],
+  ])('who lives here does not become %s because two people have one id', async (_whom, naming) => {
+    const account = await arriving();
+    const { id, naming: steps } = naming(account);
+    await users().insertOne({ _id: id, createdTime: new Date('2026-01-02T00:00:00Z') } as never);
+    await isRefusedWhole(account, ...steps, userStep(id));
+    // Whom an earlier move brought is known by both shards.
+    await users().updateOne({ _id: id }, { $set: { createdTime } });
+    expect((await account.bring(...steps, userStep(id))).status).toBe(204);
+    expect((await account.bring(...steps, userStep(id))).status).toBe(204);
   });
 });
