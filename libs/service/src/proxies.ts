@@ -63,9 +63,11 @@ const SAID_BY_PROXIES = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-
  */
 export function heedProxies(fastify: FastifyInstance, trust: Trust | undefined, family: ProxyHeaders): void {
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { headers, socket, rawHeaders } = request.raw;
-    if (hasTwoHosts(rawHeaders))
-      return done(new BadRequest('request has an error: it has more than one Host; send one'));
+    const { headers, socket, rawHeaders, httpVersion } = request.raw;
+    const hosts = countHosts(rawHeaders);
+    if (hosts > 1) return done(new BadRequest('request has an error: it has more than one Host; send one'));
+    if (hosts === 0 && httpVersion !== '1.0')
+      return done(new BadRequest('request has an error: it has no Host; send one'));
     if (SAID_BY_PROXIES.some((name) => headers[name] !== undefined)) {
       const origin = trust && trust(socket.remoteAddress ?? '', 0) ? originOf(headers, trust, family) : {};
       for (const name of SAID_BY_PROXIES) Reflect.deleteProperty(headers, name);
@@ -76,11 +78,11 @@ export function heedProxies(fastify: FastifyInstance, trust: Trust | undefined, 
 }
 
 /** RFC 9112, section 3.2: what stands before us may have gone by the other one. Node takes the first and says nothing. */
-function hasTwoHosts(names: readonly string[]): boolean {
+function countHosts(names: readonly string[]): number {
   let hosts = 0;
   for (let i = 0; i < names.length; i += 2)
     if (names[i]?.length === 4 && names[i]?.toLowerCase() === 'host') hosts += 1;
-  return hosts > 1;
+  return hosts;
 }
 
 /** What the headers of a trusted peer say, cleaned of what is no address, host or scheme. */

@@ -136,7 +136,13 @@ function timeouts({ HEADERS_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS }: Common) 
   const connectionsCheckingInterval = Math.ceil(headersTimeout / 4);
   return {
     requestTimeout,
-    http: { headersTimeout, requestTimeout, connectionsCheckingInterval, maxHeaderSize: 16_384 },
+    http: {
+      headersTimeout,
+      requestTimeout,
+      connectionsCheckingInterval,
+      maxHeaderSize: 16_384,
+      requireHostHeader: false, // `heedProxies` refuses what has none, with a message and all headers
+    },
   };
 }
 

@@ -54,6 +54,12 @@ describe('every answer tells browsers what they must not do with it', () => {
   test.each([
     ['what is no HTTP', 'HELLO\r\n\r\n', 'HTTP/1.1 400 '],
     ['headers that are too large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, 'HTTP/1.1 431 '],
+    ['no Host', 'GET /quick HTTP/1.1\r\nConnection: close\r\n\r\n', 'HTTP/1.1 400 '],
+    [
+      'an expectation that nobody knows',
+      'GET /no/such HTTP/1.1\r\nHost: x\r\nExpect: more\r\nConnection: close\r\n\r\n',
+      'HTTP/1.1 404 ',
+    ],
     ['an address that is too long', `GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 'HTTP/1.1 431 '],
   ])('%s', async (_what, sent, begins) => {
     small = await startSmallApp();

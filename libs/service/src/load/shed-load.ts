@@ -21,7 +21,9 @@ export function shedLoad(fastify: FastifyInstance, settings: LoadSettings, metri
     handle.call(server, request, response),
   );
   server.removeAllListeners('request');
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => entrance.take(request, response));
+  const take = (request: IncomingMessage, response: ServerResponse) => entrance.take(request, response);
+  server.on('request', take);
+  server.on('checkExpectation', take); // what else a client expects is passed over; Node would answer past all that is counted
   fastify.decorate(ENTRANCE, entrance);
   fastify.addHook('preParsing', waitForBody);
   fastify.addHook('preHandler', beginHandling);
