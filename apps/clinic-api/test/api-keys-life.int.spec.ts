@@ -120,6 +120,17 @@ describe('a key that is rotated with a time of grace', () => {
   });
 });
 
+test('a key that is sent as a bearer token is refused with the right way', async () => {
+  const { key } = await account.newKey();
+  const { status, body } = await copies[0].send(`/v1/clinics/${clinicId}`, {
+    headers: { authorization: `Bearer ${key}` },
+  });
+  expect([status, body]).toEqual([
+    401,
+    { message: expect.stringMatching(/send an API key as the user name of Basic with an empty password/) },
+  ]);
+});
+
 test('a key whose suffix names another shard is refused with the right host', async () => {
   const { key } = await account.newKey();
   const secret = key.split('-')[0] ?? '';

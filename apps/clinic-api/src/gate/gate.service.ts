@@ -90,8 +90,9 @@ export class Gate {
   }
 }
 
+/** Most who send a bearer token are people and programs who only took the wrong way to say who they are. */
 const NOT_OF_THE_DIRECTORY =
-  'the token is not signed for this shard by a directory that it knows, or is over; this shard’s DIRECTORY_PUBLIC_KEYS must hold the public half of the directory’s DIRECTORY_SIGNING_KEY, and their clocks must agree';
+  'Bearer is for tokens of the directory: send an API key as the user name of Basic with an empty password, and a session token as x-tidepool-session-token. To an operator: the token is not signed for this shard by a directory that it knows, or is over; DIRECTORY_PUBLIC_KEYS must hold the public half of DIRECTORY_SIGNING_KEY, and the clocks must agree';
 
 /** A key works for its own account only, so also at no other account's address. */
 function assertKeyOfHost({ caller, account }: FastifyRequest): void {
