@@ -20,12 +20,12 @@ function filled(changes: Record<string, string> = {}) {
   };
 }
 
-async function submit(fields: Record<string, string>) {
+async function submit(fields: Record<string, string>, more: Record<string, string> = {}) {
   const { status, headers, body } = await world.directory.call('POST', '/sign-up', {
     body: new URLSearchParams(fields).toString(),
-    headers: FORM,
+    headers: { ...FORM, ...more },
   });
-  return { status, headers, html: String(body['text']) };
+  return { status, headers, html: String(body['text']), message: body['message'] };
 }
 
 test('the form offers the regions, each with a line on where the data will live', async () => {
@@ -47,6 +47,16 @@ test('whoever fills it in is sent to their mail and told the addresses; sending 
   expect(first.html).toContain('https://api.uk1.example.test:8443');
   expect(await submit(fields)).toMatchObject({ status: 201, html: first.html });
   expect(world.uk1.toldOf(fields.subdomain)).toHaveLength(1);
+});
+
+test('a form that stands on another site signs nobody up', async () => {
+  const fields = filled();
+  for (const site of ['cross-site', 'same-site']) {
+    const { status, message } = await submit(fields, { 'sec-fetch-site': site });
+    expect([status, message]).toEqual([403, expect.stringContaining('another site')]);
+  }
+  expect(world.uk1.toldOf(fields.subdomain)).toHaveLength(0);
+  expect((await submit(fields, { 'sec-fetch-site': 'same-origin' })).status).toBe(201);
 });
 
 test('what is wrong is said at its field, and what was typed is kept', async () => {

@@ -1,6 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import handlebars from 'handlebars';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { UnsupportedMediaType } from '../errors.ts';
+import { Forbidden, UnsupportedMediaType } from '../errors.ts';
 
 /** A page takes nothing from elsewhere, is shown in no frame, is kept nowhere, and its form goes nowhere else. */
 export const PAGE_HEADERS = {
@@ -50,8 +51,15 @@ export function acceptForms(app: NestFastifyApplication, route: string): void {
       'application/x-www-form-urlencoded',
       { parseAs: 'string', bodyLimit: LONGEST_FORM },
       (request, body, done) => {
-        if (request.routeOptions.url === route) done(null, body);
-        else done(new UnsupportedMediaType('request body has an error: send it as application/json'));
+        if (request.routeOptions.url !== route)
+          done(new UnsupportedMediaType('request body has an error: send it as application/json'));
+        else if (isOfAnotherSite(request.headers))
+          done(new Forbidden('this form was sent by a page of another site; open our page and send its form'));
+        else done(null, body);
       },
     );
 }
+
+/** Browsers say where a form stood. Else whoever visits a stranger's page could sign up for the stranger, from an address of their own. */
+const isOfAnotherSite = ({ 'sec-fetch-site': site = 'none' }: IncomingHttpHeaders) =>
+  site !== 'none' && site !== 'same-origin';
