@@ -175,7 +175,7 @@ describe('mail bombs', () => {
 
 describe('mails to one address', () => {
   beforeAll(async () => {
-    harness = await startHarness({ MAILS_PER_RECIPIENT: '3' });
+    harness = await startHarness({ MAILS_PER_RECIPIENT: '3', MAILS_PER_PERSON: '20' });
   });
   afterAll(() => harness.close());
 
@@ -185,13 +185,28 @@ describe('mails to one address', () => {
       const { admin, clinicId } = await clinicOf();
       return admin.api.POST(INVITES, { params: { path: { clinicId } }, body: { email, roles: ['CLINIC_MEMBER'] } });
     };
-    const { last, before } = await untilRefused(5, (n) => invite(n % 2 === 0 ? victim : victim.toUpperCase()));
+    const written = [victim, victim.toUpperCase(), victim.replace('@', '+a@'), victim.replace('@', '+b+c@')];
+    const { last, before } = await untilRefused(5, (n) => invite(written[n] ?? victim));
     expect(before).toEqual([200, 200, 200]);
     expectRefusal(last, /^there were more than 3 emails to this address in a day/);
     expect(statusOf(await invite(address()))).toBe(200);
     const kept = JSON.stringify(await harness.connection.collection('mail_attempts').find().toArray());
     expect(kept.toLowerCase()).not.toContain(victim);
     expect(kept).toContain('recipient');
+  });
+
+  test('are not used up by whoever may send none themselves', async () => {
+    const { admin, clinicId } = await clinicOf();
+    const victim = address();
+    const create = (who: typeof admin, id: string, email: string) =>
+      who.api.POST('/v1/clinics/{clinicId}/patients', {
+        params: { path: { clinicId: id } },
+        body: { fullName: 'Ines Okafor', birthDate: '1990-01-01', email } as never, // read-only fields are not sent
+      });
+    await untilRefused(30, () => create(admin, clinicId, address()));
+    for (let n = 0; n < 5; n++) expect(statusOf(await create(admin, clinicId, victim))).toBe(429);
+    const other = await clinicOf();
+    expect(statusOf(await create(other.admin, other.clinicId, victim))).toBe(200);
   });
 
   test('offered and taken back are counted each time', async () => {
@@ -232,6 +247,31 @@ describe('mails of one account', () => {
       body: { fullName: 'Without Email', birthDate: '1990-01-01' } as never, // as above
     });
     expect(silent && statusOf(silent)).toBe(200);
+  });
+});
+
+describe('what strangers offer to a clinic', () => {
+  beforeAll(async () => {
+    harness = await startHarness({ MAILS_PER_ACCOUNT: '4', MAILS_PER_CLINIC: '3' });
+  });
+  afterAll(() => harness.close());
+
+  test('is limited for the clinic, and uses up nothing of what the clinic may send itself', async () => {
+    const account = await newAccount(harness);
+    const { id: clinicId, shareCode = '' } = await newClinic(account.owner.api);
+    const offer = () => {
+      const { api, userId } = harness.newUser({ roles: ['patient'] });
+      const body = { shareCode, permissions: { view: {} } };
+      return api.POST('/v1/patients/{userId}/invites', { params: { path: { userId } }, body });
+    };
+    const { last, before } = await untilRefused(4, offer);
+    expect(before).toEqual([200, 200, 200]);
+    expectRefusal(last, /^there were more than 3 offers of patients to this clinic in a day/);
+    const invite = () => {
+      const body = { email: address(), roles: ['CLINIC_MEMBER' as const] };
+      return account.owner.api.POST(INVITES, { params: { path: { clinicId } }, body });
+    };
+    for (let n = 0; n < 3; n++) expect(statusOf(await invite())).toBe(200);
   });
 });
 

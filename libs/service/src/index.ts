@@ -15,6 +15,7 @@ export * from './load/settings.ts';
 export { streamBody } from './load/shed-load.ts';
 export * from './load/wanted.ts';
 export * from './log.ts';
+export * from './mailbox.ts';
 export * from './metrics.ts';
 export * from './mongo.module.ts';
 export * from './pages/page.ts';

@@ -1,10 +1,10 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { actingUser, type Caller } from '@caregate/access';
-import { normalEmail } from '@caregate/clinic-model';
 import {
   AttemptLimit,
   CONFIG,
   type Counter,
+  mailboxOf,
   Metrics,
   MONGO,
   prepareAttempts,
@@ -60,6 +60,7 @@ export class MailLimits {
       person: limit('person', config.MAILS_PER_PERSON, DAY),
       clinic: limit('clinic', config.MAILS_PER_CLINIC, DAY),
       account: limit('account', config.MAILS_PER_ACCOUNT, DAY),
+      offers: limit('offers', config.MAILS_PER_CLINIC, DAY),
     };
     this.refusals = {
       recipient: `there were more than ${config.MAILS_PER_RECIPIENT} emails to this address in a day`,
@@ -68,6 +69,7 @@ export class MailLimits {
       person: `there were more than ${config.MAILS_PER_PERSON} emails because of one person in a day`,
       clinic: `there were more than ${config.MAILS_PER_CLINIC} emails of this clinic in a day`,
       account: `there were more than ${config.MAILS_PER_ACCOUNT} emails of this account in a day`,
+      offers: `there were more than ${config.MAILS_PER_CLINIC} offers of patients to this clinic in a day`,
     };
     this.key = Buffer.from(
       hkdfSync('sha256', config.IDENTITY_SECRET ?? '', config.SHARD_ID, 'caregate mail limits', 32),
@@ -108,12 +110,13 @@ export class MailLimits {
       accountId ??
       (caller.kind === 'apiKey' ? caller.accountId : clinicId && (await this.facts.accountOfClinic(clinicId)));
     return {
-      recipient: to === undefined ? undefined : this.hashed(normalEmail(to)),
+      recipient: to === undefined ? undefined : this.hashed(mailboxOf(to)),
       invites: person,
       record,
       person,
       clinic: clinicId,
       account: account || undefined,
+      offers: clinicId,
     } satisfies Record<MailLimit, string | undefined>;
   }
 

@@ -28,25 +28,26 @@ export const MAILS_OF_SERVICES = {
 export type MailingOperation = keyof typeof MAILS;
 
 /** What the limits of a mailing operation are counted by, and in what time. */
-export type MailLimit = 'recipient' | 'invites' | 'record' | 'person' | 'clinic' | 'account';
+export type MailLimit = 'recipient' | 'invites' | 'record' | 'person' | 'clinic' | 'account' | 'offers';
 
 const ALWAYS = ['person', 'clinic', 'account'] as const;
 
 /**
- * What each operation is counted by. `recipient`: the address that the caller names. `invites`: a person writes to people who did not ask.
- * `record`: the same patient's address, or clinician's roles, changed to and fro. The admins of a clinic that a patient writes to are no recipients
- * that the caller chooses: a stranger must not be able to use up what others may write to them.
+ * What each operation is counted by, in this order, until one refuses. `recipient`: the address that the caller names; the last, so that nobody
+ * uses it up by what their own limits refuse. `invites`: a person writes to people who did not ask. `record`: the same patient's address, or
+ * clinician's roles, changed to and fro. `offers`: what strangers bring about to a clinic's admins, apart from what the clinic itself sends, so that
+ * they use up nothing of it. The admins are no recipients that the caller chooses either: others may still write to them.
  */
 export const LIMITS = {
   CreateClinic: ALWAYS,
-  InviteClinician: ['invites', 'recipient', ...ALWAYS],
-  ResendInvite: ['invites', 'recipient', ...ALWAYS],
+  InviteClinician: ['invites', ...ALWAYS, 'recipient'],
+  ResendInvite: ['invites', ...ALWAYS, 'recipient'],
   UpdateClinician: ['record', ...ALWAYS],
-  CreatePatientAccount: ['recipient', ...ALWAYS],
-  UpdatePatient: ['record', 'recipient', ...ALWAYS],
-  SendUploadReminder: ['recipient', ...ALWAYS],
-  ConnectProvider: ['recipient', ...ALWAYS],
-  CreatePatientInvite: ['record', 'invites', ...ALWAYS],
+  CreatePatientAccount: [...ALWAYS, 'recipient'],
+  UpdatePatient: ['record', ...ALWAYS, 'recipient'],
+  SendUploadReminder: [...ALWAYS, 'recipient'],
+  ConnectProvider: [...ALWAYS, 'recipient'],
+  CreatePatientInvite: ['record', 'invites', 'person', 'offers'],
   TriggerInitialMigration: ALWAYS,
 } as const satisfies Readonly<Record<MailingOperation, readonly MailLimit[]>>;
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { AttemptLimit, CONFIG, MONGO, networkOf, prepareAttempts } from '@caregate/service';
+import { AttemptLimit, CONFIG, mailboxOf, MONGO, networkOf, prepareAttempts } from '@caregate/service';
 import { derivedSecret } from '@caregate/identity/directory-token';
 import type { Connection } from 'mongoose';
 import type { DirectoryConfig } from '../config.ts';
@@ -36,7 +36,7 @@ export class SignUpLimit {
       'too many accounts were signed up from this address; try again later',
     );
     await this.byEmail.count(
-      this.hashed(email.trim().toLowerCase()),
+      this.hashed(mailboxOf(email)),
       'too many accounts were signed up with this email; look into its mailbox, or try again later',
     );
   }
