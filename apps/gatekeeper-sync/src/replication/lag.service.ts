@@ -5,11 +5,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
 import { CanaryService } from './canary.service.ts';
 
+/** Until a replica is known to follow, so that a start does not take longer for it. */
+const SOON_MS = 250;
+
 /** Measures from end to end how far each replica is behind, for as long as the app runs. */
 @Injectable()
 export class LagService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
+  private begin = 0;
+  /** Replicas of which a canary has arrived since the app began. */
+  private readonly seen = new Set<string>();
   /** When each replica was last known to be up to date. */
   private readonly freshAt = new Map<string, number>();
   private readonly lag;
@@ -29,8 +35,7 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
   }
 
   onApplicationBootstrap(): void {
-    const begin = performance.now();
-    for (const { replica } of permissionStreams) this.freshAt.set(replica, begin);
+    this.begin = performance.now();
     this.health.register('replication', () => this.assertFresh());
     this.running = Promise.all(permissionStreams.map((replica) => this.measure(replica)));
   }
@@ -44,7 +49,9 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
     const { signal } = this.stopping;
     while (!signal.aborted) {
       await this.measureOnce(replica);
-      await pause(this.config.LAG_SECONDS * 1000, undefined, { signal }).catch(() => undefined); // aborted: the app stops
+      const untilNext = this.config.LAG_SECONDS * 1000;
+      const isKnown = this.freshAt.has(replica.replica);
+      await pause(isKnown ? untilNext : Math.min(SOON_MS, untilNext), undefined, { signal }).catch(() => undefined); // aborted: the app stops
     }
   }
 
@@ -52,7 +59,7 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
     const begin = performance.now();
     try {
       const took = await this.canary.pass(replica, this.config.LAG_LIMIT_SECONDS * 1000);
-      this.freshAt.set(replica.replica, begin);
+      this.arrived(replica.replica, begin);
       this.lag.set({ replica: replica.replica }, took / 1000);
     } catch (error) {
       this.lag.set({ replica: replica.replica }, this.secondsBehind(replica.replica));
@@ -60,15 +67,25 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
     }
   }
 
+  /** A source that begins copies its collections one by one, the first canary perhaps before the rows. The second comes behind them all. */
+  private arrived(replica: string, sentAt: number): void {
+    if (this.seen.has(replica)) this.freshAt.set(replica, sentAt);
+    this.seen.add(replica);
+  }
+
   private secondsBehind(replica: string): number {
-    return (performance.now() - (this.freshAt.get(replica) ?? 0)) / 1000;
+    return (performance.now() - (this.freshAt.get(replica) ?? this.begin)) / 1000;
   }
 
   private async assertFresh(): Promise<void> {
     const limit = this.config.LAG_LIMIT_SECONDS + this.config.LAG_SECONDS;
-    const behind = permissionStreams
-      .map(({ replica }) => replica)
-      .filter((replica) => this.secondsBehind(replica) > limit);
+    const replicas = permissionStreams.map(({ replica }) => replica);
+    const unknown = replicas.filter((replica) => !this.freshAt.has(replica));
+    if (unknown.length > 0)
+      throw new Error(
+        `${unknown.join(' and ')} not known yet to follow the clinic database; where that lasts, the connectors may not read and write the databases of MONGODB_URI and GATEKEEPER_MONGODB_URI: see CONNECT_MONGODB_URI and CONNECT_GATEKEEPER_MONGODB_URI`,
+      );
+    const behind = replicas.filter((replica) => this.secondsBehind(replica) > limit);
     if (behind.length > 0)
       throw new Error(`${behind.join(' and ')} more than ${this.config.LAG_LIMIT_SECONDS} s behind`);
   }
