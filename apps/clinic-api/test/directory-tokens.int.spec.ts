@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { eventually } from '@caregate/eventually';
 import { contracts, type Operation, operations } from '@caregate/contracts';
 import { newDirectoryKey, readSigningKey, signDirectoryToken } from '@caregate/identity/directory-token';
 import { newAccount, type TestAccount } from './accounts.ts';
@@ -131,4 +132,33 @@ test('what the directory does to an account is in the audit of each of its clini
       ['BeginDeparture', moveId],
     ]);
   }
+});
+
+test('what the directory asked and was refused is in the audit as refused, each time', async () => {
+  const active = await newAccount(harness);
+  const { id: clinicId = '' } = await newClinic(harness.withKey((await active.newKey()).key));
+  const [moveId, { accountId }] = [randomUUID(), active];
+  const asked = async (operationId: string) => {
+    const operation = ofMoves.find((one) => one.operationId === operationId);
+    if (!operation) throw new Error(`moves ask for ${operationId}`);
+    const [status] = await ask(operation, accountId, moveId, await directoryHeader({ operationId, accountId, moveId }));
+    return [operationId, status];
+  };
+  const order = ['ActivateArrival', 'ActivateArrival', 'SealFence', 'ExportDocuments', 'ExportDocuments'];
+  const answers = [];
+  for (const operationId of order) answers.push(await asked(operationId));
+  expect(answers.map(([, status]) => status)).toEqual([404, 404, 409, 200, 200]);
+  const told = async () => {
+    const { entries } = answered(
+      await harness
+        .account({ token: `user:${active.owner.userId}` })
+        .GET('/caregate/v1/clinics/{clinicId}/audit', { params: { path: { clinicId } } }),
+    );
+    return entries
+      .filter(({ caller }) => caller.kind === 'directory')
+      .map(({ operationId, status }) => [operationId, status])
+      .reverse();
+  };
+  const once = answers.slice(0, -1); // what succeeds is told once
+  await eventually(async () => JSON.stringify(await told()) === JSON.stringify(once), 'outcomes that are noted behind');
 });

@@ -1,10 +1,9 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { type AuditEntry, entryId } from '@caregate/clinic-model';
-import { operationOf } from '@caregate/service';
+import { operationOf, toCaregateError } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import type { Types } from 'mongoose';
-import { concatMap, from } from 'rxjs';
+import { catchError, concatMap, from } from 'rxjs';
 import { AuditTrail } from '../audit/audit-trail.service.ts';
 import { BelongingsRepository } from './belongings.repository.ts';
 
@@ -14,7 +13,8 @@ const MOST_TOLD = 100_000;
 
 /**
  * Tells each clinic of an account, in its own audit, what the directory does to the account: once for each operation of a move,
- * before it is carried out. The entry names the move.
+ * before it is carried out. The entry names the move. It is recorded as answered from the beginning, as nearly all are; one that was
+ * refused is corrected, and the next attempt is told anew.
  */
 @Injectable()
 export class DirectoryAudit implements NestInterceptor {
@@ -29,25 +29,43 @@ export class DirectoryAudit implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const status = operationOf(request)?.successStatus;
     if (request.caller?.kind !== 'directory' || status === undefined) return next.handle();
-    return from(this.tell(request, status)).pipe(concatMap(() => next.handle()));
-  }
-
-  private async tell({ caller, ip, id }: FastifyRequest, status: number): Promise<void> {
-    if (caller.kind !== 'directory') return;
-    const { accountId, operationId, moveId = accountId } = caller;
-    const { clinicIds } = await this.belongings.scopeOf(accountId);
-    const nameOf = (clinicId: Types.ObjectId) => `${moveId} ${operationId} ${clinicId.toHexString()}`;
-    const fresh = clinicIds.filter((clinicId) => !this.told.has(nameOf(clinicId)));
-    const time = new Date();
-    await Promise.all(
-      fresh.map((clinicId) =>
-        this.trail.beforeWrite({
-          ...{ _id: entryId(time), time, operationId, clinicId, status, address: ip, requestId: id },
-          caller: { kind: 'directory', id: 'directory' },
-          record: moveId,
-        } satisfies AuditEntry),
+    return from(this.tell(request, status)).pipe(
+      concatMap((told) =>
+        next.handle().pipe(
+          catchError((thrown: unknown) => {
+            this.correct(told, toCaregateError(thrown).status);
+            throw thrown;
+          }),
+        ),
       ),
     );
-    for (const clinicId of fresh) this.told.set(nameOf(clinicId), true);
+  }
+
+  /** Gives the new entries, by what is told. */
+  private async tell({ caller, ip, id }: FastifyRequest, status: number): Promise<ReadonlyMap<string, AuditEntry>> {
+    const told = new Map<string, AuditEntry>();
+    if (caller.kind !== 'directory') return told;
+    const { accountId, operationId, moveId = accountId } = caller;
+    const { clinicIds } = await this.belongings.scopeOf(accountId);
+    const time = new Date();
+    for (const clinicId of clinicIds) {
+      const name = `${moveId} ${operationId} ${clinicId.toHexString()}`;
+      if (this.told.has(name)) continue;
+      told.set(name, {
+        ...{ _id: entryId(time), time, operationId, clinicId, status, address: ip, requestId: id },
+        caller: { kind: 'directory', id: 'directory' },
+        record: moveId,
+      });
+    }
+    await Promise.all([...told.values()].map((entry) => this.trail.beforeWrite(entry)));
+    for (const name of told.keys()) this.told.set(name, true);
+    return told;
+  }
+
+  private correct(told: ReadonlyMap<string, AuditEntry>, status: number): void {
+    for (const [name, entry] of told) {
+      this.told.delete(name);
+      this.trail.noteOutcome(entry, status);
+    }
   }
 }
