@@ -145,6 +145,57 @@ test('pages of an account’s list go on where the one before ended, beyond the 
   expect(rest.next).toBeUndefined();
 });
 
+test('the owner of an account finds who deleted a clinic, and what was done in it before; nobody else does', async () => {
+  const { account, clinicId, admin, patient } = await newPractice(harness);
+  const byAdmin = harness.asUser(admin);
+  const params = { path: { clinicId } };
+  answered(await byAdmin.GET('/v1/clinics/{clinicId}/patients', { params }));
+  answered(
+    await byAdmin.DELETE('/v1/clinics/{clinicId}/patients/{patientId}', {
+      params: { path: { clinicId, patientId: patient } },
+    }),
+  );
+  answered(await byAdmin.DELETE('/v1/clinics/{clinicId}', { params }));
+  const { accountId } = account;
+  const asked = (api: ReturnType<Harness['account']>, of: string, query: object) =>
+    api.GET(OF_ACCOUNT, { params: { path: { accountId: of }, query } });
+  const owner = harness.account({ token: `user:${account.owner.userId}` });
+  const deletion = await eventually(async () => {
+    const { entries } = answered(await asked(owner, accountId, {}));
+    return entries.find(({ operationId, status }) => operationId === 'DeleteClinic' && status !== undefined);
+  }, 'who deleted the clinic');
+  expect(deletion).toMatchObject({ caller: { kind: 'user', id: admin }, record: clinicId, status: 204 });
+  const { entries } = answered(await asked(owner, accountId, { clinicId, limit: 1_000 }));
+  expect(entries.map(({ operationId }) => operationId)).toEqual(
+    expect.arrayContaining(['ListPatients', 'DeletePatient', 'DeleteClinic']),
+  );
+  expect(answered(await asked(owner, accountId, { clinicId, limit: 1 })).next).toBeDefined();
+  const other = await newAccount(harness);
+  const another = harness.account({ token: `user:${other.owner.userId}` });
+  expect(statusOf(await asked(another, other.accountId, { clinicId }))).toBe(404);
+  expect(statusOf(await asked(another, accountId, { clinicId }))).toBe(403);
+  expect(statusOf(await asked(harness.account({ token: `user:${admin}` }), accountId, { clinicId }))).toBe(403);
+});
+
+test('the owner finds what was done in a clinic that went into another', async () => {
+  const { account, clinicId, key } = await newPractice(harness);
+  const { id: sourceId = '' } = await newClinic(harness.withKey(key));
+  const params = { path: { clinicId } };
+  answered(await harness.asService().POST('/v1/clinics/{clinicId}/merge', { params, body: { sourceId } }));
+  const owner = harness.account({ token: `user:${account.owner.userId}` });
+  const list = async (query: object) =>
+    answered(await owner.GET(OF_ACCOUNT, { params: { path: { accountId: account.accountId }, query } })).entries;
+  await eventually(
+    async () => (await list({})).some((entry) => entry.operationId === 'MergeClinic' && entry.record === sourceId),
+    'the merge in the list of the account',
+  );
+  await eventually(
+    async () => (await list({ clinicId: sourceId })).some(({ operationId }) => operationId === 'MergeClinic'),
+    'the merge in the list of the clinic that is gone',
+  );
+  expect((await list({ clinicId: sourceId })).map(({ operationId }) => operationId)).toContain('CreateClinic');
+});
+
 test('entries are kept as long as is set and no longer', async () => {
   const { clinicId } = await newPractice(harness);
   const { accountId } = await newAccount(harness);
@@ -239,6 +290,7 @@ describe('of every operation of the contracts', () => {
     SendPatientInvite: [],
     UpdateClinicUserDetails: ['clinic'],
     DeleteUserFromClinics: ['clinic'],
+    SignOut: ['account'],
   };
   const forClients = every.filter(([id]) => (ACCESS[id] ?? []).some((who) => who !== 'directory'));
 

@@ -91,3 +91,16 @@ test.each(['0001-01-01T00:00:00Z', '1969-12-31T23:59:59.5Z', '9999-12-31T23:59:5
     expect(lowest < now).toBe(time < '2');
   },
 );
+
+test('in the account’s list a step of a move names the move, as the directory may ask for it twice', () => {
+  const accountId = '3f1c9d52-7f0e-4c1e-9a52-6a1d6f8f0b11';
+  const operation = {
+    operationId: 'ActivateArrival',
+    method: 'POST',
+    path: '/caregate/v1/accounts/{accountId}/arrival/activation',
+    successStatus: 204,
+  };
+  const caller = { kind: 'directory', operationId: 'ActivateArrival', accountId, moveId: 'm-1' } as Caller; // ids as the edge parses them
+  const entry = entryOf({ caller, params: { accountId }, ip: '203.0.113.7', id: 'r' }, operation, new Date());
+  expect(entry).toMatchObject({ accountId, record: 'm-1' });
+});

@@ -50,6 +50,7 @@ export function entryOf(
     time,
     operationId: operation.operationId,
     caller: by,
+    ...(caller.kind === 'directory' && caller.moveId !== undefined && { record: caller.moveId }),
     ...subjectOf(operation.path, inPath),
     ...(inAccount !== undefined && (isStep ? { record: inAccount } : { accountId: inAccount })),
     address: ip,

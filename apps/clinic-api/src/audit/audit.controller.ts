@@ -2,7 +2,7 @@ import { Controller, Param, Query } from '@nestjs/common';
 import type { AccountId } from '@caregate/clinic-model';
 import { AccountOperation } from '../contract.ts';
 import { AdminsByKeysService } from './admins-by-keys.service.ts';
-import { type AuditQuery, AuditService } from './audit.service.ts';
+import { type AccountAuditQuery, type AuditQuery, AuditService } from './audit.service.ts';
 
 @Controller()
 export class AuditController {
@@ -22,7 +22,7 @@ export class AuditController {
   }
 
   @AccountOperation('ListAccountAuditEntries')
-  listOfAccount(@Param('accountId') accountId: string, @Query() query: Omit<AuditQuery, 'patientId'>) {
+  listOfAccount(@Param('accountId') accountId: AccountId, @Query() query: AccountAuditQuery) {
     return this.audit.listOfAccount(accountId, query);
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
   ACCOUNT_AUDIT_ENTRIES,
+  type AccountId,
   AUDIT_ENTRIES,
   type AuditEntry,
   type AuditSubject,
@@ -114,6 +115,16 @@ export class AuditRepository {
       .sort({ _id: -1 })
       .limit(limit)
       .toArray();
+  }
+
+  /** Whether a clinic is the account's, or was when it was deleted. */
+  async wasOf(accountId: AccountId, clinicIdText: string): Promise<boolean> {
+    const clinicId = objectId(clinicIdText);
+    const [there, deleted] = await Promise.all([
+      this.models.clinics.exists({ _id: clinicId, accountId }),
+      this.models.clinicArchives.exists({ accountId, clinicId }),
+    ]);
+    return there !== null || deleted !== null;
   }
 
   /** How many requests of strangers the clinic refused, newest day first. */

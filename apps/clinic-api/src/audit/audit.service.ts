@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEntry, isObjectIdText, objectId } from '@caregate/clinic-model';
-import { BadRequest } from '@caregate/service';
+import { type AccountId, type AuditEntry, isObjectIdText, objectId } from '@caregate/clinic-model';
+import { BadRequest, NotFound } from '@caregate/service';
 import { type AuditFilter, AuditRepository } from './audit.repository.ts';
 
 export interface AuditQuery extends Pick<AuditFilter, 'patientId'> {
@@ -9,6 +9,11 @@ export interface AuditQuery extends Pick<AuditFilter, 'patientId'> {
   readonly from?: string;
   readonly until?: string;
   readonly after?: string;
+}
+
+export interface AccountAuditQuery extends Omit<AuditQuery, 'patientId'> {
+  /** What was done in this clinic, in place of what was done with the account. */
+  readonly clinicId?: string;
 }
 
 const DEFAULT_LIMIT = 100;
@@ -33,8 +38,12 @@ export class AuditService {
     };
   }
 
-  async listOfAccount(accountId: string, { limit = DEFAULT_LIMIT, ...page }: Omit<AuditQuery, 'patientId'>) {
-    return paged(await this.audit.listOfAccount(accountId, pageOf(page), limit + 1), limit);
+  /** @throws {NotFound} for a clinic that never was the account's */
+  async listOfAccount(accountId: AccountId, { limit = DEFAULT_LIMIT, clinicId, ...range }: AccountAuditQuery) {
+    const page = pageOf(range);
+    if (clinicId === undefined) return paged(await this.audit.listOfAccount(accountId, page, limit + 1), limit);
+    if (!(await this.audit.wasOf(accountId, clinicId))) throw new NotFound('clinic not found');
+    return paged(await this.audit.list({ clinicId, ...page }, limit + 1), limit);
   }
 }
 

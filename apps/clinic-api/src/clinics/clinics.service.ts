@@ -15,6 +15,7 @@ import type { UserId } from '@caregate/identity';
 import { BadRequest, Forbidden, NotFound } from '@caregate/service';
 import type { ClientSession } from 'mongoose';
 import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { concerns, concernsAccounts } from '../audit/concerns.ts';
 import { MailLimits } from '../mail-limits/mail-limits.service.ts';
 import { Quotas } from '../quotas/quotas.service.ts';
 import { SharedReads } from '../shared-reads.ts';
@@ -125,6 +126,9 @@ export class ClinicsService {
     await models.sheets.deleteMany({ clinicId }, { session }); // and the counts among them
     await archive(models.clinicArchives, [clinic], deletedBy, session);
     await this.clinics.remove(clinicId, session);
+    // The account's list tells of it, as the clinic has no admins any more who could read its own.
+    concerns({ record: clinicId.toHexString() });
+    if (clinic.accountId !== undefined) concernsAccounts([clinic.accountId]);
   }
 
   /** A clinic that another is moving into must be there until it has come. */

@@ -26,7 +26,7 @@ export function auditCommand(): Command {
   group
     .command('export')
     .description(
-      'write entries as JSON lines, oldest first: of an account and all its clinics, deleted ones too, or of one clinic',
+      'write entries as JSON lines: of an account and then of each of its clinics, deleted ones too, or of one clinic; each list oldest first',
     )
     .option('--account <subdomain>', 'whose entries, such as good-healthy-times')
     .option('--clinic <id>', 'of this clinic only')
