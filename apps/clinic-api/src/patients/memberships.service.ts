@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Caller } from '@caregate/access';
+import { actingUser, type Caller } from '@caregate/access';
 import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, type PatientDocument } from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
 import type { Types } from 'mongoose';
@@ -43,7 +43,8 @@ export class MembershipsService {
     );
     if (clinics.length === 0) return [];
     const ids = clinics.map(({ _id }) => _id);
-    return this.withClinics(await this.lists.find(ids, search, search), clinics);
+    const asks = caller.kind === 'apiKey' ? caller.accountId : (actingUser(caller) ?? 'services');
+    return this.withClinics(await this.lists.find(ids, search, search, asks), clinics);
   }
 
   private async withClinics(patients: readonly PatientDocument[], clinics: readonly ClinicDocument[]) {

@@ -13,6 +13,7 @@ import { canMatch, type Condition, type PatientFilter } from './list-filter.ts';
 import { BY_NAME, type Order, sortOf } from './list-sort.ts';
 import { noneComeLast, pageOf, pageOfThoseWith, type PageRange } from './list-answer.ts';
 import { type Question, questionsOf, sortKeyOf } from './list-questions.ts';
+import { BATCH, type Documents, LargePages } from './large-pages.ts';
 import { bySite, byTag, conditionsOf, type Counts, FEW, labelsOnly, shortest, walkOf } from './list-ways.ts';
 import { Matching } from './matching.ts';
 import { EVERYBODY, SheetColumns } from './sheet-columns.ts';
@@ -53,6 +54,7 @@ export class PatientListsRepository {
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly columns: SheetColumns,
     private readonly served: ServedClinics,
+    private readonly large: LargePages,
   ) {}
 
   async list(clinicId: ObjectId, filter: PatientFilter, order: Order, page: Page): Promise<PatientPage> {
@@ -64,40 +66,42 @@ export class PatientListsRepository {
     const way = shortest([...byTag(filter, counts), ...bySite(filter, counts)]);
     if (way?.size === 0) return { ...NO_PATIENTS, totalCount };
     if (way && labels === 'one' && order.path === BY_NAME.path) {
-      const patients = await this.read({ clinicId, ...way.condition }, order, page, way.hint);
+      const patients = await this.read(clinicId, { clinicId, ...way.condition }, order, page, way.hint);
       return { patients, count: way.size, totalCount };
     }
     const found =
       way && way.size <= FEW
-        ? await this.amongFew({ clinicId, $and: conditionsOf(filter, way) }, order, page, way.hint)
+        ? await this.amongFew(clinicId, { $and: conditionsOf(filter, way) }, order, page, way.hint)
         : await this.fromSheets(clinicId, questionsOf(filter), order, page);
     return { ...found, totalCount };
   }
 
-  /** Patients of several clinics that have this MRN or birth date, by name. */
+  /** Patients of several clinics that have this MRN or birth date, by name. `caller`: the account or user who asks. */
   async find(
     clinicIds: readonly ObjectId[],
     { mrn, birthDate }: { mrn?: string; birthDate?: string },
     page: Page,
+    caller: string,
   ): Promise<PatientDocument[]> {
     const conditions = {
       clinicId: { $in: clinicIds },
       ...(mrn !== undefined && { mrn }),
       ...(birthDate !== undefined && { birthDate }),
     };
-    return (await this.read(conditions, BY_NAME, page)).map(asDocument);
+    return (await this.read(caller, conditions, BY_NAME, page)).map(asDocument);
   }
 
   /** The records of a user in the clinics of the shard. */
   async ofUser(userId: string, page: Page): Promise<PatientDocument[]> {
-    return (await this.read({ userId, ...(await this.served.only()) }, BY_NAME, page, 'by_user')).map(asDocument);
+    const conditions = { userId, ...(await this.served.only()) };
+    return (await this.read(userId, conditions, BY_NAME, page, 'by_user')).map(asDocument);
   }
 
   private async everybody(clinicId: ObjectId, order: Order, page: Page): Promise<PatientPage> {
     const walk = walkOf(order);
     const [totalCount, patients] = await Promise.all([
       this.total(clinicId),
-      walk === undefined ? undefined : this.read({ clinicId }, order, page, walk),
+      walk === undefined ? undefined : this.read(clinicId, { clinicId }, order, page, walk),
     ]);
     return { patients: patients ?? (await this.byColumn(clinicId, order, page)), count: totalCount, totalCount };
   }
@@ -109,13 +113,20 @@ export class PatientListsRepository {
     if (!noneComeLast(sortKey)) return (await this.fromSheets(clinicId, [], order, page)).patients;
     const sheets = await this.columns.read(clinicId, [sortKey], wanted);
     const first = pageOfThoseWith(sheets, sortKey, range);
-    if (first) return this.withIds({ clinicId }, idsIn(first), wanted);
+    if (first) return this.withIds(clinicId, idsIn(first), wanted);
     const people = await this.columns.read(clinicId, [EVERYBODY], wanted, sheets.patients);
     const ids = pageOf(Matching.of(people, []), sortKey, range, sheets);
-    return this.withIds({ clinicId }, idsIn(ids), wanted);
+    return this.withIds(clinicId, idsIn(ids), wanted);
   }
 
-  private async amongFew(conditions: Condition, order: Order, page: Page, hint: string): Promise<Found> {
+  private async amongFew(
+    clinicId: ObjectId,
+    others: Condition,
+    order: Order,
+    page: Page,
+    hint: string,
+  ): Promise<Found> {
+    const conditions = { clinicId, ...others };
     const projection = { [order.path]: 1, _id: 1 } as const;
     const options = { projection, hint, signal: page.wanted };
     const few = await this.patients.find(conditions, options).sort(sortOf(order)).toArray();
@@ -124,7 +135,7 @@ export class PatientListsRepository {
     const inOrder = [...few.filter((patient) => !lacks(patient)), ...last];
     const { limit, offset } = rangeOf(page);
     const ids = inOrder.slice(offset, offset + limit).map(({ _id }) => _id);
-    return { patients: await this.withIds(conditions, ids, page.wanted), count: few.length };
+    return { patients: await this.withIds(clinicId, ids, page.wanted), count: few.length };
   }
 
   private async fromSheets(
@@ -139,25 +150,42 @@ export class PatientListsRepository {
     const asked = questions.every(({ ofNone }) => ofNone) ? [EVERYBODY, ...questions] : questions;
     const matching = Matching.of(await this.columns.read(clinicId, [...asked, sortKey], wanted), questions);
     const ids = pageOf(matching, sortKey, range);
-    return { patients: await this.withIds({ clinicId }, idsIn(ids), wanted), count: matching.places().length };
+    return { patients: await this.withIds(clinicId, idsIn(ids), wanted), count: matching.places().length };
   }
 
   /** In the order of the ids; without those who went meanwhile. */
   private async withIds(
-    { clinicId }: Condition,
+    clinicId: ObjectId,
     ids: readonly ObjectId[],
     signal?: AbortSignal,
   ): Promise<readonly Buffer[]> {
     if (ids.length === 0) return [];
-    const found = await asSent(this.patients.find({ _id: { $in: [...ids] }, clinicId }, { raw: true, signal }));
+    const options = { raw: true, batchSize: BATCH, signal };
+    const found = await this.asSent(this.patients.find({ _id: { $in: [...ids] }, clinicId }, options), clinicId);
     const byId = new Map(found.map((patient) => [idIn(patient), patient]));
     return ids.flatMap((id) => byId.get(id.toHexString()) ?? []);
   }
 
-  private read(conditions: Condition, order: Order, page: Page, hint?: string): Promise<readonly Buffer[]> {
+  private read(
+    whose: ObjectId | string,
+    conditions: Condition,
+    order: Order,
+    page: Page,
+    hint?: string,
+  ): Promise<readonly Buffer[]> {
     const { limit, offset } = rangeOf(page);
-    const options = { raw: true, signal: page.wanted, ...(hint !== undefined && { hint }) };
-    return asSent(this.patients.find(conditions, options).sort(sortOf(order)).skip(offset).limit(limit));
+    const options = { raw: true, batchSize: BATCH, signal: page.wanted, ...(hint !== undefined && { hint }) };
+    const found = this.patients.find(conditions, options).sort(sortOf(order)).skip(offset).limit(limit);
+    return this.asSent(found, whose);
+  }
+
+  /** Not through mongoose, and not even decoded: a page is read as fast as the driver can. A clinic's page is its account's. */
+  private asSent(found: Documents, whose: ObjectId | string): Promise<readonly Buffer[]> {
+    return this.large.read(found, async () => {
+      if (typeof whose === 'string') return whose;
+      const clinic = await this.models.clinics.findById(whose, { _id: 0, accountId: 1 }).lean();
+      return clinic?.accountId ?? whose.toHexString();
+    });
   }
 
   private total(clinicId: ObjectId): Promise<number> {
@@ -181,8 +209,6 @@ export class PatientListsRepository {
   }
 }
 
-/** Not through mongoose, and not even decoded: a page is read as fast as the driver can. */
-const asSent = (cursor: { toArray(): Promise<unknown[]> }) => cursor.toArray() as Promise<Buffer[]>; // `raw` gives bytes
 const asDocument = (patient: Buffer) => mongo.BSON.deserialize(patient) as PatientDocument; // what the collection holds
 
 /** MongoDB has `_id` first in every document: after the length, its type, and its name. */

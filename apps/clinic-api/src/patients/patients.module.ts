@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ClinicsModule } from '../clinics/clinics.module.ts';
 import { CountsModule } from '../counts/counts.module.ts';
 import { CustodialAccounts } from './custodial-accounts.ts';
+import { LargePages } from './large-pages.ts';
 import { MembershipsService } from './memberships.service.ts';
 import { PatientAdmission } from './patient-admission.ts';
 import { PatientCreation } from './patient-creation.service.ts';
@@ -23,6 +24,7 @@ import { SheetColumns } from './sheet-columns.ts';
     CustodialAccounts,
     MembershipsService,
     SheetColumns,
+    LargePages,
   ],
   exports: [PatientCreation, SheetColumns],
 })
