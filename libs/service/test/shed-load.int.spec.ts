@@ -46,6 +46,25 @@ test('what is too much is told so at once, and to come back; what was taken is s
   expect(await figure('caregate_requests_in_flight')).toBe(0);
 });
 
+test('what waits its turn elsewhere keeps nobody out, and there is a bound for it by address', async () => {
+  small = await startSmallApp({ MAX_REQUESTS_IN_FLIGHT: '2' });
+  const aside: Promise<number>[] = [];
+  while (aside.length < 16) {
+    aside.push(fetch(`${small.url}/aside`).then(({ status }) => status));
+    await working(aside.length);
+  }
+  expect(await figure('caregate_requests_in_flight')).toBe(0);
+  expect((await fetch(`${small.url}/quick`)).status).toBe(200);
+  expect((await fetch(`${small.url}/aside`)).status).toBe(503);
+  small.happenings.letGo();
+  expect(new Set(await Promise.all(aside))).toEqual(new Set([200]));
+  expect(await figure('caregate_requests_in_flight')).toBe(0);
+  const again = fetch(`${small.url}/aside`);
+  await working(18);
+  small.happenings.letGo();
+  expect((await again).status).toBe(200);
+});
+
 test('health and figures are told under any load', async () => {
   small = await startSmallApp({ MAX_REQUESTS_IN_FLIGHT: '1' });
   occupy(1);

@@ -1,8 +1,8 @@
-import { Body, Controller, Get, Module, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Module, Post, Req, Res } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type AppDefinition, commonSettings, startApp, whileWanted } from '../src/index.ts';
+import { type AppDefinition, aside, commonSettings, startApp, whileWanted } from '../src/index.ts';
 
 /** What the small app was asked, and what has become of it. */
 export class Happenings {
@@ -20,7 +20,7 @@ export class Happenings {
   }
 }
 
-/** An app without a database: `/held` is answered when the test says so, `/quick` at once. */
+/** An app without a database: `/held` is answered when the test says so, so is `/aside`, without a place; `/quick` at once. */
 export async function startSmallApp(
   env: NodeJS.ProcessEnv = {},
   configure: (app: NestFastifyApplication) => void = () => {},
@@ -36,6 +36,15 @@ export async function startSmallApp(
       await happenings.hold();
       happenings.ended += 1;
       return { held: true };
+    }
+
+    @Get('aside')
+    async aside(@Req() request: FastifyRequest) {
+      return aside(request, async () => {
+        happenings.begun += 1;
+        await happenings.hold();
+        return { aside: true };
+      });
     }
 
     @Get('quick')

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Header, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { AccountId } from '@caregate/clinic-model';
-import { CaregateError, CONFIG, PAGE_HEADERS, PAGE_STYLE } from '@caregate/service';
+import { aside, CaregateError, CONFIG, PAGE_HEADERS, PAGE_STYLE } from '@caregate/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ClinicApiConfig } from '../config.ts';
 import { AccountsService } from './accounts.service.ts';
@@ -37,7 +37,7 @@ export class ConfirmationController {
     if (linked?.state !== 'unconfirmed') return this.answer(accountId, secret, reply);
     const password = (typeof body === 'string' && new URLSearchParams(body).get('password')) || '';
     try {
-      await this.accounts.confirm(linked.signUp, password, request);
+      await aside(request, () => this.accounts.confirm(linked.signUp, password, request));
       return this.answer(accountId, secret, reply);
     } catch (error) {
       if (!(error instanceof CaregateError)) throw error;

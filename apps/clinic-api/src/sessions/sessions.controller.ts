@@ -1,7 +1,7 @@
 import { Body, Controller, Ip, Req, Res } from '@nestjs/common';
 import type { Caller } from '@caregate/access';
 import { IdentityService } from '@caregate/identity';
-import { Unauthorized } from '@caregate/service';
+import { aside, Unauthorized } from '@caregate/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountAudit } from '../audit/account-audit.service.ts';
 import { concernsAccounts } from '../audit/concerns.ts';
@@ -23,10 +23,12 @@ export class SessionsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const session = await this.identity.signIn(email, password, address).catch((error: unknown) => {
-      if (error instanceof Unauthorized) this.audit.notSignedIn(email, request, error.status);
-      throw error;
-    });
+    const session = await aside(request, () => this.identity.signIn(email, password, address)).catch(
+      (error: unknown) => {
+        if (error instanceof Unauthorized) this.audit.notSignedIn(email, request, error.status);
+        throw error;
+      },
+    );
     await this.audit.signedIn(session.userId, request, reply.statusCode);
     void reply.header('cache-control', 'no-store');
     return session;

@@ -1,4 +1,6 @@
-import { Body, Controller, Headers, Ip, Param } from '@nestjs/common';
+import { Body, Controller, Headers, Ip, Param, Req } from '@nestjs/common';
+import { aside } from '@caregate/service';
+import type { FastifyRequest } from 'fastify';
 import { Operation } from '../contract.ts';
 import type { SignUp } from './account.ts';
 import { AccountsService } from './accounts.service.ts';
@@ -12,9 +14,14 @@ export class AccountsController {
   ) {}
 
   @Operation('SignUp')
-  async signUp(@Body() wanted: SignUp, @Ip() address: string, @Headers('idempotency-key') key: string | undefined) {
+  async signUp(
+    @Body() wanted: SignUp,
+    @Ip() address: string,
+    @Headers('idempotency-key') key: string | undefined,
+    @Req() request: FastifyRequest,
+  ) {
     await this.limit.count(address, wanted.owner.email);
-    return this.accounts.signUp(wanted, key);
+    return aside(request, () => this.accounts.signUp(wanted, key));
   }
 
   @Operation('GetSubdomain')

@@ -1,6 +1,6 @@
-import { Body, Controller, Get, Header, Ip, Post, Res } from '@nestjs/common';
-import { CaregateError, Conflict, PAGE_HEADERS, PAGE_STYLE } from '@caregate/service';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Get, Header, Ip, Post, Req, Res } from '@nestjs/common';
+import { aside, CaregateError, Conflict, PAGE_HEADERS, PAGE_STYLE } from '@caregate/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountsService } from '../accounts/accounts.service.ts';
 import { SignUpLimit } from '../accounts/sign-up-limit.ts';
 import { ShardsService } from '../shards/shards.service.ts';
@@ -26,6 +26,7 @@ export class SignUpController {
   async submit(
     @Body() body: unknown,
     @Ip() address: string,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     const filled = typeof body === 'string' ? fieldsOf(body) : {};
@@ -33,7 +34,7 @@ export class SignUpController {
     if ('faults' in read) return this.again(reply, 400, filled, read.faults);
     try {
       await this.limit.count(address, read.wanted.owner.email);
-      const account = await this.accounts.signUp(read.wanted, filled.key || undefined);
+      const account = await aside(request, () => this.accounts.signUp(read.wanted, filled.key || undefined));
       const region = this.shards.regions.find(({ id }) => id === account.region);
       return this.show(reply, 201, mailedPage(account, region));
     } catch (error) {

@@ -42,6 +42,9 @@ export class Entrance {
   private readonly shed;
   private readonly readersMs: number;
   private readonly graceMs: number;
+  /** How much is done aside, in all and by network. */
+  private asides = 0;
+  private readonly asideOf = new Map<string, number>();
   /** When nobody waited last. */
   private calmAt = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -100,6 +103,32 @@ export class Entrance {
       this.limit.resume();
       this.takePlace(exchange);
     });
+  }
+
+  /**
+   * Work that waits its turn elsewhere, such as the hashing of passwords: meanwhile the request has no place, or those who sign in would keep
+   * everybody else out. So there is a bound of its own for such work, in all and by network.
+   * @throws {ServiceUnavailable} when there is too much of it
+   */
+  async aside<T>(exchange: Exchange, work: () => Promise<T>): Promise<T> {
+    const { network, hasPlace } = exchange;
+    const ofNetwork = this.asideOf.get(network) ?? 0;
+    if (ofNetwork >= MOST_ASIDE_OF_NETWORK || this.asides >= MOST_ASIDE) throw new ServiceUnavailable(TOO_MANY);
+    this.asides += 1;
+    this.asideOf.set(network, ofNetwork + 1);
+    this.pause(exchange);
+    try {
+      return await work();
+    } finally {
+      this.asides -= 1;
+      const left = (this.asideOf.get(network) ?? 1) - 1;
+      if (left === 0) this.asideOf.delete(network);
+      else this.asideOf.set(network, left);
+      if (hasPlace && !exchange.isClosed) {
+        this.limit.resume();
+        this.takePlace(exchange);
+      }
+    }
   }
 
   /** The answer is given to the connection: from now on it is the client who takes time. */
@@ -255,6 +284,10 @@ const BURST_MS = 400;
 const UNDER_PRESSURE_MS = 50;
 /** Requests that a connection may send before the answer to its first one. Few clients do at all. */
 const MOST_PIPELINED = 32;
+
+/** What may be done aside at once: more would take seconds. */
+const MOST_ASIDE = 64;
+const MOST_ASIDE_OF_NETWORK = MOST_ASIDE / 4;
 
 const ALWAYS_SERVED: ReadonlySet<string> = new Set(['/live', '/ready', '/metrics']);
 

@@ -82,6 +82,13 @@ export function streamBody({ raw, server }: FastifyRequest): void {
   if (exchange && !raw.complete && hasBody(raw.headers)) server[ENTRANCE]?.streamBody(exchange);
 }
 
+/** For work that waits its turn elsewhere, such as the hashing of passwords: the request has no place meanwhile. @throws {ServiceUnavailable} when there is too much of it */
+export function aside<T>({ raw, server }: FastifyRequest, work: () => Promise<T>): Promise<T> {
+  const exchange = exchangeOf(raw);
+  const entrance = server[ENTRANCE];
+  return exchange && entrance ? entrance.aside(exchange, work) : work();
+}
+
 /** Whoever went away while it was asked who they are, is not served; what has begun keeps its place until it has ended. */
 function beginHandling({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const exchange = exchangeOf(raw);
