@@ -59,7 +59,8 @@ function notToBeFollowed(text: string): string {
 }
 
 /** Seven digits or more, however they are grouped. */
-const PHONE_NUMBER = /(?<![\p{L}\p{N}])[+(\uff0b]{0,2}\p{Nd}(?:[\s()./\p{Pd}]*\p{Nd}){6,}(?![\p{L}\p{N}])/gu;
+const PHONE_NUMBER =
+  /(?<![\p{L}\p{N}])[+(\uff0b]{0,2}\p{Nd}(?:[\s()./*\p{Pd}\p{Pc}\p{Sm}\u00b7\u2022\u2027\u2043]*\p{Nd}){6,}(?![\p{L}\p{N}])/gu;
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
