@@ -119,6 +119,14 @@ describe('names in mails, as a mail program reads them', () => {
     );
   });
 
+  it('show no number that begins to be one where the name is cut', () => {
+    const cut = Array.from({ length: 60 }, (_, before) =>
+      plainNameInHeader(`${'.'.repeat(before)} 5550100${'x'.repeat(60)}`),
+    );
+    expect(cut.filter((name) => name.includes('5550100…'))).toEqual([]);
+    expect(cut.filter((name) => name.includes('5550100x'))).not.toEqual([]);
+  });
+
   it('are cut between characters, as a reader sees them', () => {
     const characters = (text: string) => [...new Intl.Segmenter('en').segment(text)].map(({ segment }) => segment);
     fc.assert(

@@ -12,7 +12,8 @@ const LONGEST_IN_SUBJECT = 50;
  * decode into something else.
  */
 export function plainName(text: string, longest: number = LONGEST_NAME): string {
-  return shortened(notToBeFollowed(visible(text)), longest);
+  // What follows a number, so that it is none, may be what is cut off.
+  return withoutNumbers(shortened(notToBeFollowed(visible(text)), longest));
 }
 
 /** The same for a subject or the address line. */
@@ -47,8 +48,7 @@ const DOT = '[.\\u3002\\uff0e\\uff61\\u2024]';
 
 /** Breaks up what is followed, by a mail program or by hand; the words remain to be read. */
 function notToBeFollowed(text: string): string {
-  return text
-    .replace(PHONE_NUMBER, '…')
+  return withoutNumbers(text)
     .replace(/=(?=\?)/g, '= ')
     .replace(/[:\uff1a](?=\S)/gu, '$&\u0020')
     .replace(/[/\uff0f\u2215\u2044\\](?=[/\uff0f\u2215\u2044\\])/gu, '$&\u0020')
@@ -58,9 +58,11 @@ function notToBeFollowed(text: string): string {
     .replace(/["\u201c-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\uff02]/gu, '’');
 }
 
-/** Seven digits or more, however they are grouped. */
+const withoutNumbers = (text: string) => text.replace(PHONE_NUMBER, '…');
+
+/** Seven digits or more, however they are grouped; with what says that there was more. */
 const PHONE_NUMBER =
-  /(?<![\p{L}\p{N}])[+(\uff0b]{0,2}\p{Nd}(?:[\s()./*\p{Pd}\p{Pc}\p{Sm}\u00b7\u2022\u2027\u2043]*\p{Nd}){6,}(?![\p{L}\p{N}])/gu;
+  /(?<![\p{L}\p{N}])[+(\uff0b]{0,2}\p{Nd}(?:[\s()./*\p{Pd}\p{Pc}\p{Sm}\u00b7\u2022\u2027\u2043]*\p{Nd}){6,}(?![\p{L}\p{N}])…?/gu;
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
