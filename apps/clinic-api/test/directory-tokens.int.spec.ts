@@ -121,12 +121,16 @@ test('what the directory does to an account is in the audit of each of its clini
     expect((await harness.send(url, { headers })).status).toBe(200);
   }
   for (const clinicId of clinics) {
-    const { entries } = answered(
-      await harness
-        .account({ token: `user:${moving.owner.userId}` })
-        .GET('/caregate/v1/clinics/{clinicId}/audit', { params: { path: { clinicId } } }),
-    );
-    const ofDirectory = entries.filter(({ caller }) => caller.kind === 'directory');
+    // What no write followed is seen once it is on the disks.
+    const ofDirectory = await eventually(async () => {
+      const { entries } = answered(
+        await harness
+          .account({ token: `user:${moving.owner.userId}` })
+          .GET('/caregate/v1/clinics/{clinicId}/audit', { params: { path: { clinicId } } }),
+      );
+      const found = entries.filter(({ caller }) => caller.kind === 'directory');
+      return found.length >= 2 && found;
+    }, 'two entries of the directory');
     expect(ofDirectory.map(({ operationId, record }) => [operationId, record])).toEqual([
       ['ExportDocuments', moveId],
       ['BeginDeparture', moveId],
