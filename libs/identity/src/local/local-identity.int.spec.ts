@@ -6,6 +6,7 @@ import type { Session } from '../identity-service.ts';
 import { hashPassword } from '../passwords.ts';
 import { isUserId, type UserId } from '../user-id.ts';
 import { LocalIdentity, prepareLocalIdentity } from './local-identity.ts';
+import type { UsersRepository } from './users.repository.ts';
 
 const config = { shardId: 'au1', secret: randomBytes(32).toString('hex'), sessionHours: 1 };
 let connection: Connection;
@@ -42,6 +43,22 @@ describe('the owner of an account, whose mailed link was opened', () => {
     });
     expect(await identity.profile(users[0]?.userId ?? unknownUser)).toEqual({ fullName: 'Ada Owner' });
     expect((await signIn(email, 'chosen at sign-up')).userId).toBe(users[0]?.userId);
+  });
+
+  test('is made once when another click is faster between two looks at the address', async () => {
+    const slow = new LocalIdentity(connection, config);
+    const users = Reflect.get(slow, 'users') as UsersRepository; // as the class has it
+    const byEmail = users.byEmail.bind(users);
+    const faster: string[] = [];
+    let looks = 0;
+    users.byEmail = async (email) => {
+      if (++looks === 2) faster.push((await confirm(email, 'chosen at sign-up')).userId);
+      return byEmail(email);
+    };
+    const passwordHash = await hashPassword('chosen at sign-up');
+    const owner = { email: 'twice@example.test', fullName: 'Ada Owner', passwordHash };
+    const { userId } = await slow.confirmOwner(owner, 'chosen at sign-up', '10.0.0.1');
+    expect(faster).toEqual([userId]);
   });
 
   test('is nobody who clicked without having signed up', async () => {

@@ -207,8 +207,9 @@ export class LocalIdentity extends IdentityService {
     const user =
       (await this.provenByPassword(email, password)) ??
       (await this.provenByLink({ email, fullName, passwordHash }, password).catch(async (error: unknown) => {
-        // The link was sent twice at once, and the other was faster.
-        const made = error instanceof Conflict ? await this.provenByPassword(email, password) : undefined;
+        // The link was sent twice at once, and the other was faster: between both looks the address was taken, or while it was to be taken here.
+        const isTaken = error instanceof Conflict || error instanceof Unauthorized;
+        const made = isTaken ? await this.provenByPassword(email, password) : undefined;
         if (!made) throw error;
         return made;
       }));
