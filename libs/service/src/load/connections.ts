@@ -44,19 +44,6 @@ export interface Connection {
   headers?: UnfinishedRequest;
 }
 
-/**
- * Node makes an error for each request that a closed connection had begun, and the trace of each takes longer than the request. Clients who send
- * many at once (pipelining) and go keep an app busy for seconds by that. All listeners of an event are called at once, so nothing else is meant.
- */
-let tracesOf = Error.stackTraceLimit;
-function withoutStackTraces(): void {
-  tracesOf = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-}
-function withStackTraces(): void {
-  Error.stackTraceLimit = tracesOf;
-}
-
 const CONNECTION = Symbol('CONNECTION');
 type Known = Socket & { [CONNECTION]?: Connection };
 
@@ -131,11 +118,7 @@ export class Connections {
     this.all.add(connection);
     this.idle.add(connection);
     if (network !== undefined) this.open.set(network, (this.open.get(network) ?? 0) + 1);
-    socket.prependOnceListener('close', withoutStackTraces);
-    socket.once('close', () => {
-      withStackTraces();
-      this.leave(connection);
-    });
+    socket.once('close', () => this.leave(connection));
   }
 
   private leave(connection: Connection): void {

@@ -32,9 +32,6 @@ interface Waiting {
 /**
  * Where requests come in. One is worked on only when there is a place for it, and holds the place only while the app works: neither while its
  * body comes, which takes as long as the client likes, nor while its answer is taken. What waits for clients is bounded by itself.
- *
- * A place is free, and the next request of a connection begins, only when the event loop has read from all connections once more. Otherwise
- * answers that need no database would follow each other without end, as long as some clients have sent enough, and nobody else would be read.
  */
 export class Entrance {
   private readonly limit: InFlightLimit;
@@ -73,8 +70,8 @@ export class Entrance {
   /** Of one connection only one request is worked on; those that it sends before the answer (pipelining) come after it. */
   take(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.connections.of(request.socket);
-    if (!connection || request.socket.destroyed) return; // it was closed as it came, or what came with this was too much
-    if (!connection.isBusy && connection.pipelined.length === 0) return this.open(connection, request, response);
+    if (!connection) return; // it was closed as it came
+    if (!connection.isBusy) return this.open(connection, request, response);
     if (connection.pipelined.length >= MOST_PIPELINED) return void request.socket.destroy();
     connection.pipelined.push(() => this.open(connection, request, response));
   }
@@ -140,7 +137,7 @@ export class Entrance {
     if (!exchange.isClosed && !exchange.answer) this.awaitReader(exchange, bytesOf(payload));
     if (!exchange.hasPlace) return;
     const now = performance.now();
-    setImmediate(() => this.leave(exchange, now)); // others are read from before the next begins
+    process.nextTick(() => this.leave(exchange, now)); // by then it has been given
   }
 
   private open(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
@@ -169,11 +166,7 @@ export class Entrance {
     if (answer) this.untaken.remove(answer);
     if (!exchange.isHandled) this.leave(exchange, performance.now());
     this.connections.end(connection);
-    if (connection.pipelined.length > 0) setImmediate(() => this.openNext(connection));
-  }
-
-  private openNext({ socket, pipelined }: Connection): void {
-    if (!socket.destroyed) pipelined.shift()?.();
+    if (!connection.socket.destroyed) connection.pipelined.shift()?.();
   }
 
   private takePlace(exchange: Exchange): void {
