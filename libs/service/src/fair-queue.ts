@@ -1,3 +1,5 @@
+import { Tally } from './tally.ts';
+
 /** Whose work it is, and where it goes; nothing given counts as one and the same. */
 export interface Share {
   readonly tenant: string;
@@ -36,7 +38,7 @@ export class FairQueue {
   private readonly limits: Required<Omit<FairQueueLimits, 'pace'>> & Pick<FairQueueLimits, 'pace'>;
   /** In the order of their turns. */
   private readonly tenants = new Map<string, Tenant>();
-  private readonly targets = new Map<string, number>();
+  private readonly targets = new Tally();
   private running = 0;
   private waiting = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -51,6 +53,11 @@ export class FairQueue {
 
   get pendingCount(): number {
     return this.waiting;
+  }
+
+  pendingOf(tenant: string): number {
+    const lines = this.tenants.get(tenant)?.waiting.values() ?? [];
+    return [...lines].reduce((sum, { length }) => sum + length, 0);
   }
 
   run<T>({ tenant, target = '' }: Share, task: () => Promise<T>): Promise<T> {
@@ -80,9 +87,7 @@ export class FairQueue {
 
   private end(tenantName: string, target: string): void {
     this.running--;
-    const left = (this.targets.get(target) ?? 1) - 1;
-    if (left > 0) this.targets.set(target, left);
-    else this.targets.delete(target);
+    this.targets.remove(target);
     const tenant = this.tenant(tenantName);
     tenant.running--;
     this.forgetIdle(tenantName, tenant);
@@ -106,7 +111,7 @@ export class FairQueue {
         continue;
       }
       for (const [target, line] of tenant.waiting) {
-        if ((this.targets.get(target) ?? 0) >= this.limits.perTarget) continue;
+        if (this.targets.of(target) >= this.limits.perTarget) continue;
         this.begin(name, tenant, target, line, now);
         return true;
       }
@@ -124,7 +129,7 @@ export class FairQueue {
     this.tenants.set(name, tenant);
     tenant.running++;
     tenant.due = this.nextDue(tenant.due, now);
-    this.targets.set(target, (this.targets.get(target) ?? 0) + 1);
+    this.targets.add(target);
     this.running++;
     this.waiting--;
     next?.begin();

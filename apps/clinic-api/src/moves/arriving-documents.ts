@@ -67,10 +67,10 @@ export class ArrivingDocuments {
   }
 
   /**
-   * That two shards have a user of one id is right for somebody whom an earlier move brought here, and then both know when they became a user.
-   * Ids are short enough that two people can have one: then nobody gets what is the other's, neither the account nor who is here. Whoever
-   * only knows the id of somebody here gets nothing of theirs by naming it.
-   * @param named of the users of the batch those whom the account's documents name
+   * Each user of the account whose id is known on this shard must be the same person here. They are when both shards know the same time at
+   * which the user was made: an earlier move brought them. Otherwise two people have the same id by chance, as ids have 40 bits, or somebody
+   * named an id of which they know no more. Then one person would get the account, or the records, of the other.
+   * @param named the users of the batch whom documents of the account name
    * @throws {Conflict} when one of them is somebody else here
    */
   async assertSamePeople(named: ReadonlySet<string>): Promise<void> {

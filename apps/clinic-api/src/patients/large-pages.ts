@@ -23,7 +23,6 @@ export interface Documents {
 @Injectable()
 export class LargePages {
   private readonly queue = new FairQueue({ places: AT_ONCE, perTenant: 1 });
-  private readonly waiting = new Map<string, number>();
 
   /** @throws {TooManyRequests} when too many large pages are wanted at once */
   async read(documents: Documents, tenant: () => Promise<string>): Promise<readonly Buffer[]> {
@@ -38,24 +37,13 @@ export class LargePages {
   }
 
   async inTurn<T>(tenant: string, work: () => Promise<T>): Promise<T> {
-    const ofOne = this.waiting.get(tenant) ?? 0;
-    if (ofOne >= MOST_WAITING_OF_ONE || this.queue.pendingCount >= MOST_WAITING)
+    if (this.queue.pendingOf(tenant) >= MOST_WAITING_OF_ONE || this.queue.pendingCount >= MOST_WAITING)
       throw new TooManyRequests('there are too many large pages at once; ask for fewer patients by limit, or again', 1);
-    this.waiting.set(tenant, ofOne + 1);
-    return this.queue.run({ tenant }, () => {
-      this.noLongerWaits(tenant);
-      return work();
-    });
-  }
-
-  private noLongerWaits(tenant: string): void {
-    const left = (this.waiting.get(tenant) ?? 1) - 1;
-    if (left > 0) this.waiting.set(tenant, left);
-    else this.waiting.delete(tenant);
+    return this.queue.run({ tenant }, work);
   }
 }
 
-/** Says whether there is more than so many bytes. */
+/** Reads on, until there are more than `most` bytes; tells whether there is more to read. */
 async function readOn(documents: Documents, found: Buffer[], most: number): Promise<boolean> {
   let bytes = 0;
   while (await documents.hasNext()) {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { z } from 'zod';
 import type { Counter, Metrics } from '../metrics.ts';
 import { networkOf, type Trust } from '../proxies.ts';
+import { Tally } from '../tally.ts';
 import type { Backlog } from './backlog.ts';
 import { UnfinishedRequest } from './waits.ts';
 
@@ -52,7 +53,7 @@ type Known = Socket & { [CONNECTION]?: Connection };
  * saying little in each. When there are too many in all, the one that has said nothing for longest goes, not the one that comes.
  */
 export class Connections {
-  private readonly open = new Map<string, number>();
+  private readonly open = new Tally();
   private readonly all = new Set<Connection>();
   /** Those without a request that is being served, in the order in which they began to wait for one. */
   private readonly idle = new Set<Connection>();
@@ -117,7 +118,7 @@ export class Connections {
     (socket as Known)[CONNECTION] = connection;
     this.all.add(connection);
     this.idle.add(connection);
-    if (network !== undefined) this.open.set(network, (this.open.get(network) ?? 0) + 1);
+    if (network !== undefined) this.open.add(network);
     socket.once('close', () => this.leave(connection));
   }
 
@@ -127,15 +128,12 @@ export class Connections {
     connection.pipelined.length = 0;
     if (connection.headers) this.unfinished.remove(connection.headers);
     const { network } = connection;
-    if (network === undefined) return;
-    const left = (this.open.get(network) ?? 1) - 1;
-    if (left === 0) this.open.delete(network);
-    else this.open.set(network, left);
+    if (network !== undefined) this.open.remove(network);
   }
 
   private isRoomFor(network: string | undefined): boolean {
     const { MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS: mostOfAddress } = this.settings;
-    if (mostOfAddress > 0 && network !== undefined && (this.open.get(network) ?? 0) >= mostOfAddress) {
+    if (mostOfAddress > 0 && network !== undefined && this.open.of(network) >= mostOfAddress) {
       this.closed.inc({ too_many: 'of_address' });
       return false;
     }

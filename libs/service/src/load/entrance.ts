@@ -3,6 +3,7 @@ import { ServiceUnavailable } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { clientBehind, networkOf, type ProxyHeaders, type Trust } from '../proxies.ts';
 import { SECURITY_HEADERS } from '../security-headers.ts';
+import { Tally } from '../tally.ts';
 import type { Backlog } from './backlog.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { type Connection, Connections } from './connections.ts';
@@ -44,7 +45,7 @@ export class Entrance {
   private readonly graceMs: number;
   /** How much is done aside, in all and by network. */
   private asides = 0;
-  private readonly asideOf = new Map<string, number>();
+  private readonly asideOf = new Tally();
   /** When nobody waited last. */
   private calmAt = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -112,18 +113,16 @@ export class Entrance {
    */
   async aside<T>(exchange: Exchange, work: () => Promise<T>): Promise<T> {
     const { network, hasPlace } = exchange;
-    const ofNetwork = this.asideOf.get(network) ?? 0;
-    if (ofNetwork >= MOST_ASIDE_OF_NETWORK || this.asides >= MOST_ASIDE) throw new ServiceUnavailable(TOO_MANY);
+    if (this.asideOf.of(network) >= MOST_ASIDE_OF_NETWORK || this.asides >= MOST_ASIDE)
+      throw new ServiceUnavailable(TOO_MANY);
     this.asides += 1;
-    this.asideOf.set(network, ofNetwork + 1);
+    this.asideOf.add(network);
     this.pause(exchange);
     try {
       return await work();
     } finally {
       this.asides -= 1;
-      const left = (this.asideOf.get(network) ?? 1) - 1;
-      if (left === 0) this.asideOf.delete(network);
-      else this.asideOf.set(network, left);
+      this.asideOf.remove(network);
       if (hasPlace && !exchange.isClosed) {
         this.limit.resume();
         this.takePlace(exchange);
