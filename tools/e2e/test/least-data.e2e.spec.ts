@@ -41,6 +41,7 @@ const clinicId = new ObjectId();
 const userId = asUserId(randomBytes(5).toString('hex'));
 const clinicianId = asUserId(randomBytes(5).toString('hex'));
 const friendId = asUserId(randomBytes(5).toString('hex'));
+const deletedId = asUserId(randomBytes(5).toString('hex'));
 const accountId = randomUUID() as AccountDocument['_id']; // as the directory makes them
 const email = `${MARK}@${MARK}.test`;
 
@@ -167,8 +168,16 @@ const merge: Whole<ClinicMergeDocument> = {
   ...{ createdTime: now, doneTime: now },
 };
 
+/** Of somebody who is nothing else here: their account ends by it, and so does what is shared with them. */
 const archived = (): Whole<ArchiveDocument> => ({
-  ...{ _id: new ObjectId(), documentId: new ObjectId(), clinicId, accountId, userId: friendId, custodial: 'with data' },
+  ...{
+    _id: new ObjectId(),
+    documentId: new ObjectId(),
+    clinicId,
+    accountId,
+    userId: deletedId,
+    custodial: 'with data',
+  },
   ...{ deletedTime: now, deletedBy: planted('caller') },
 });
 
