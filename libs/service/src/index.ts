@@ -12,7 +12,7 @@ export * from './health.ts';
 export * from './leased-job.ts';
 export { hasBody } from './load/exchange.ts';
 export * from './load/settings.ts';
-export { aside, streamBody } from './load/shed-load.ts';
+export { aside, knowCaller, streamBody } from './load/shed-load.ts';
 export * from './load/wanted.ts';
 export * from './log.ts';
 export * from './mailbox.ts';

@@ -1,6 +1,9 @@
 import { eventually } from '@caregate/eventually';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { knowCaller } from '../src/index.ts';
 import { startSmallApp } from './small-app.ts';
+
+const TOKEN = 'x-tidepool-session-token';
 
 type Small = Awaited<ReturnType<typeof startSmallApp>>;
 let small: Small;
@@ -63,6 +66,25 @@ test('what waits its turn elsewhere keeps nobody out, and there is a bound for i
   await working(18);
   small.happenings.letGo();
   expect((await again).status).toBe(200);
+});
+
+test('one known caller waits in one line, from however many addresses and with however many keys: others come before', async () => {
+  small = await startSmallApp({ MAX_REQUESTS_IN_FLIGHT: '3', TRUSTED_PROXIES: '127.0.0.1' }, (app) => {
+    const fastify = app.getHttpAdapter().getInstance();
+    fastify.addHook('onRequest', async (request) => knowCaller(request, String(request.headers[TOKEN]).slice(0, 4)));
+  });
+  const ask = async (token: string, address: string, path: string) => {
+    const { status } = await fetch(small.url + path, { headers: { [TOKEN]: token, 'x-forwarded-for': address } });
+    return { token, status };
+  };
+  const tokens = ['many 1', 'many 2', 'many 3', 'good 1'];
+  for (const token of tokens) await ask(token, '192.0.2.1', '/quick');
+  occupy(3);
+  await working(tokens.length + 3);
+  const waiting = tokens.map((token, i) => ask(token, `198.51.${i}.1`, '/quick'));
+  expect(await Promise.race(waiting)).toEqual({ token: 'many 3', status: 503 });
+  small.happenings.letGo();
+  await Promise.all(waiting);
 });
 
 test('health and figures are told under any load', async () => {

@@ -1,9 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { assertAllowed, type Caller, isOpenToEverybody, type PathParameters, type Who } from '@caregate/access';
+import {
+  assertAllowed,
+  type Caller,
+  callerName,
+  isOpenToEverybody,
+  type PathParameters,
+  type Who,
+} from '@caregate/access';
 import { IdentityService } from '@caregate/identity';
 import { readDirectoryToken } from '@caregate/identity/directory-token';
-import { BadRequest, CONFIG, Forbidden, type ServedOperation, Unauthorized } from '@caregate/service';
+import { BadRequest, CONFIG, Forbidden, knowCaller, type ServedOperation, Unauthorized } from '@caregate/service';
 import { ApiKeysService } from '../api-keys/api-keys.service.ts';
 import type { ClinicApiConfig } from '../config.ts';
 import { ShardFacts } from './facts.ts';
@@ -35,6 +42,8 @@ export class Gate {
     request.caller = isOpenToEverybody(operationId)
       ? { kind: 'nobody' }
       : await this.standings.orAtItsHost(request, () => this.callerOf(request, operation));
+    const line = lineOf(request.caller);
+    if (line !== undefined) knowCaller(request, line);
     await this.limits.ofCaller(request.caller, reply);
     assertKeyOfHost(request);
     const found = await this.standings.find(request, operation);
@@ -88,6 +97,12 @@ export class Gate {
       throw new Unauthorized('this token of the directory is for another operation or account');
     return { kind: 'directory', ...grant };
   }
+}
+
+/** In which line a caller's requests wait when there are too many: all keys of an account wait in one, as an account may make many. */
+function lineOf(caller: Caller): string | undefined {
+  if (caller.kind === 'nobody' || caller.kind === 'directory') return undefined;
+  return caller.kind === 'apiKey' ? `account:${caller.accountId}` : callerName(caller);
 }
 
 /** Most who send a bearer token are people and programs who only took the wrong way to say who they are. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IdentityService, isUserId, type Principal, type UserId } from '@caregate/identity';
-import { BadRequest, Forbidden, type ServedOperation, Unauthorized } from '@caregate/service';
+import { BadRequest, Forbidden, knowCaller, type ServedOperation, Unauthorized } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { AccessService } from './access.service.ts';
 import { letsReadOthersRows } from './permissions.ts';
@@ -22,6 +22,7 @@ export class AccessGate {
   async admit(request: FastifyRequest, { operationId }: ServedOperation): Promise<void> {
     const caller = await this.callerOf(request);
     request.principal = caller;
+    knowCaller(request, caller.kind === 'user' ? caller.userId : `service:${caller.name}`);
     if (caller.kind === 'service') return;
     // Route parameters are texts as they stand in the path.
     const { userId, granteeId } = request.params as Readonly<Record<string, string | undefined>>;

@@ -9,6 +9,7 @@ import { BodyBuffer } from './body-buffer.ts';
 import { type Connection, Connections } from './connections.ts';
 import { beginExchange, type Exchange } from './exchange.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
+import { KnownCallers } from './known-callers.ts';
 import { measuredBacklogs, measureLoad } from './measures.ts';
 import type { LoadSettings } from './settings.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -21,9 +22,9 @@ export interface Proxies {
   readonly family: ProxyHeaders;
 }
 
-/** A request that waits for a place, and until when. */
+/** A request that waits for a place in this line, and until when. */
 interface Waiting {
-  readonly network: string;
+  readonly line: string;
   readonly exchange: Exchange;
   readonly until: number;
   readonly begin: () => void;
@@ -33,6 +34,9 @@ interface Waiting {
 /**
  * Where requests come in. One is worked on only when there is a place for it, and holds the place only while the app works: neither while its
  * body comes, which takes as long as the client likes, nor while its answer is taken. What waits for clients is bounded by itself.
+ *
+ * A place is free, and the next request of a connection begins, only when the event loop has read from all connections once more. Otherwise
+ * answers that need no database would follow each other without end, as long as some clients have sent enough, and nobody else would be read.
  */
 export class Entrance {
   private readonly limit: InFlightLimit;
@@ -40,6 +44,7 @@ export class Entrance {
   private readonly unfinished: Backlog;
   private readonly untaken: Backlog;
   private readonly connections: Connections;
+  private readonly callers = new KnownCallers();
   private readonly shed;
   private readonly readersMs: number;
   private readonly graceMs: number;
@@ -71,10 +76,15 @@ export class Entrance {
   /** Of one connection only one request is worked on; those that it sends before the answer (pipelining) come after it. */
   take(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.connections.of(request.socket);
-    if (!connection) return; // it was closed as it came
-    if (!connection.isBusy) return this.open(connection, request, response);
+    if (!connection || request.socket.destroyed) return; // it was closed as it came, or what came with this was too much
+    if (!connection.isBusy && connection.pipelined.length === 0) return this.open(connection, request, response);
     if (connection.pipelined.length >= MOST_PIPELINED) return void request.socket.destroy();
     connection.pipelined.push(() => this.open(connection, request, response));
+  }
+
+  /** Whose request it is: further ones with the same credential wait in the caller's line, from whichever address they come. */
+  know({ request }: Exchange, caller: string): void {
+    this.callers.note(request.headers, caller);
   }
 
   /** Drops those who are too slow. */
@@ -136,7 +146,7 @@ export class Entrance {
     if (!exchange.isClosed && !exchange.answer) this.awaitReader(exchange, bytesOf(payload));
     if (!exchange.hasPlace) return;
     const now = performance.now();
-    process.nextTick(() => this.leave(exchange, now)); // by then it has been given
+    setImmediate(() => this.leave(exchange, now)); // others are read from before the next begins
   }
 
   private open(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
@@ -165,7 +175,11 @@ export class Entrance {
     if (answer) this.untaken.remove(answer);
     if (!exchange.isHandled) this.leave(exchange, performance.now());
     this.connections.end(connection);
-    if (!connection.socket.destroyed) connection.pipelined.shift()?.();
+    if (connection.pipelined.length > 0) setImmediate(() => this.openNext(connection));
+  }
+
+  private openNext({ socket, pipelined }: Connection): void {
+    if (!socket.destroyed) pipelined.shift()?.();
   }
 
   private takePlace(exchange: Exchange): void {
@@ -243,13 +257,13 @@ export class Entrance {
     const now = performance.now();
     if (this.waiting.size === 0) this.calmAt = now;
     const patience = now - this.calmAt < BURST_MS ? BURST_MS : UNDER_PRESSURE_MS;
-    const { network } = exchange;
-    const displaced = this.waiting.push({ network, exchange, begin, refuse, until: now + patience });
+    const line = this.callers.of(exchange.request.headers) ?? exchange.network;
+    const displaced = this.waiting.push({ line, exchange, begin, refuse, until: now + patience });
     displaced?.refuse();
     this.timer ??= setTimeout(() => this.losePatience(), patience);
   }
 
-  /** Those who have waited, by turns of their networks, but nobody who has gone and nobody who has waited too long. */
+  /** Those who have waited, by turns of their lines, but nobody who has gone and nobody who has waited too long. */
   private letIn(now: number): void {
     while (this.waiting.size > 0) {
       if (!this.limit.enter()) return;

@@ -89,6 +89,12 @@ export function aside<T>({ raw, server }: FastifyRequest, work: () => Promise<T>
   return exchange && entrance ? entrance.aside(exchange, work) : work();
 }
 
+/** Says whose request this is, once its credential has been found good: an account, a user or a service. */
+export function knowCaller({ raw, server }: FastifyRequest, caller: string): void {
+  const exchange = exchangeOf(raw);
+  if (exchange) server[ENTRANCE]?.know(exchange, caller);
+}
+
 /** Whoever went away while it was asked who they are, is not served; what has begun keeps its place until it has ended. */
 function beginHandling({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const exchange = exchangeOf(raw);

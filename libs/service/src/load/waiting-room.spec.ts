@@ -1,6 +1,6 @@
 import { WaitingRoom } from './waiting-room.ts';
 
-const item = (name: string) => ({ name, network: name.slice(0, 1) });
+const item = (name: string) => ({ name, line: name.slice(0, 1) });
 function roomOf(most: number, ...names: string[]) {
   const room = new WaitingRoom<ReturnType<typeof item>>(most);
   const refused = names.map((name) => room.push(item(name))?.name);
@@ -9,7 +9,7 @@ function roomOf(most: number, ...names: string[]) {
 const rest = ({ room }: ReturnType<typeof roomOf>) =>
   Array.from({ length: room.size }, () => room.shift()?.name).join(' ');
 
-test('networks take turns, and each keeps its order', () => {
+test('lines take turns, and each keeps its order', () => {
   expect(rest(roomOf(10, 'a1', 'a2', 'a3', 'b1', 'b2', 'c1'))).toBe('a1 b1 c1 a2 b2 a3');
 });
 

@@ -22,8 +22,9 @@ const AGAIN_MS = 5_000;
 /** Opened in a millisecond while the attack begins, before good callers call. */
 const AT_ONCE = 2;
 const DROP_MS = 200;
-/** What one connection of few asks for at once; of thousands it is one each, as more would be more than there is a processor for. */
-const BURST = 8;
+/** How many requests one connection of few sends at once, and how often; of thousands it is one each, as more could not be read here at all. */
+const OFTEN = { requests: 8, everyMs: 1_000 };
+const SELDOM = { requests: 1, everyMs: 2_000 };
 const MANY = 1_000;
 
 /** Attacks until the process ends; tells on stdout when all connections have been opened, or refused, once. */
@@ -58,7 +59,7 @@ function begin({ way, connections, path, writesTo, headers }: Attack, socket: So
   if (way === 'idle') socket.write(whole);
   else if (way === 'slow headers') socket.write(head(`GET ${path}`));
   else if (way === 'slow reader') socket.pause().write(whole.repeat(30));
-  else if (way === 'many at once') askAgain(socket, whole.repeat(connections > MANY ? 1 : BURST));
+  else if (way === 'many at once') askAgain(socket, whole, connections > MANY ? SELDOM : OFTEN);
   else socket.write(post);
   if (way !== 'slow reader') socket.resume();
   if (way !== 'drops of a body') return;
@@ -66,10 +67,9 @@ function begin({ way, connections, path, writesTo, headers }: Attack, socket: So
   socket.on('close', () => clearInterval(drops));
 }
 
-/** Each second, all at once. */
-function askAgain(socket: Socket, requests: string): void {
-  const ask = () => void (socket.writable && socket.write(requests));
-  const timer = setInterval(ask, 1_000);
+function askAgain(socket: Socket, request: string, { requests, everyMs }: typeof OFTEN): void {
+  const ask = () => void (socket.writable && socket.write(request.repeat(requests)));
+  const timer = setInterval(ask, everyMs);
   socket.on('close', () => clearInterval(timer));
   ask();
 }

@@ -1,0 +1,33 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The oldest are forgotten beyond this; whoever is forgotten waits in the line of their network once. */
+const MOST = 10_000;
+/** No credential that an app takes is longer. */
+const LONGEST = 2_048;
+
+/** Whose the credentials are that were found good of late. Nobody is let in by this; it only says in which line a request waits. */
+export class KnownCallers {
+  private readonly callers = new Map<string, string>();
+
+  note(headers: IncomingHttpHeaders, caller: string): void {
+    const credential = credentialOf(headers);
+    if (credential === undefined) return;
+    if (this.callers.size >= MOST && !this.callers.has(credential)) this.forgetOldest();
+    this.callers.set(credential, caller);
+  }
+
+  of(headers: IncomingHttpHeaders): string | undefined {
+    const credential = credentialOf(headers);
+    return credential === undefined ? undefined : this.callers.get(credential);
+  }
+
+  private forgetOldest(): void {
+    const [oldest] = this.callers.keys();
+    if (oldest !== undefined) this.callers.delete(oldest);
+  }
+}
+
+function credentialOf(headers: IncomingHttpHeaders): string | undefined {
+  const credential = headers['x-tidepool-session-token'] ?? headers.authorization;
+  return typeof credential === 'string' && credential.length <= LONGEST ? credential : undefined;
+}
