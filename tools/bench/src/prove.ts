@@ -17,7 +17,7 @@ apps. A table of what was tried, and whether it held, is printed and left in dis
 
   --only WORD    only files whose path has this word
   --list         says what would be run
-  --minutes N    how long one step may take (15)
+  --minutes N    how long one step may take (40)
   --readme       writes the table into README.md, when all was run
 `;
 const ROOT = join(import.meta.dirname, '../../..');
@@ -33,7 +33,7 @@ export async function prove(args: readonly string[], say: (line: string) => void
       help: { type: 'boolean', short: 'h' },
       only: { type: 'string', default: '' },
       list: { type: 'boolean' },
-      minutes: { type: 'string', default: '15' },
+      minutes: { type: 'string', default: '40' },
       readme: { type: 'boolean' },
     },
   });
