@@ -40,6 +40,7 @@ export class AppModule {
           connections: config.MAIL_CONNECTIONS,
           perMinute: config.MAILS_PER_MINUTE,
           lease: config.MAIL_LEASE_SECONDS * 1_000,
+          unknownWait: config.MAIL_UNKNOWN_SECONDS * 1_000,
           tenantsOn: (connection) => {
             const tenants = new Tenants(connection);
             return (clinicId) => tenants.ofClinic(clinicId);

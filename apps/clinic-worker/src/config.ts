@@ -36,8 +36,14 @@ export const settings = z.object({
     .min(1)
     .max(600)
     .default(120)
+    .describe('how long after a crash an email that was about to be sent is sent; longer than 60'),
+  MAIL_UNKNOWN_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(86_400)
+    .default(1_800)
     .describe(
-      'how long after a crash an email that was being sent is sent again; longer than the mail server may take',
+      'how long after a crash or a lost answer an email is sent again that the mail server may have taken; RFC 5321 asks for 1800 at least',
     ),
   APP_URL: z
     .url({ protocol: /^https?$/, error: 'must be an address such as https://app.example.com' })

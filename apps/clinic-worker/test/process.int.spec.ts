@@ -74,7 +74,7 @@ describeWithServers('a worker’s process', () => {
 
   it('killed before the email was accepted, has it sent by the next, after the lease, under the same Message-ID', async () => {
     const mail = await slowMailServer();
-    const settings = { SMTP_URL: mail.url, LEASE_SECONDS: '1', MAIL_LEASE_SECONDS: '2' };
+    const settings = { SMTP_URL: mail.url, LEASE_SECONDS: '1', MAIL_LEASE_SECONDS: '2', MAIL_UNKNOWN_SECONDS: '2' };
     const first = await shard.process(settings);
     const user = await shard.user('Mara Lindqvist');
     const clinicId = await shard.clinic('Harbour', [user.userId]);

@@ -5,6 +5,7 @@ import type { Connection } from 'mongoose';
 /**
  * One email to one recipient, as it is remembered: ids only. The address and the text are made anew for each attempt and kept nowhere.
  * `sending` under a lease, `waiting` for another attempt, then `sent`, or `given_up` when the server will never take it.
+ * From `handedOverTime` on the server may have the message, whatever becomes of the sender; the lease is long then.
  */
 export interface MailDelivery {
   readonly _id: string;
@@ -14,6 +15,11 @@ export interface MailDelivery {
   readonly state: 'sending' | 'waiting' | 'sent' | 'given_up';
   readonly claim?: string;
   readonly leaseUntil?: Date;
+  readonly handedOverTime?: Date;
+  /** Not before this time. */
+  readonly due?: Date;
+  /** How often nobody knew whether the server took it. */
+  readonly unknownOutcomes?: number;
   readonly attempts: number;
   readonly messageId: string;
   readonly reason?: string;
@@ -21,20 +27,30 @@ export interface MailDelivery {
   readonly endedTime?: Date;
 }
 
-export type Claimed = 'sent' | 'given_up' | 'busy' | { readonly claim: string };
+export type Claimed = 'sent' | 'given_up' | 'busy' | { readonly notBefore: Date } | { readonly claim: string };
 
 export const MAIL_DELIVERIES = 'mail_deliveries';
 const KEPT_DAYS = 400;
+/** The longest wait after an unknown outcome, in milliseconds: then a day has some five attempts. */
+const LONGEST_WAIT_MS = 6 * 3_600_000;
+
+/** RFC 5321, 4.5.4.1: between two attempts at least so long. A server that has taken a message may still be about to deliver it. */
+export const HALF_AN_HOUR_MS = 30 * 60_000;
 
 /** Who was sent what, once. */
 export class Deliveries {
   private readonly connection: Connection;
   private readonly lease: number;
+  private readonly wait: number;
 
-  /** @param lease milliseconds after which an attempt that was not heard of again may be repeated */
-  constructor(connection: Connection, lease: number) {
+  /**
+   * @param lease milliseconds after which an attempt that was not heard of again may be repeated, when it had not handed the message over
+   * @param wait milliseconds after which it may be repeated when the server may have the message; the first of growing ones
+   */
+  constructor(connection: Connection, lease: number, wait = HALF_AN_HOUR_MS) {
     this.connection = connection;
     this.lease = lease;
+    this.wait = wait;
   }
 
   private get deliveries() {
@@ -60,9 +76,16 @@ export class Deliveries {
     const { _id, ...fields } = delivery;
     try {
       await this.deliveries.updateOne(
-        { _id, $or: [{ state: 'waiting' }, { state: 'sending', leaseUntil: { $lte: now } }] },
+        {
+          _id,
+          $or: [
+            { state: 'waiting', due: { $not: { $gt: now } } },
+            { state: 'sending', leaseUntil: { $lte: now } },
+          ],
+        },
         {
           $set: { state: 'sending', claim, leaseUntil: new Date(now.getTime() + this.lease) },
+          $unset: { due: '', handedOverTime: '' },
           $inc: { attempts: 1 },
           $setOnInsert: { ...fields, createdTime: now },
         },
@@ -71,9 +94,23 @@ export class Deliveries {
       return { claim };
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      const state = (await this.deliveries.findOne({ _id }, { projection: { state: 1 } }))?.state;
+      const { state, due } = (await this.deliveries.findOne({ _id }, { projection: { state: 1, due: 1 } })) ?? {};
+      if (state === 'waiting' && due) return { notBefore: due };
       return state === 'sent' || state === 'given_up' ? state : 'busy';
     }
+  }
+
+  /**
+   * Notes that the server is about to get the message. False when somebody else has taken the delivery over meanwhile, as after a pause that was
+   * longer than the lease: then it must not get it.
+   */
+  async handOver(_id: string, claim: string): Promise<boolean> {
+    const now = new Date();
+    const { matchedCount } = await this.deliveries.updateOne(
+      { _id, claim },
+      { $set: { handedOverTime: now, leaseUntil: new Date(now.getTime() + this.wait) } },
+    );
+    return matchedCount === 1;
   }
 
   end(_id: string, claim: string, state: 'sent' | 'given_up', reason?: string): Promise<unknown> {
@@ -81,15 +118,31 @@ export class Deliveries {
       { _id, claim },
       {
         $set: { state, endedTime: new Date(), ...(reason !== undefined && { reason }) },
-        $unset: { claim: '', leaseUntil: '' },
+        $unset: { claim: '', leaseUntil: '', due: '' },
       },
     );
+  }
+
+  /** Nobody knows whether the server took it: the next attempt comes after a wait, which doubles each time. Gives how long, in milliseconds. */
+  async leaveInDoubt(_id: string, claim: string, reason: string): Promise<number> {
+    const now = new Date();
+    const before = await this.deliveries.findOne({ _id, claim }, { projection: { unknownOutcomes: 1 } });
+    const unknownOutcomes = (before?.unknownOutcomes ?? 0) + 1;
+    const wait = Math.min(this.wait * 2 ** (unknownOutcomes - 1), Math.max(LONGEST_WAIT_MS, this.wait));
+    await this.deliveries.updateOne(
+      { _id, claim },
+      {
+        $set: { state: 'waiting', reason, unknownOutcomes, due: new Date(now.getTime() + wait) },
+        $unset: { claim: '', leaseUntil: '', handedOverTime: '' },
+      },
+    );
+    return wait;
   }
 
   postpone(_id: string, claim: string, reason: string): Promise<unknown> {
     return this.deliveries.updateOne(
       { _id, claim },
-      { $set: { state: 'waiting', reason }, $unset: { claim: '', leaseUntil: '' } },
+      { $set: { state: 'waiting', reason }, $unset: { claim: '', leaseUntil: '', handedOverTime: '' } },
     );
   }
 

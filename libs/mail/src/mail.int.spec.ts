@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { eventually } from '@caregate/eventually';
 import { createLogger, Metrics, ServiceUnavailable } from '@caregate/service';
 import { type Connection, createConnection } from 'mongoose';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { Deliveries } from './deliveries.ts';
 import {
   clinicCreated,
   type Letter,
@@ -51,8 +53,13 @@ describeWithServers('mail on real MongoDB and SMTP', () => {
   }
 
   /** A real SMTP server that says what a test wants. */
-  async function smtpServer(options: SMTPServerOptions): Promise<string> {
+  async function smtpServer(
+    options: SMTPServerOptions,
+    began: (server: SMTPServer) => void = () => {},
+  ): Promise<string> {
     const server = new SMTPServer({ authOptional: true, disabledCommands: ['STARTTLS'], ...options });
+    server.on('error', () => {}); // connections that a test cuts
+    began(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     opened.push({ close: () => new Promise<void>((resolve) => server.close(() => resolve())) });
     return `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`; // a TCP server has one
@@ -186,6 +193,141 @@ describeWithServers('mail on real MongoDB and SMTP', () => {
     const sending = letter();
     await expect(mail({ url: 'smtp://127.0.0.1:9' }).deliver(sending)).rejects.toThrow(ServiceUnavailable);
     expect(await mail().deliver(sending)).toBe('sent');
+  });
+
+  /** A server that breaks connections off when it is told to; `taken` are the messages that it had whole. */
+  async function breakingServer(when: { before?: boolean; after?: boolean; during?: boolean }) {
+    const taken: string[] = [];
+    const asked: string[] = [];
+    const cut: { now: () => void } = { now: () => {} };
+    const url = await smtpServer(
+      {
+        onRcptTo: ({ address: to }, _session, answer) => {
+          asked.push(to);
+          if (when.before) cut.now();
+          else answer();
+        },
+        onData: (stream, _session, answer) => {
+          let text = '';
+          stream
+            .on('data', (chunk) => {
+              text += chunk;
+              if (when.during) cut.now();
+            })
+            .on('end', () => {
+              if (when.during) return;
+              taken.push(text);
+              if (when.after) cut.now();
+              else answer();
+            });
+        },
+      },
+      (server) => {
+        // The server's own set of connections; the package has no type for what is in it.
+        const { connections } = server as unknown as { connections: Set<{ _socket: { destroy(): void } }> };
+        cut.now = () => connections.forEach(({ _socket }) => _socket.destroy());
+      },
+    );
+    return { url, taken, asked };
+  }
+
+  it('waits half an hour and more when the server may have taken a message, and longer each time', async () => {
+    const breaks = { after: true };
+    const { url, taken } = await breakingServer(breaks);
+    const sending = letter();
+    const [sender, other] = [mail({ url }), mail({ url })];
+    const refused = await sender.deliver(sending).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ServiceUnavailable);
+    expect(retryAfter(refused)).toBeGreaterThanOrEqual(1_800);
+    const [first] = await records();
+    expect(first).toMatchObject({ state: 'waiting', unknownOutcomes: 1, attempts: 1 });
+    expect(first?.['due'].getTime()).toBeGreaterThan(Date.now() + 29 * 60_000);
+    for (const each of [sender, other]) await expect(each.deliver(sending)).rejects.toThrow('may have taken');
+    expect(taken).toHaveLength(1);
+    await makeDue();
+    expect(retryAfter(await sender.deliver(sending).catch((error: unknown) => error))).toBeGreaterThanOrEqual(3_600);
+    await makeDue();
+    breaks.after = false;
+    expect(await other.deliver(sending)).toBe('sent');
+    expect(taken).toHaveLength(3);
+    expect(new Set(taken.map((text) => /^Message-ID: .*$/m.exec(text)?.[0])).size).toBe(1);
+    const [last] = await records();
+    expect(last).toMatchObject({ state: 'sent', attempts: 3 });
+    expect(last).not.toHaveProperty('due');
+  });
+
+  const retryAfter = (error: unknown) =>
+    error instanceof ServiceUnavailable ? Number(error.headers['retry-after']) : undefined;
+  const makeDue = () =>
+    connection.collection(MAIL_DELIVERIES).updateMany({ state: 'waiting' }, { $set: { due: new Date() } });
+
+  it('does not wait where the connection broke before the server had the message', async () => {
+    const breaks = { before: true };
+    const { url, taken } = await breakingServer(breaks);
+    const sending = letter();
+    const sender = mail({ url });
+    const refused = await sender.deliver(sending).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ServiceUnavailable);
+    expect(retryAfter(refused)).toBe(1);
+    expect(await records()).toMatchObject([{ state: 'waiting' }]);
+    breaks.before = false;
+    expect(await sender.deliver(sending)).toBe('sent');
+    expect(taken).toHaveLength(1);
+  });
+
+  it('waits for as long after a process that died while the server may have had the message', async () => {
+    const { url, taken } = await breakingServer({});
+    const sending = letter();
+    await connection.collection<{ _id: string }>(MAIL_DELIVERIES).insertOne({
+      _id: sending.deliveryId,
+      ...{ template: 'clinic_created', state: 'sending', claim: 'of the dead', attempts: 1, createdTime: new Date() },
+      ...{ leaseUntil: new Date(Date.now() - 1) },
+    });
+    const dead = new Deliveries(connection, 1);
+    expect(await dead.handOver(sending.deliveryId, 'of the dead')).toBe(true);
+    await expect(mail({ url, lease: 1 }).deliver(sending)).rejects.toThrow('another worker');
+    await connection
+      .collection<{ _id: string }>(MAIL_DELIVERIES)
+      .updateOne({ _id: sending.deliveryId }, { $set: { leaseUntil: new Date() } });
+    expect(await mail({ url, lease: 1 }).deliver(sending)).toBe('sent');
+    expect(taken).toHaveLength(1);
+  });
+
+  it('sends nothing that another has sent while it was paused', async () => {
+    let release = () => {};
+    const taken: string[] = [];
+    let asked = 0;
+    const url = await smtpServer({
+      onRcptTo: (_address, _session, answer) => {
+        if (++asked === 1)
+          release = answer; // the first sender does not go on
+        else answer();
+      },
+      onData: (stream, _session, answer) => {
+        let text = '';
+        stream
+          .on('data', (chunk) => (text += chunk))
+          .on('end', () => {
+            taken.push(text);
+            answer();
+          });
+      },
+    });
+    const sending = letter();
+    const paused = mail({ url, lease: 100 }).deliver(sending);
+    paused.catch(() => {}); // it is looked at below
+    await eventually(() => asked === 1);
+    const other = mail({ url, lease: 100 });
+    await eventually(() =>
+      other.deliver(sending).then(
+        (result) => result === 'sent',
+        () => false, // the lease of the paused one has not run out
+      ),
+    );
+    release();
+    await expect(paused).rejects.toThrow('another worker has taken this email over');
+    expect(taken).toHaveLength(1);
+    expect(await records()).toMatchObject([{ state: 'sent', attempts: 2 }]);
   });
 
   it('repeats, after the lease, what was being sent when the process died', async () => {

@@ -19,8 +19,10 @@ export interface MailSettings extends SmtpSettings {
   readonly connection: Connection;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Milliseconds after which an attempt that was not heard of again is repeated; longer than SMTP's own time-outs. */
+  /** Milliseconds after which an attempt that was not heard of again is repeated, when the server cannot have the message. */
   readonly lease?: number;
+  /** Milliseconds after which it is repeated when the server may have the message; half an hour unless given. */
+  readonly unknownWait?: number;
   /** Whose turn a clinic's mails take: its account. Each clinic has turns of its own unless given. */
   readonly tenantOf?: (clinicId: string) => Promise<string>;
   /** How many mails of one account go out in a minute; the others wait. As many as there are unless given. */
@@ -46,13 +48,21 @@ export class MailDeferred extends Error {
 
 export type DeliveryResult = 'sent' | 'sent before' | 'given up';
 
-const OUTCOMES = ['accepted', 'refused', 'later', 'away'] as const satisfies SendResult['result'][];
+const OUTCOMES = [
+  'accepted',
+  'refused',
+  'later',
+  'away',
+  'unknown',
+  'withheld',
+] as const satisfies SendResult['result'][];
 const LEASE_MS = 120_000;
 const CLOSE_MS = 5_000;
 
 /**
- * Sends each letter once. A message can go out twice only when the process dies between the server's acceptance and the note of it;
- * as a message has to be noted before its connection takes the next, that is one message for each connection.
+ * Sends each letter once. A message can go out twice only when the server takes it and its answer, or the note of it, does not come: when the
+ * connection or the process ends in between. As a message has to be noted before its connection takes the next, that is one message for each
+ * connection; and it is not sent again before half an hour has gone.
  * Accounts take turns, and so do the domains of one account's recipients. An account leaves one connection to the others, and a domain has half
  * of them at most: so neither two thousand mails of one clinic nor a domain whose server is stuck keeps anybody else's mail waiting.
  */
@@ -68,7 +78,7 @@ export class Mail {
   constructor(settings: MailSettings) {
     this.settings = settings;
     this.smtp = new Smtp(settings);
-    this.deliveries = new Deliveries(settings.connection, settings.lease ?? LEASE_MS);
+    this.deliveries = new Deliveries(settings.connection, settings.lease ?? LEASE_MS, settings.unknownWait);
     const { connections: places, perMinute } = settings;
     this.queue = new FairQueue({
       places,
@@ -88,7 +98,8 @@ export class Mail {
 
   /**
    * Sends a letter unless it has been sent.
-   * @throws {ServiceUnavailable} while the SMTP server is away, or another worker is just sending this letter
+   * @throws {ServiceUnavailable} while the SMTP server is away, another worker is just sending this letter, or the server may have taken it;
+   *   it says when to try again
    * @throws {MailDeferred} when the server put it off (4xx)
    */
   async deliver<Data extends object>(letter: Letter<Data>): Promise<DeliveryResult> {
@@ -129,15 +140,18 @@ export class Mail {
     if (claimed === 'sent') return 'sent before';
     if (claimed === 'given_up') return 'given up';
     if (claimed === 'busy') throw new ServiceUnavailable('another worker is sending this email');
-    const sent = await this.send(letter, messageId);
+    if ('notBefore' in claimed) throw inDoubt(claimed.notBefore.getTime() - Date.now());
+    const { claim } = claimed;
+    const sent = await this.send(letter, messageId, () => this.deliveries.handOver(deliveryId, claim));
     this.outcomes.inc({ template: template.name, outcome: sent.result });
-    this.up.set(sent.result === 'away' ? 0 : 1);
-    return this.note(deliveryId, claimed.claim, sent);
+    if (sent.result !== 'withheld') this.up.set(sent.result === 'away' ? 0 : 1);
+    return this.note(deliveryId, claim, sent);
   }
 
   private async send<Data extends object>(
     { template, data, to }: Letter<Data>,
     messageId: string,
+    mayBegin: () => Promise<boolean>,
   ): Promise<SendResult> {
     if (!isAddress(to.address)) return { result: 'refused', reason: 'the address is not one' };
     const mail = {
@@ -147,7 +161,7 @@ export class Mail {
       ...(template.unsubscribable && { unsubscribe: `mailto:${addressOf(this.settings.from)}?subject=unsubscribe` }),
     };
     const attributes = { 'caregate.mail.template': template.name, 'caregate.mail.message_id': messageId };
-    return inSpan('send email', { kind: 'client', attributes }, () => this.smtp.send(mail));
+    return inSpan('send email', { kind: 'client', attributes }, () => this.smtp.send(mail, mayBegin));
   }
 
   private async note(deliveryId: string, claim: string, sent: SendResult): Promise<DeliveryResult> {
@@ -160,17 +174,24 @@ export class Mail {
       await this.untilNoted(() => this.deliveries.end(deliveryId, claim, 'given_up', sent.reason));
       return 'given up';
     }
+    if (sent.result === 'withheld') throw new ServiceUnavailable('another worker has taken this email over');
+    if (sent.result === 'unknown') {
+      this.settings.logger.warn({ deliveryId, reason: sent.reason }, 'nobody knows whether the server took an email');
+      throw inDoubt(await this.untilNoted(() => this.deliveries.leaveInDoubt(deliveryId, claim, sent.reason)));
+    }
     await this.untilNoted(() => this.deliveries.postpone(deliveryId, claim, sent.reason));
     if (sent.result === 'away') throw new ServiceUnavailable(`the SMTP server is away: ${sent.reason}`);
     throw new MailDeferred(`the SMTP server put the email off: ${sent.reason}`);
   }
 
   /** The next message waits until this one is noted, however long MongoDB is away: that keeps the window to one message. */
-  private untilNoted(note: () => Promise<unknown>): Promise<unknown> {
+  private untilNoted<T>(note: () => Promise<T>): Promise<T> {
     return pRetry(note, { retries: Number.POSITIVE_INFINITY, minTimeout: 100, maxTimeout: 1_000 });
   }
 }
 
+const inDoubt = (milliseconds: number) =>
+  new ServiceUnavailable('the mail server may have taken this email', Math.max(1, milliseconds / 1_000));
 const isAddress = (text: string) => text.length <= 254 && /^[^\s<>()[\]\\,;:"@]+@[^\s<>()[\]\\,;:"@]+$/.test(text);
 const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 const addressOf = (from: string) => /<([^>]+)>/.exec(from)?.[1] ?? from;

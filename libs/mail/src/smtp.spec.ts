@@ -20,6 +20,16 @@ it.each([
   expect(JSON.stringify(sent)).not.toContain('example');
 });
 
+it.each([
+  ['no answer', { code: 'ETIMEDOUT', command: 'CONN' }, 'unknown'],
+  ['the connection closed', { code: 'ECONNECTION', command: 'CONN' }, 'unknown'],
+  ['refused', { code: 'EMESSAGE', responseCode: 554, command: 'DATA' }, 'refused'],
+  ['put off', { code: 'EMESSAGE', responseCode: 451, command: 'DATA' }, 'later'],
+  ['the server closes, as it says', { code: 'ECONNECTION', responseCode: 421, command: 'CONN' }, 'away'],
+])('after the whole message: %s', (_what, fields, result) =>
+  expect(sendResult(fault(fields), true).result).toBe(result),
+);
+
 it('derives the Message-ID from the delivery, on the sender’s domain', () => {
   expect(messageIdOf('a', 'Caregate <no-reply@au1.example.com>')).toMatch(/^<[0-9a-f]{40}@au1\.example\.com>$/);
   expect(messageIdOf('a', 'x@y.z')).toBe(messageIdOf('a', 'x@y.z'));

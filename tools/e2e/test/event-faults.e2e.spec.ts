@@ -7,7 +7,7 @@ beforeAll(async () => {
   run = await FaultRun.begin({
     ...{ writers: 2, betweenMs: 0, downMs: 1_000, paceMs: 300 },
     // What a killed worker had begun is taken over sooner.
-    workerEnv: { LEASE_SECONDS: '5', MAIL_LEASE_SECONDS: '10' },
+    workerEnv: { LEASE_SECONDS: '5', MAIL_LEASE_SECONDS: '10', MAIL_UNKNOWN_SECONDS: '10' },
   });
 }, 180_000);
 afterAll(() => run?.end(), 60_000);

@@ -29,7 +29,9 @@ beforeAll(async () => {
     only: ['clinic-api', 'clinic-worker', 'gatekeeper-sync'],
     prefix,
     env: (app): Record<string, string> =>
-      app === 'clinic-worker' ? { SMTP_URL: mail.url, LEASE_SECONDS: '5', MAIL_LEASE_SECONDS: '10' } : {},
+      app === 'clinic-worker'
+        ? { SMTP_URL: mail.url, LEASE_SECONDS: '5', MAIL_LEASE_SECONDS: '10', MAIL_UNKNOWN_SECONDS: '10' }
+        : {},
   });
   shard = platform.shard('au1');
   mongo = await MongoClient.connect(servers.mongodbUri);

@@ -48,6 +48,16 @@ export function failureKind(error: unknown): FailureKind {
   return 'fault';
 }
 
+/** The milliseconds that whatever is away asks to be left alone; undefined where it names none of its own. */
+export function retryAfter(error: unknown): number | undefined {
+  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 8; cause = causeOf(cause), depth++) {
+    if (!(cause instanceof ServiceUnavailable)) continue;
+    const seconds = Number(cause.headers['retry-after']);
+    return seconds > 1 ? seconds * 1_000 : undefined; // a second is what is said where nobody knows
+  }
+  return undefined;
+}
+
 /** A bulk write wraps whatever kept it from being sent. */
 const causeOf = (error: Error): unknown => ('errorResponse' in error ? error.errorResponse : error.cause);
 

@@ -1,6 +1,6 @@
 import { type FairQueue, inSpan, isTracing, type Logger, noteFailure } from '@caregate/service';
 import type { RawMessage, StreamEvent } from './event-stream.ts';
-import { describeFailure, failureKind } from './failures.ts';
+import { describeFailure, failureKind, retryAfter } from './failures.ts';
 import type { Outbox } from './outbox.ts';
 import { ReactionContext, type ReactionDefinition } from './reaction.ts';
 import type { Claim, ReactionRecords } from './reaction-records.ts';
@@ -135,7 +135,7 @@ export class ReactionRunner {
       awayAttempts: before.awayAttempts + (kind === 'away' ? 1 : 0),
       firstFailure: before.firstFailure ?? now,
     };
-    const next = nextStep(work.reaction.retries, { ...claim, kind, now });
+    const next = nextStep(work.reaction.retries, { ...claim, kind, now, retryAfter: retryAfter(error) });
     const { reason, stack } = describeFailure(error);
     const attempts = claim.attempts + claim.awayAttempts;
     logger.warn({ reactionId: work.id, reaction: name, kind, reason, attempts, next: next.step }, 'a reaction failed');

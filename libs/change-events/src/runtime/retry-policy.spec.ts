@@ -34,6 +34,7 @@ describe('after a failure', () => {
   it('of something that is away, it is tried for a day, every few seconds', () => {
     const away = { ...failed, kind: 'away', awayAttempts: 500, attempts: DEFAULT_RETRIES.attempts } as const;
     expect(waits(nextStep(DEFAULT_RETRIES, away, () => 1))).toBe(DEFAULT_RETRIES.longestDelayWhileAway);
+    expect(waits(nextStep(DEFAULT_RETRIES, { ...away, retryAfter: 1_800_000 }))).toBe(1_800_000);
     const since = new Date(now.getTime() - DEFAULT_RETRIES.patience);
     expect(nextStep(DEFAULT_RETRIES, { ...away, firstFailure: since })).toEqual({ step: 'dead' });
   });

@@ -31,6 +31,8 @@ export interface FailedAttempt {
   readonly awayAttempts: number;
   readonly firstFailure: Date;
   readonly now: Date;
+  /** Milliseconds that whatever is away asks to be left alone. */
+  readonly retryAfter?: number | undefined;
 }
 
 export type NextStep = { readonly step: 'retry'; readonly due: Date } | { readonly step: 'dead' };
@@ -44,5 +46,6 @@ export function nextStep(policy: RetryPolicy, failed: FailedAttempt, random: () 
   const nth = Math.max(1, away ? failed.awayAttempts : failed.attempts);
   const cap = away ? policy.longestDelayWhileAway : policy.longestDelay;
   const delay = Math.min(cap, policy.firstDelay * policy.factor ** (nth - 1));
-  return { step: 'retry', due: new Date(failed.now.getTime() + delay * (0.5 + random() / 2)) };
+  const wait = Math.max(delay * (0.5 + random() / 2), away ? (failed.retryAfter ?? 0) : 0);
+  return { step: 'retry', due: new Date(failed.now.getTime() + wait) };
 }
