@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { eventually } from '@caregate/eventually';
 import { createLogger, guardAgainstClosedSockets, HealthChecks, Metrics } from '@caregate/service';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import { type Connection, createConnection } from 'mongoose';
 import { type KafkaAddress, serversOf } from '../src/kafka-address.ts';
+import { TopicIds } from '../src/topic-ids.ts';
 import {
   ChangeEventServer,
   type ChangeEventServerSettings,
@@ -97,6 +99,24 @@ export class WorkerHarness {
     };
     this.running.add(close);
     return { close, health, metrics };
+  }
+
+  /** Deletes the topic and creates it again, as an operator does, or a Kafka that lost its disk. */
+  async makeTopicAnew(partitions = 3): Promise<void> {
+    const ids = new TopicIds(this.kafka);
+    const former = await ids.of([this.topic]);
+    await this.admin.deleteTopics({ topics: [this.topic] });
+    const topic = { topic: this.topic, numPartitions: partitions };
+    await eventually(
+      () => this.admin.createTopics({ topics: [topic], waitForLeaders: true }).catch(() => false), // it is still being deleted
+      'the topic is made anew',
+    );
+    // The broker learns of it a moment later than the controller, and takes messages for the former one until then.
+    await eventually(async () => {
+      const id = (await ids.of([this.topic])).get(this.topic);
+      return id !== undefined && id !== former.get(this.topic);
+    }, 'the broker knows the topic that was made anew');
+    await ids.close();
   }
 
   async publish(...happenings: Happening[]): Promise<void> {

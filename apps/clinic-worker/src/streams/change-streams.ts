@@ -16,8 +16,9 @@ export function changeStreams(prefix: string): EventStream<ChangeEvent>[] {
       const event = parseChangeEvent(value);
       const { transaction } = event;
       return {
-        // A later snapshot of the same document is another event, and one delivered twice the same.
-        id: isCopied(event) ? `${event._id}@${partition}:${offset}` : event._id,
+        // A later snapshot of the same document is another event, also where it comes to the same place of a topic that was made anew;
+        // one delivered twice is the same.
+        id: isCopied(event) ? `${event._id}@${partition}:${offset}:${time.getTime()}` : event._id,
         key: String(event.documentKey._id),
         time: event.clusterTime?.time ?? time,
         data: event,

@@ -10,6 +10,7 @@ import {
   GiveUp,
   NoSuchDeadLetter,
   NothingToReplay,
+  openGaps,
   Reaction,
   ReactionContext,
 } from './index.ts';
@@ -328,6 +329,94 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     await expect(deadLetters.replay(letters.map(({ id }) => id))).rejects.toThrow(NothingToReplay);
     await deadLetters.drop(unreadable);
     expect((await deadLetters.list()).map((letter) => letter.unreadable)).toEqual([undefined]);
+  });
+
+  it('reads a topic that is made anew while it runs from its beginning, with fewer and with more events than before', async () => {
+    const { controller, seen } = noting();
+    await harness.worker([controller]);
+    const ids = () => new Set(seen.map(({ id }) => id));
+    const batch = (name: string, count: number) =>
+      Array.from({ length: count }, (_, i) => happening(`${name}-${i % 10}`, i));
+    await harness.publish(...batch('first', 20));
+    await eventually(() => ids().size === 20, 'the first topic is read');
+    await harness.makeTopicAnew();
+    await harness.publish(...batch('second', 20));
+    await eventually(() => ids().size === 40, 'as many events of the second are read');
+    await harness.makeTopicAnew();
+    await harness.publish(...batch('third', 300));
+    await eventually(() => ids().size === 340, 'more events of the third are read');
+    expect(seen).toHaveLength(340);
+    const gaps = await openGaps(harness.connection);
+    expect(new Set(gaps.map(({ topic, cause }) => `${topic} ${cause}`))).toEqual(
+      new Set([`${harness.topic} topic made anew`]),
+    );
+  });
+
+  it('reads a topic that was made anew while nobody read it, although offsets of the former one were committed to it', async () => {
+    const { controller, seen } = noting();
+    const first = await harness.worker([controller]);
+    await harness.publish(...Array.from({ length: 20 }, (_, i) => happening(`old-${i}`, 1)));
+    await eventually(() => seen.length === 20);
+    await first.close();
+    await harness.makeTopicAnew();
+    await harness.publish(...Array.from({ length: 40 }, (_, i) => happening(`new-${i}`, 1)));
+    // As a worker leaves it that has not noticed yet when it is killed.
+    const partitions = (await harness.admin.fetchTopicOffsets(harness.topic)).map(({ partition, high }) => ({
+      partition,
+      offset: high,
+    }));
+    const groupId = `${harness.prefix}.worker`;
+    await eventually(() =>
+      harness.admin.setOffsets({ groupId, topic: harness.topic, partitions }).then(
+        () => true,
+        () => false, // the member that has left still counts
+      ),
+    );
+    await harness.worker([controller]);
+    await eventually(() => seen.length === 60);
+  });
+
+  it('finishes what it had read of a topic that is gone, also when it is closed before', async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const { controller, seen } = noting(() => held);
+    const { close } = await harness.worker([controller], { concurrency: 2 });
+    await harness.publish(...Array.from({ length: 10 }, (_, i) => happening(`old-${i}`, 1)));
+    await eventually(async () => (await harness.records()).length === 10, 'all are claimed');
+    await harness.makeTopicAnew();
+    await eventually(async () => (await openGaps(harness.connection)).length > 0, 'the worker has noticed');
+    const closed = close();
+    release();
+    await closed;
+    const next = noting();
+    await harness.worker([next.controller]);
+    await eventually(() => seen.length + next.seen.length === 10);
+    expect(new Set([...seen, ...next.seen].map(({ id }) => id)).size).toBe(10);
+  });
+
+  it('counts what Kafka has deleted before it was read', async () => {
+    const { controller, seen } = noting();
+    const first = await harness.worker([controller]);
+    await harness.publish(happening('a', 1));
+    await eventually(() => seen.length === 1);
+    await first.close();
+    const keys = ['b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    await harness.publish(...keys.map((key) => happening(key, 1)));
+    const partitions = (await harness.admin.fetchTopicOffsets(harness.topic)).map(({ partition, high }) => ({
+      partition,
+      offset: high,
+    }));
+    await harness.admin.deleteTopicRecords({ topic: harness.topic, partitions }); // as retention does
+    await harness.publish(happening('z', 1));
+    await harness.worker([controller]);
+    await eventually(() => seen.some(({ document }) => document === 'z'));
+    const gaps = await eventually(async () => {
+      const found = await openGaps(harness.connection);
+      return found.length > 0 && found;
+    });
+    expect(new Set(gaps.map(({ cause }) => cause))).toEqual(new Set(['events expired']));
+    expect(gaps.reduce((sum, { messages = 0 }) => sum + messages, 0)).toBeGreaterThan(0);
+    expect(gaps.reduce((sum, { messages = 0 }) => sum + messages, 0)).toBeLessThanOrEqual(keys.length + 1);
   });
 
   it('shows events since a time, and gives them to reactions that did not have them', async () => {

@@ -11,10 +11,12 @@ import { describeFailure } from './failures.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
 import { Outbox } from './outbox.ts';
+import { PartitionPlaces } from './partition-places.ts';
 import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { CHANGE_EVENTS, type ReactionDefinition } from './reaction.ts';
 import { laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
 import { type BoundReaction, type Outcome, type ReactionQueue, ReactionRunner, type Work } from './reaction-runner.ts';
+import { ReadPositions } from './read-positions.ts';
 import { DEFAULT_RETRIES, type RetryPolicy } from './retry-policy.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { type UntilDone, untilDone } from './until-done.ts';
@@ -113,6 +115,12 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       topics: [...this.streams.keys(), topics.retry],
       logger,
       prepare: () => this.prepare(),
+      keep: (messages) => this.keep(messages),
+      places: new PartitionPlaces({
+        kafka: this.kafka,
+        groupId,
+        positions: new ReadPositions(connection, groupId),
+      }),
       receive: (message, dropped) =>
         message.topic === topics.retry ? this.receiveWaiting(message, dropped) : this.receive(message, dropped),
     });
@@ -180,12 +188,26 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   }
 
   private async prepare(): Promise<void> {
+    const { claim, topicPrefix, topics = runtimeTopicDefinitions(topicPrefix) } = this.settings;
+    if (!this.prepared) await claim?.(this.kafka);
+    await ensureTopics(this.kafka, topics); // each time: a topic that was deleted stops the reading of all
     if (this.prepared) return;
-    await this.settings.claim?.(this.kafka);
-    await ensureTopics(this.kafka, this.settings.topics ?? runtimeTopicDefinitions(this.settings.topicPrefix));
     await this.producer.connect();
     await this.records.prepare();
     this.prepared = true;
+  }
+
+  /** Of a topic that is gone: what was read of it and is not finished waits in the retry topic, and is taken from there as if it came. */
+  private async keep(messages: readonly RawMessage[]): Promise<void> {
+    const { retry } = topicsOf(this.settings.topicPrefix);
+    await Promise.all(
+      messages.map((message) => {
+        const { topic, partition, offset, key } = message;
+        if (topic === retry) return this.outbox.letWaitOn(message);
+        const lane = `kept|${topic}|${key?.toString() ?? ''}`; // keeps a document's events in their order
+        return this.outbox.letWait(message, { id: `kept:${topic}:${partition}:${offset}`, lane });
+      }),
+    );
   }
 
   /** A message that comes from its own topic. */

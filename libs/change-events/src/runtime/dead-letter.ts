@@ -96,5 +96,6 @@ export function deadLetterOf(record: RawMessage & { readonly value: Buffer }): D
  */
 export const burialKey = ({ id, time }: Pick<DeadLetter, 'id' | 'time'>) => `${id}@${time.getTime()}`;
 
-/** The id of a dead letter that belongs to no reaction. */
-export const malformedId = ({ topic, partition, offset }: RawMessage) => `malformed:${topic}:${partition}:${offset}`;
+/** The id of a dead letter that belongs to no reaction: its place, and when it was written, as a topic that is made anew has the same places. */
+export const malformedId = ({ topic, partition, offset, time }: RawMessage) =>
+  `malformed:${topic}:${partition}:${offset}:${time.getTime()}`;

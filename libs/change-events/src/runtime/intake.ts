@@ -4,6 +4,8 @@ import type { Batch, Consumer, Kafka } from 'kafkajs';
 import { adviceOnKafka } from './kafka-advice.ts';
 import { OpenOffsets } from './open-offsets.ts';
 import type { RawMessage } from './event-stream.ts';
+import type { Partition, PartitionPlaces, Place } from './partition-places.ts';
+import type { ReadPosition } from './read-positions.ts';
 
 export interface IntakeSettings {
   readonly kafka: Kafka;
@@ -17,6 +19,13 @@ export interface IntakeSettings {
    * rejects only when `dropped` was aborted before its work began, and then the message is read again by whoever reads the partition next.
    */
   readonly receive: (message: RawMessage, dropped: AbortSignal) => Promise<void> | undefined;
+  /**
+   * Keeps messages that were read and are not finished when their topic is gone, so that they are read again from elsewhere.
+   * What of them has begun goes on.
+   */
+  readonly keep?: (messages: readonly RawMessage[]) => Promise<void>;
+  /** Tells whether offsets still mean what they meant; unless given, they do. */
+  readonly places?: PartitionPlaces;
   readonly sessionTimeout?: number;
 }
 
@@ -24,6 +33,8 @@ export interface IntakeSettings {
 const MOST_OPEN = 10_000;
 const MOST_OPEN_BYTES = 8 * 1024 * 1024;
 const COMMIT_EVERY_MS = 500;
+/** How far partitions were read is written to the database at most this often: after a crash it only says what is missing. */
+const SAVE_EVERY_MS = 10_000;
 const HEARTBEAT_MS = 2_000;
 const SILENCE_MS = 4 * HEARTBEAT_MS;
 
@@ -32,10 +43,19 @@ interface Assigned {
   readonly partition: number;
   readonly offsets: OpenOffsets;
   readonly dropped: AbortController;
+  /** What is begun and not finished, by its offset. */
+  readonly open: Map<bigint, RawMessage>;
   openBytes: number;
   paused: boolean;
   committed?: bigint;
+  saved?: bigint;
   end?: bigint;
+  /** When the newest message that came was written. */
+  time: Date;
+  /** Of which topic the offsets are, once that is known. */
+  topicId?: string;
+  /** Where reading was when messages were missing. */
+  jumpedFrom?: bigint;
 }
 
 /**
@@ -45,6 +65,15 @@ interface Assigned {
 export class Intake {
   private readonly settings: IntakeSettings;
   private readonly assigned = new Map<string, Assigned>();
+  /** What the group has given to this member. */
+  private own: readonly Partition[] = [];
+  /** Of these it is known which topic they are of. */
+  private readonly placed = new Map<string, Place>();
+  /** The topics that there were before the first message was read: whatever came is of these, or of later ones. */
+  private idsAtStart: ReadonlyMap<string, string> = new Map();
+  private savedTime = 0;
+  /** Ends the life of the consumer that reads, so that the next one begins where the group has been put. */
+  private beginAgain: () => void = () => {};
   private readonly stopping = new AbortController();
   private readonly working = new Set<Promise<void>>();
   private consumer: Consumer | undefined;
@@ -85,6 +114,7 @@ export class Intake {
     await this.life;
     for (const { dropped } of this.assigned.values()) dropped.abort(); // where Kafka was away, nobody has told them yet
     while (this.working.size > 0) await Promise.allSettled(this.working);
+    await this.settings.places?.close();
   }
 
   private async live(): Promise<void> {
@@ -123,6 +153,7 @@ export class Intake {
       retry: { retries: 8, initialRetryTime: 300, maxRetryTime: 2_000, restartOnFailure: async () => false },
     });
     for (const assigned of this.assigned.values()) assigned.paused = false; // a new consumer begins with nothing paused
+    const again = new Promise<'again'>((resolve) => (this.beginAgain = () => resolve('again')));
     const failed = new Promise<Error>((resolve) =>
       consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)),
     );
@@ -137,6 +168,7 @@ export class Intake {
       const stopped = aborted(this.stopping.signal);
       await Promise.race([consumer.connect(), stopped]);
       if (this.stopping.signal.aborted) return;
+      this.idsAtStart = (await this.settings.places?.ids(this.settings.topics)) ?? new Map();
       await consumer.subscribe({ topics: [...this.settings.topics], fromBeginning: true });
       await consumer.run({
         autoCommit: false,
@@ -144,8 +176,9 @@ export class Intake {
         eachBatch: async ({ batch }) => this.take(batch),
       });
       this.consumer = consumer; // before, it can neither pause nor commit
-      const error = await Promise.race([failed, stopped]);
-      if (error) throw error;
+      const end = await Promise.race([failed, stopped, again]);
+      if (end === 'again') return;
+      if (end) throw end;
       await this.settle();
     } finally {
       clearInterval(committing);
@@ -160,6 +193,10 @@ export class Intake {
 
   /** After a rebalance: what is no longer ours is dropped, and what stays ours goes on where it is. */
   private keepOnly(assignment: Record<string, number[]>): void {
+    this.own = Object.entries(assignment).flatMap(([topic, partitions]) =>
+      partitions.map((partition) => ({ topic, partition })),
+    );
+    this.placed.clear(); // another member may have found another topic meanwhile
     for (const [name, partition] of this.assigned) {
       if (assignment[partition.topic]?.includes(partition.partition)) continue;
       partition.dropped.abort();
@@ -173,9 +210,10 @@ export class Intake {
     if (this.stopping.signal.aborted) return;
     const assigned = this.partition(batch.topic, batch.partition);
     assigned.end = BigInt(batch.highWatermark);
+    this.lookAgainAfterJump(assigned, batch);
     for (const { offset, key, value, headers, timestamp } of batch.messages) {
       if (!assigned.offsets.begin(BigInt(offset))) continue;
-      this.work(assigned, {
+      const message: RawMessage = {
         topic: batch.topic,
         partition: batch.partition,
         offset: BigInt(offset),
@@ -183,7 +221,9 @@ export class Intake {
         value,
         headers: textHeaders(headers),
         time: new Date(Number(timestamp)),
-      });
+      };
+      if (message.time > assigned.time) assigned.time = message.time;
+      this.work(assigned, message);
     }
     assigned.offsets.skipTo(BigInt(batch.lastOffset()) + 1n);
     this.pauseOrResume(assigned);
@@ -194,8 +234,10 @@ export class Intake {
     if (!dealtWith) return assigned.offsets.finish(message.offset);
     const bytes = message.value?.length ?? 0;
     assigned.openBytes += bytes;
+    assigned.open.set(message.offset, message);
     const finish = () => {
       assigned.openBytes -= bytes;
+      assigned.open.delete(message.offset);
       assigned.offsets.finish(message.offset);
       this.pauseOrResume(assigned);
     };
@@ -218,13 +260,17 @@ export class Intake {
     const name = `${topic}/${partition}`;
     let assigned = this.assigned.get(name);
     if (!assigned) {
+      const topicId = this.placed.get(name)?.topicId ?? this.idsAtStart.get(topic);
       assigned = {
         topic,
         partition,
         offsets: new OpenOffsets(),
         dropped: new AbortController(),
+        open: new Map(),
         openBytes: 0,
         paused: false,
+        time: new Date(0),
+        ...(topicId !== undefined && { topicId }),
       };
       this.assigned.set(name, assigned);
     }
@@ -233,6 +279,7 @@ export class Intake {
 
   private pauseOrResume(assigned: Assigned): void {
     const { topic, partition, offsets, openBytes, paused } = assigned;
+    if (this.assigned.get(`${topic}/${partition}`) !== assigned) return; // of a topic that is gone, or of another member
     const where = [{ topic, partitions: [partition] }];
     if (!paused && (offsets.size > MOST_OPEN || openBytes > MOST_OPEN_BYTES)) {
       assigned.paused = this.tell((consumer) => consumer.pause(where));
@@ -260,26 +307,128 @@ export class Intake {
     }
     while (this.working.size > 0) await Promise.allSettled(this.working);
     await this.commit();
+    await this.save(true).catch(() => {}); // what was saved last still tells from when on something may be missing
   }
 
   /** Commits what is finished; one commit at a time, so that an older one never overtakes a newer. */
   private commit(): Promise<void> {
     this.commits = this.commits.then(async () => {
-      const moved = [...this.assigned.values()].flatMap((assigned) => {
-        const position = assigned.offsets.committable;
-        return position === undefined || position === assigned.committed ? [] : [{ assigned, position }];
-      });
-      if (moved.length === 0 || !this.consumer) return;
+      const { consumer } = this;
+      if (!consumer) return;
       try {
-        await this.consumer.commitOffsets(
+        if (!(await this.offsetsHold(consumer))) return;
+        const moved = this.moved();
+        if (moved.length === 0) return;
+        await consumer.commitOffsets(
           moved.map(({ assigned: { topic, partition }, position }) => ({ topic, partition, offset: String(position) })),
         );
         for (const { assigned, position } of moved) assigned.committed = position;
+        await this.save();
       } catch {
-        // The group is rebalancing or the broker away; the next commit says it again.
+        // The group is rebalancing, or the broker or the database away; the next commit says it again.
       }
     });
     return this.commits;
+  }
+
+  private moved(): { assigned: Assigned; position: bigint }[] {
+    return [...this.assigned].flatMap(([name, assigned]) => {
+      const position = assigned.offsets.committable;
+      const isKnown = this.settings.places === undefined || this.placed.has(name);
+      return !isKnown || position === undefined || position === assigned.committed ? [] : [{ assigned, position }];
+    });
+  }
+
+  /** Where a partition's first new message is not the next, or the topic ends before it, the topic may have lost some, or be another. */
+  private lookAgainAfterJump(assigned: Assigned, batch: Batch): void {
+    const { topic, partition, offsets } = assigned;
+    const { position } = offsets;
+    const [first] = batch.messages;
+    if (position === undefined) return;
+    if (BigInt(batch.highWatermark) >= position && (!first || BigInt(first.offset) <= position)) return;
+    assigned.jumpedFrom ??= position;
+    this.placed.delete(`${topic}/${partition}`);
+  }
+
+  /**
+   * False while it is not known whether the offsets of this member are of the topics that there are now. Those of a topic that was made anew are
+   * put back to its beginning; then the consumer begins again, and what was read of the former topic is kept elsewhere.
+   */
+  private async offsetsHold(consumer: Consumer): Promise<boolean> {
+    const { places, logger } = this.settings;
+    if (!places || this.own.length === 0) return true;
+    const ids = await places.ids([...new Set(this.own.map(({ topic }) => topic))]);
+    for (const [name, { topic, topicId }] of this.placed) if (ids.get(topic) !== topicId) this.placed.delete(name);
+    // What is of no topic now is not committed, and looked at again when there is one.
+    const unknown = this.own.filter(
+      ({ topic, partition }) => ids.has(topic) && !this.placed.has(`${topic}/${partition}`),
+    );
+    if (unknown.length === 0) return true;
+    await places.save(this.positions(unknown)); // with the id that was known before
+    const found = await places.find(unknown, ids, this.reading());
+    const gaps = found.flatMap(({ gap }) => (gap ? [gap] : []));
+    await places.noteGaps(gaps);
+    for (const { topic, partition, cause, messages, since } of gaps)
+      logger.error(
+        { topic, partition, cause, messages, since: since.toISOString() },
+        'events are gone from Kafka that nobody has read: have what is due of them done with npx caregate events repair',
+      );
+    const anew = found.flatMap(({ from, ...place }) => (from === undefined ? [] : [{ ...place, from }]));
+    if (anew.length > 0) await this.beginAnew(consumer, places, anew);
+    for (const place of found) {
+      const name = `${place.topic}/${place.partition}`;
+      this.placed.set(name, place);
+      const assigned = this.assigned.get(name);
+      if (!assigned) continue;
+      assigned.topicId = place.topicId;
+      delete assigned.jumpedFrom;
+    }
+    return anew.length === 0;
+  }
+
+  private reading(): Map<string, bigint> {
+    return new Map(
+      [...this.assigned].flatMap(([name, { offsets, jumpedFrom = offsets.position }]) =>
+        jumpedFrom === undefined ? [] : [[name, jumpedFrom] as const],
+      ),
+    );
+  }
+
+  private async beginAnew(
+    consumer: Consumer,
+    places: PartitionPlaces,
+    anew: readonly (Place & { readonly from: bigint })[],
+  ): Promise<void> {
+    const former = anew.flatMap(({ topic, partition }) => this.assigned.get(`${topic}/${partition}`) ?? []);
+    await this.settings.keep?.(former.flatMap(({ open }) => [...open.values()]));
+    await consumer.commitOffsets(
+      anew.map(({ topic, partition, from }) => ({ topic, partition, offset: String(from) })),
+    );
+    await places.save(anew.map(({ from, ...place }) => ({ ...place, offset: from, time: new Date() })));
+    for (const assigned of former) {
+      this.assigned.delete(`${assigned.topic}/${assigned.partition}`);
+      assigned.dropped.abort();
+    }
+    this.beginAgain();
+  }
+
+  private async save(now = false): Promise<void> {
+    const { places } = this.settings;
+    if (!places || (!now && Date.now() - this.savedTime < SAVE_EVERY_MS)) return;
+    const moved = [...this.assigned.values()].filter(({ committed, saved }) => committed !== saved);
+    await places.save(this.positions(moved));
+    for (const assigned of moved) if (assigned.committed !== undefined) assigned.saved = assigned.committed;
+    this.savedTime = Date.now();
+  }
+
+  /** How far partitions were read, of those of which something was. */
+  private positions(partitions: readonly Partition[]): ReadPosition[] {
+    return partitions.flatMap(({ topic, partition }) => {
+      const assigned = this.assigned.get(`${topic}/${partition}`);
+      const offset = assigned?.offsets.committable;
+      if (assigned?.topicId === undefined || offset === undefined) return [];
+      return [{ topic, partition, offset, time: assigned.time, topicId: assigned.topicId }];
+    });
   }
 }
 

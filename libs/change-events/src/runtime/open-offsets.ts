@@ -20,6 +20,11 @@ export class OpenOffsets {
     return this.line[this.head]?.offset ?? this.next;
   }
 
+  /** The offset behind the last message that was begun or skipped. Undefined until something came. */
+  get position(): bigint | undefined {
+    return this.next;
+  }
+
   /** False when the message is known already: after a rebalance Kafka delivers again what is not committed. */
   begin(offset: bigint): boolean {
     if (this.first !== undefined && offset < this.first) this.forget(); // the topic was made anew

@@ -33,6 +33,11 @@ export class Outbox {
     return this.write(this.settings.topics.retry, toRetryMessage(message, waitingFor));
   }
 
+  /** Of a message that waits already. */
+  letWaitOn({ key, value, headers }: RawMessage): Promise<void> {
+    return this.write(this.settings.topics.retry, { key, value, headers: { ...headers } });
+  }
+
   bury(dead: Omit<DeadLetter, 'time'>): Promise<void> {
     const letter = { ...dead, time: new Date() };
     return this.write(this.settings.topics.deadLetters, { key: burialKey(letter), value: writeDeadLetter(letter) });

@@ -99,6 +99,10 @@ export async function settle(connection: Connection, say: Say): Promise<void> {
     },
     DURABLE,
   );
+  // Of topics as they were then; the worker goes on where its group is put.
+  await db
+    .collection('change_event_beginnings')
+    .deleteMany({ $or: [{ read: { $exists: true } }, { gap: { $exists: true } }] }, DURABLE);
   const { operationTime } = await db.command({ ping: 1 });
   const time = operationTime as mongoose.mongo.Timestamp; // replica sets always say it
   const startAt = new mongoose.mongo.Timestamp({ t: (time.getHighBits() >>> 0) + 1, i: 1 });
