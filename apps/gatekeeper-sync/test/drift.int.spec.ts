@@ -1,7 +1,7 @@
 import { eventually } from '@caregate/eventually';
 import { permissionReplicas } from '@caregate/change-events';
 import { type Connection, mongo } from 'mongoose';
-import { ConnectorsService } from '../src/connectors/connectors.service.ts';
+import { ReplicaDoubts } from '../src/connectors/replica-doubts.ts';
 import { DriftService } from '../src/drift/drift.service.ts';
 import { CanaryService } from '../src/replication/canary.service.ts';
 import { runningApp, type RunningApp } from './running-app.ts';
@@ -118,6 +118,6 @@ test('once a canary has passed, everything committed before it is in the replica
 
 test('a replica in doubt is checked at once, and rows that are left over go', async () => {
   await rows().insertOne({ userId: 'eeeeeeeeee', clinicId: new mongo.ObjectId(), permissions: { view: {} } });
-  running.app.get(ConnectorsService).events.emit('doubt', 'patient-permissions.source');
+  await running.app.get(ReplicaDoubts).raise('patientPermissions');
   await eventually(async () => (await rows().countDocuments({ userId: 'eeeeeeeeee' })) === 0, 'the row is gone');
 });

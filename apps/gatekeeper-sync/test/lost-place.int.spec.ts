@@ -61,6 +61,57 @@ test('what changed since the place that a worker’s source lost is sent again, 
   expect(metrics.body).toMatch(/caregate_connector_acts_total\{[^}]*act="begun anew"[^}]*\} 1\b/);
 }, 240_000);
 
+test('a patient who was deleted while the source of the permissions lost its place is not answered to a read that must be fresh', async () => {
+  const [patientId, clinicianId, clinicId] = ['a000000011', 'a000000012', new mongo.ObjectId()];
+  const patients = running.clinic.collection('patients');
+  const source = `${running.prefix}.patient-permissions.source`;
+  const read = () =>
+    running.app.inject({
+      url: `/access/${patientId}/${clinicianId}`,
+      headers: { 'x-tidepool-session-token': running.service, 'x-caregate-read-after': new Date().toISOString() },
+    });
+  await running.clinic.collection('clinicians').insertOne({ clinicId, userId: clinicianId, roles: ['CLINIC_MEMBER'] });
+  await patients.insertOne({ clinicId, userId: patientId, permissions: { view: {} } });
+  await eventually(async () => (await read()).statusCode === 200, 'access');
+  const event = await firstEvent(`${running.prefix}.patient-permissions`);
+  await stopped(source);
+  await patients.deleteOne({ userId: patientId });
+  await losePlace(source, event);
+  const seen = new Set<number>();
+  await eventually(
+    async () => {
+      const { statusCode } = await read();
+      seen.add(statusCode);
+      return statusCode === 404;
+    },
+    'access has ended',
+    150_000,
+  );
+  expect([...seen].filter((status) => ![503, 404].includes(status))).toEqual([]);
+}, 240_000);
+
+async function firstEvent(topic: string): Promise<ChangeEvent> {
+  const events: ChangeEvent[] = [];
+  const consumer = kafka.consumer({ groupId: `${running.prefix}.first-event` });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({ eachMessage: async ({ message }) => void events.push(parseChangeEvent(message.value)) });
+    return await eventually(async () => events.find(({ clusterTime }) => clusterTime), 'an event that was no copy');
+  } finally {
+    await consumer.disconnect();
+  }
+}
+
+/** Until the app sets it going again. */
+async function stopped(name: string): Promise<void> {
+  await connect.stop(name);
+  await eventually(
+    async () => (await connect.connectors()).find((each) => each.name === name)?.tasks.length === 0,
+    'the source has stopped',
+  );
+}
+
 /** As when the oplog has rolled over where the source stands: the token of its place, next to that of an event, is in it no longer. */
 async function losePlace(name: string, { _id }: ChangeEvent): Promise<void> {
   const lost = JSON.stringify({ _data: `${_id.slice(0, 10)}00FFFFFF${_id.slice(18)}` });

@@ -407,6 +407,7 @@ async function expectIdsOnly(): Promise<void> {
     perms: ['_id', 'sharerId', 'userId', 'permissions'],
     canaries: ['_id', 'sent'],
     leases: ['_id', 'owner', 'until'],
+    replica_doubts: ['_id', 'token', 'since'],
     owner: ['_id', 'holds', 'shardId', 'installationId', 'claimedTime'],
   };
   for (const { name } of await gatekeeper.listCollections().toArray()) {

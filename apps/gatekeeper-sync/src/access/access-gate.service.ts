@@ -4,6 +4,7 @@ import { BadRequest, Forbidden, knowCaller, type ServedOperation, Unauthorized }
 import type { FastifyRequest } from 'fastify';
 import { AccessService } from './access.service.ts';
 import { letsReadOthersRows } from './permissions.ts';
+import { ReadAfter } from './read-after.guard.ts';
 
 const SESSION_HEADER = 'x-tidepool-session-token';
 
@@ -16,6 +17,7 @@ export class AccessGate {
   constructor(
     private readonly identity: IdentityService,
     private readonly access: AccessService,
+    private readonly readAfter: ReadAfter,
   ) {}
 
   /** @throws {BadRequest} without a token, {Unauthorized} with an unknown one, {Forbidden} when the caller may not ask this */
@@ -29,6 +31,7 @@ export class AccessGate {
     if (caller.userId === userId) return;
     if (operationId === 'SetPermissions') throw new Forbidden();
     if (caller.userId === granteeId) return;
+    await this.readAfter.wait(request); // the rows that admit are no older than those that are answered
     if (!(await this.looksAfter(caller.userId, userId))) throw new Forbidden();
   }
 

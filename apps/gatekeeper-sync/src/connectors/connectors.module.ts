@@ -6,6 +6,7 @@ import type { GatekeeperSyncConfig } from '../config.ts';
 import { ConnectorsService } from './connectors.service.ts';
 import { Lease } from './lease.ts';
 import { PrepareSourcesService } from './prepare-sources.service.ts';
+import { ReplicaDoubts } from './replica-doubts.ts';
 import { KAFKA } from './kafka.ts';
 
 @Module({
@@ -17,10 +18,11 @@ import { KAFKA } from './kafka.ts';
     },
     { provide: KAFKA, inject: [CONFIG, LOGGER], useFactory: kafkaOf },
     Lease,
+    ReplicaDoubts,
     PrepareSourcesService,
     ConnectorsService,
   ],
-  exports: [Lease, ConnectorsService, KAFKA],
+  exports: [Lease, ReplicaDoubts, KAFKA],
 })
 export class ConnectorsModule {}
 

@@ -6,6 +6,8 @@ import {
   ConnectorReconciler,
   ensureTopics,
   permissionConnectors,
+  permissionReplicas,
+  permissionStreamOf,
   placeOf,
   putPoisonAside,
   type ReconcileReport,
@@ -31,12 +33,13 @@ import {
 } from '@caregate/service';
 import type { Kafka } from 'kafkajs';
 import type { Connection } from 'mongoose';
-import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
 import { KAFKA } from './kafka.ts';
+import { InjectGatekeeper } from '../gatekeeper-database.ts';
 import { Lease } from './lease.ts';
 import { PrepareSourcesService } from './prepare-sources.service.ts';
+import { ReplicaDoubts, type Stream } from './replica-doubts.ts';
 
 const LEASE = 'connectors';
 const SOON_MS = 500;
@@ -46,11 +49,6 @@ const WRITTEN_WITHIN_SECONDS = 180;
 /** Keeps topics and connectors of the shard as they are defined, for as long as the app runs. */
 @Injectable()
 export class ConnectorsService implements OnApplicationBootstrap, OnApplicationShutdown {
-  /**
-   * A replica may differ from its source: a source lost its place and copied everything anew, which leaves rows of documents over that
-   * were deleted meanwhile; or messages that nobody can read were left out, and good ones among them.
-   */
-  readonly events = new EventEmitter<{ doubt: [connector: string] }>();
   private readonly prefix: string;
   private readonly topics: readonly TopicDefinition[];
   private readonly stopping = new AbortController();
@@ -69,8 +67,10 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     private readonly connect: ConnectClient,
     private readonly sources: PrepareSourcesService,
     private readonly lease: Lease,
+    private readonly doubts: ReplicaDoubts,
     private readonly health: HealthChecks,
     @InjectMongo() private readonly clinic: Connection,
+    @InjectGatekeeper() private readonly gatekeeper: Connection,
     metrics: Metrics,
   ) {
     this.prefix = topicPrefix(config);
@@ -86,9 +86,12 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
       client: connect,
       prefix: this.prefix,
       owner: () => this.owner(),
+      beforeBeginning: ({ name }) => this.doubtWhatIsThere(name),
       newBeginning: (definition) => this.newBeginning(definition),
-      putPoisonAside: (sink) =>
-        putPoisonAside({ kafka, connect, deadLetters: topicsOf(this.prefix).deadLetters }, sink),
+      putPoisonAside: (sink) => {
+        const { deadLetters } = topicsOf(this.prefix);
+        return putPoisonAside({ kafka, connect, deadLetters, beforeSkipping: () => this.doubt(sink.name) }, sink);
+      },
     });
   }
 
@@ -188,6 +191,25 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
       this.logger.warn({ topics: report.otherPartitions }, 'topics keep their partition counts');
   }
 
+  private async doubt(connector: string): Promise<void> {
+    const stream = permissionStreamOf(this.prefix, connector);
+    if (stream !== undefined) await this.doubts.raise(stream);
+  }
+
+  /** A connector that begins copies what it misses. Only rows that are there already may be too many. */
+  private async doubtWhatIsThere(connector: string): Promise<void> {
+    const stream = permissionStreamOf(this.prefix, connector);
+    if (stream !== undefined && (await this.hasRows(stream))) await this.doubts.raise(stream);
+  }
+
+  private async hasRows(stream: Stream): Promise<boolean> {
+    const replicas = permissionReplicas.filter(({ topic }) => topic === stream);
+    const found = await Promise.all(
+      replicas.map(({ replica }) => this.gatekeeper.collection(replica).findOne({}, { projection: { _id: 1 } })),
+    );
+    return found.some((row) => row !== null);
+  }
+
   /** A replica copies everything. What the worker reads begins with what has changed since the place that is lost. */
   private async newBeginning(definition: ConnectorDefinition): Promise<ConnectorDefinition> {
     const lost = placeOf(await this.connect.offsets(definition.name)) ?? (await this.sources.beginning());
@@ -208,14 +230,12 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
         { connector: name },
         "the connector's place in the oplog was lost: it begins anew with a snapshot. Give the database a longer oplog",
       );
-      this.events.emit('doubt', name);
     }
     for (const { name, messages } of poisoned) {
       this.logger.error(
         { connector: name, messages },
         'messages that are no change events stopped the sink; they are among the dead letters now',
       );
-      this.events.emit('doubt', name);
     }
   }
 

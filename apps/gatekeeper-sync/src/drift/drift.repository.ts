@@ -69,6 +69,17 @@ export class DriftRepository {
     return this.find(replica, side, { _id: { $in: [...ids] } });
   }
 
+  /** By id, what changes with every change of the source's document, also of fields that are not replicated, such as its time. */
+  async versionsOf(replica: PermissionReplica, ids: readonly Id[]): Promise<Map<string, string>> {
+    const found = await this.source(replica)
+      .aggregate<{ _id: Id; version: unknown }>([
+        { $match: { _id: { $in: [...ids] } } },
+        { $project: { version: { $toHashedIndexKey: '$$ROOT' } } },
+      ])
+      .toArray();
+    return new Map(found.map(({ _id, version }) => [String(_id), String(version)]));
+  }
+
   private find(replica: PermissionReplica, side: Side, filter: mongo.Filter<Row>): Promise<Row[]> {
     return this.collection(replica, side)
       .aggregate<Row>([{ $match: filter }, ...projection(replica, side)])

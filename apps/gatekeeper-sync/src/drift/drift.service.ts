@@ -4,8 +4,8 @@ import { CONFIG, LOGGER, type Logger, Metrics } from '@caregate/service';
 import pLimit from 'p-limit';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
-import { ConnectorsService } from '../connectors/connectors.service.ts';
 import { Lease } from '../connectors/lease.ts';
+import { ReplicaDoubts } from '../connectors/replica-doubts.ts';
 import { CanaryService } from '../replication/canary.service.ts';
 import { DriftRepository, type Id, type Range, type Row, sameRow } from './drift.repository.ts';
 
@@ -26,6 +26,12 @@ interface Difference {
 }
 
 const LEASE = 'drift';
+/** Of a check that a doubt calls for. It is short, in seconds: as long as a doubt lasts, reads that must be fresh are refused. */
+const DOUBT_LEASE = { name: 'drift in doubt', seconds: 60 } as const;
+/** In milliseconds: how soon a doubt is noticed. */
+const LOOK_FOR_DOUBTS_EVERY_MS = 1_000;
+/** A difference counts as drift when it has outlasted so many canaries: one finds it; the second tells it from a document that was set back meanwhile. */
+const CONFIRMATIONS = 2;
 const RANGE = 5_000;
 const RETRY_AFTER_MS = 5_000;
 const REPAIR_ATTEMPTS = 5;
@@ -36,7 +42,6 @@ const REPAIRS_AT_ONCE = 8;
 export class DriftService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
-  private wake = new AbortController();
   private readonly found;
   private readonly checked;
   private readonly lastCheck;
@@ -47,7 +52,7 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly rows: DriftRepository,
     private readonly canary: CanaryService,
     private readonly lease: Lease,
-    private readonly connectors: ConnectorsService,
+    private readonly doubts: ReplicaDoubts,
     metrics: Metrics,
   ) {
     this.found = metrics.counter(
@@ -64,7 +69,6 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   onApplicationBootstrap(): void {
-    this.connectors.events.on('doubt', () => this.wake.abort());
     this.running = this.keepChecking();
   }
 
@@ -81,25 +85,41 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
       if (this.stopping.signal.aborted) break;
       waitMs = (await this.checkInTurn()) ? everyMs : Math.min(everyMs, RETRY_AFTER_MS);
     }
-    await this.lease.release(LEASE).catch(() => undefined); // it runs out by itself
+    for (const name of [LEASE, DOUBT_LEASE.name]) await this.lease.release(name).catch(() => undefined); // it runs out by itself
   }
 
-  /** Waits for the next turn, or for an event that calls for a check at once. */
+  /** Waits for the next turn, or for a doubt, which calls for a check at once. */
   private async until(waitMs: number): Promise<void> {
-    await pause(waitMs, undefined, { signal: AbortSignal.any([this.stopping.signal, this.wake.signal]) }).catch(
-      () => undefined,
-    ); // woken
-    if (this.wake.signal.aborted) this.wake = new AbortController();
+    const { signal } = this.stopping;
+    const end = performance.now() + waitMs;
+    do {
+      const leftMs = Math.max(0, end - performance.now());
+      await pause(Math.min(leftMs, LOOK_FOR_DOUBTS_EVERY_MS), undefined, { signal }).catch(() => undefined); // aborted: the app stops
+    } while (!signal.aborted && performance.now() < end && !(await this.isAnyInDoubt()));
+  }
+
+  private async isAnyInDoubt(): Promise<boolean> {
+    const open = await this.doubts.open().catch(() => []); // the database is away; the next look tells
+    return open.length > 0;
   }
 
   private async checkInTurn(): Promise<boolean> {
     try {
-      if (await this.lease.hold(LEASE, 2 * this.config.DRIFT_CHECK_SECONDS)) await this.checkAll();
+      const doubts = await this.doubts.open();
+      if (!(await this.isOurTurn(doubts.length > 0))) return true;
+      await this.checkAll();
+      if (!this.stopping.signal.aborted) await this.doubts.settle(doubts);
       return true;
     } catch (error) {
       this.logger.warn({ err: error }, 'the replicas could not be checked; trying again soon');
       return false;
     }
+  }
+
+  private isOurTurn(isInDoubt: boolean): Promise<boolean> {
+    return isInDoubt
+      ? this.lease.hold(DOUBT_LEASE.name, DOUBT_LEASE.seconds)
+      : this.lease.hold(LEASE, 2 * this.config.DRIFT_CHECK_SECONDS);
   }
 
   async checkAll(): Promise<DriftReport[]> {
@@ -153,15 +173,21 @@ export class DriftService implements OnApplicationBootstrap, OnApplicationShutdo
     );
   }
 
-  /** Whatever was on its way when the range was compared has arrived once a canary has passed. What still differs then is drift. */
+  /**
+   * Whatever was on its way when the range was compared has arrived once a canary has passed. What differs then is drift, as long as its
+   * document is the same before the canary was sent and after the replica was read.
+   */
   private async lasting(replica: PermissionReplica, suspects: readonly Difference[]): Promise<Difference[]> {
-    await this.canary.pass(replica, this.config.LAG_LIMIT_SECONDS * 1000);
-    const before = new Map(suspects.map((suspect) => [String(suspect.id), suspect.source]));
-    const still = await this.look(
-      replica,
-      suspects.map(({ id }) => id),
-    );
-    return still.filter(({ id, source }) => sameRow(source, before.get(String(id))));
+    let lasting = suspects;
+    for (let n = 0; lasting.length > 0 && n < CONFIRMATIONS; n++) {
+      const ids = lasting.map(({ id }) => id);
+      const before = await this.rows.versionsOf(replica, ids);
+      await this.canary.pass(replica, this.config.LAG_LIMIT_SECONDS * 1000);
+      const still = await this.look(replica, ids);
+      const after = await this.rows.versionsOf(replica, ids);
+      lasting = still.filter(({ id }) => before.get(String(id)) === after.get(String(id)));
+    }
+    return [...lasting];
   }
 
   /** Gives the replica's row what its source has, and looks again: a change of the source meanwhile is written, too. */

@@ -15,6 +15,12 @@ interface Canary {
   readonly sent: number;
 }
 
+/**
+ * Above every value that the canary has had: above the one that is there, and at least the database's time in milliseconds. By the time it is
+ * above those that a restore has undone, too, which may have arrived already.
+ */
+const COUNTED_UP = { $max: [{ $add: [{ $ifNull: ['$sent', 0] }, 1] }, { $toLong: '$$NOW' }] };
+
 /** Often at first, and less the longer it takes: a replica that is behind is not helped by questions. */
 const nextLookMs = (waitedMs: number) => Math.min(250, 5 + waitedMs / 10);
 const KNOWN_FOR_MS = 60_000;
@@ -59,7 +65,7 @@ export class CanaryService {
   private async send({ canaries }: PermissionReplica, _id: string): Promise<Canary> {
     const canary = await this.clinic
       .collection<Canary>(canaries)
-      .findOneAndUpdate({ _id }, { $inc: { sent: 1 } }, { upsert: true, returnDocument: 'after' });
+      .findOneAndUpdate({ _id }, [{ $set: { sent: COUNTED_UP } }], { upsert: true, returnDocument: 'after' });
     if (!canary) throw new Error('an upsert gave no document');
     return canary;
   }

@@ -1,4 +1,5 @@
 import type { GatekeeperSyncConfig } from '../config.ts';
+import type { ReplicaDoubts } from '../connectors/replica-doubts.ts';
 import type { CanaryService } from './canary.service.ts';
 import { FreshnessService } from './freshness.service.ts';
 
@@ -19,6 +20,7 @@ function freshnessWith(canary: HeldCanary) {
   return new FreshnessService(
     { READ_AFTER_TIMEOUT_MS: 1_000 } as unknown as GatekeeperSyncConfig,
     canary as unknown as CanaryService,
+    { open: () => Promise.resolve([]) } as unknown as ReplicaDoubts,
   );
 }
 

@@ -14,8 +14,6 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
   private begin = 0;
-  /** Replicas of which a canary has arrived since the app began. */
-  private readonly seen = new Set<string>();
   /** When each replica was last known to be up to date. */
   private readonly freshAt = new Map<string, number>();
   private readonly lag;
@@ -59,18 +57,12 @@ export class LagService implements OnApplicationBootstrap, OnApplicationShutdown
     const begin = performance.now();
     try {
       const took = await this.canary.pass(replica, this.config.LAG_LIMIT_SECONDS * 1000);
-      this.arrived(replica.replica, begin);
+      this.freshAt.set(replica.replica, begin);
       this.lag.set({ replica: replica.replica }, took / 1000);
     } catch (error) {
       this.lag.set({ replica: replica.replica }, this.secondsBehind(replica.replica));
       this.logger.debug({ err: error, replica: replica.replica }, 'the canary did not arrive');
     }
-  }
-
-  /** A source that begins copies its collections one by one, the first canary perhaps before the rows. The second comes behind them all. */
-  private arrived(replica: string, sentAt: number): void {
-    if (this.seen.has(replica)) this.freshAt.set(replica, sentAt);
-    this.seen.add(replica);
   }
 
   private secondsBehind(replica: string): number {

@@ -63,6 +63,8 @@ export interface SourceOptions {
   readonly collections: readonly string[];
   readonly topic: string;
   readonly pipeline: readonly Stage[];
+  /** Collections that a snapshot leaves out. */
+  readonly notCopied?: readonly string[];
   readonly heartbeats: string;
   readonly start: SourceStart;
   /** Fields of the documents by which a snapshot since some time chooses what it copies. */
@@ -104,7 +106,9 @@ export function sourceConnector(options: SourceOptions): ConnectorDefinition {
       'change.stream.full.document': 'updateLookup',
       ...startSettings(
         options,
-        options.collections.map((collection) => `${database}.${collection}`),
+        options.collections
+          .filter((collection) => !options.notCopied?.includes(collection))
+          .map((collection) => `${database}.${collection}`),
       ),
       'output.format.value': 'json',
       'output.json.formatter': 'com.mongodb.kafka.connect.source.json.formatter.ExtendedJson',

@@ -3,6 +3,9 @@ import { topicsOf } from '../topics.ts';
 import { type ConnectorDefinition, type ConnectorPlace, replicaSink, sourceConnector } from './definition.ts';
 import { replicaPipeline } from './pipeline.ts';
 
+/** The field of a canary that counts up. */
+const SENT = 'sent';
+
 /** Where canary documents arrive in the gatekeeper database. */
 export const CANARIES = 'canaries';
 
@@ -48,9 +51,16 @@ export const permissionStreams: readonly PermissionReplica[] = permissionReplica
   ({ topic }, n) => permissionReplicas.findIndex((other) => other.topic === topic) === n,
 );
 
+/** The stream whose connector has this name; undefined for connectors of other topics. */
+export function permissionStreamOf(prefix: string, connector: string): PermissionReplica['topic'] | undefined {
+  const topics = topicsOf(prefix);
+  return permissionStreams.find(({ topic }) => connector.startsWith(`${topics[topic]}.`))?.topic;
+}
+
 /**
  * Per topic a source and a sink. A source that has no offset yet first copies what there is, so that nothing from before its
- * time is missing; the sink replaces whole rows, so that copying a row twice changes nothing.
+ * time is missing; the sink replaces whole rows, so that copying a row twice changes nothing. Canaries are not copied: a copied one could be
+ * sent before rows that are older than it. A canary that is counted up during the copy follows it.
  */
 export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition[] {
   const topics = topicsOf(place.prefix);
@@ -65,8 +75,13 @@ export function permissionConnectors(place: ConnectorPlace): ConnectorDefinition
         reference: place.clinicReference,
         collections: [...Object.keys(renamed), canaries],
         topic: topics[topic],
-        pipeline: replicaPipeline({ fields: [...fields, 'sent'] }, { ...renamed, [canaries]: CANARIES }),
+        pipeline: replicaPipeline(
+          { fields: [...fields, SENT] },
+          { ...renamed, [canaries]: CANARIES },
+          { collection: canaries, field: SENT },
+        ),
         heartbeats: topics.heartbeats,
+        notCopied: [canaries],
         start: { mode: 'copy_existing' },
       }),
       replicaSink({

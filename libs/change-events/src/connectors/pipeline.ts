@@ -47,6 +47,12 @@ const whenTouched = (field: string): Stage => ({
   ],
 });
 
+/** A collection whose events say how far a stream has come, and the field that says it. */
+export interface Watermarks {
+  readonly collection: string;
+  readonly field: string;
+}
+
 /**
  * For a replica: every event holds the whole row, updates are sent as replacements. The connector's post-processors do not filter on
  * the way to the other database, so the projection at the source is what keeps names and birth dates out (behaviour, "Gatekeeper").
@@ -55,10 +61,12 @@ const whenTouched = (field: string): Stage => ({
 export function replicaPipeline(
   { fields, watched = fields }: Projection,
   replicas: Readonly<Record<string, string>>,
+  watermarks?: Watermarks,
 ): Stage[] {
   return [
     { $match: { 'ns.coll': { $in: Object.keys(replicas) } } },
     ...relevantChanges(watched),
+    ...(watermarks ? [withOwnValue(watermarks)] : []),
     {
       $project: {
         ...envelope,
@@ -69,6 +77,22 @@ export function replicaPipeline(
     },
   ];
 }
+
+/**
+ * A watermark says what its own event set. The document that MongoDB looks up for an update is the one of the moment of the look-up: a source
+ * that is behind would send the newest watermark with the event of an older one, before the rows that lie between the two.
+ */
+const withOwnValue = ({ collection, field }: Watermarks): Stage => ({
+  $set: {
+    fullDocument: {
+      $cond: [
+        { $and: [{ $eq: ['$ns.coll', collection] }, { $eq: ['$operationType', 'update'] }] },
+        { _id: '$documentKey._id', [field]: `$updateDescription.updatedFields.${field}` },
+        '$fullDocument',
+      ],
+    },
+  },
+});
 
 const renamed = (replicas: Readonly<Record<string, string>>) =>
   Object.entries(replicas).map(([collection, replica]) => ({ case: { $eq: ['$ns.coll', collection] }, then: replica }));

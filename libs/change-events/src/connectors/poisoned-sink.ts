@@ -40,12 +40,19 @@ export async function putPoisonAside(
     kafka,
     connect,
     deadLetters,
-  }: { readonly kafka: Kafka; readonly connect: ConnectClient; readonly deadLetters: string },
+    beforeSkipping,
+  }: {
+    readonly kafka: Kafka;
+    readonly connect: ConnectClient;
+    readonly deadLetters: string;
+    readonly beforeSkipping?: () => Promise<void>;
+  },
   sink: { readonly name: string; readonly topic: string },
 ): Promise<number> {
   const committed = await positionsOf(connect, sink.name);
   const poison = await findPoison(kafka, sink.topic, committed);
   if (poison.length === 0) return 0;
+  await beforeSkipping?.();
   await bury(kafka, deadLetters, sink.name, poison);
   const behind = new Map<number, number>();
   for (const { message } of poison)

@@ -28,6 +28,8 @@ export interface ReconcilerOptions {
   readonly owner?: () => Promise<ShardOwner>;
   /** In milliseconds; for tests. */
   readonly now?: () => number;
+  /** Called before a connector begins: one that was not there, or that begins anew. */
+  readonly beforeBeginning?: (definition: ConnectorDefinition) => Promise<void>;
   /** Gives the definition with which a source begins that has lost its resume point; by default its own. */
   readonly newBeginning?: (definition: ConnectorDefinition) => Promise<ConnectorDefinition>;
   /** Puts the messages aside that stop a sink, and says how many they were; by default they stay. */
@@ -81,7 +83,7 @@ export class ConnectorReconciler {
     await this.removeUndefined(wanted, found, report);
     for (const definition of wanted) {
       const state = found.get(definition.name);
-      if (!state) await this.put(definition, report.created, report);
+      if (!state) await this.create(definition, report);
       else if (differs(definition, state)) await this.put(definition, report.changed, report);
       else if (state.state === 'STOPPED' || state.state === 'PAUSED') await this.setRunning(definition, report);
       else await this.cure(definition, state, report);
@@ -100,6 +102,11 @@ export class ConnectorReconciler {
       await this.options.client.remove(name);
       report.removed.push(name);
     }
+  }
+
+  private async create(definition: ConnectorDefinition, report: ReconcileReport): Promise<void> {
+    await this.options.beforeBeginning?.(definition);
+    await this.put(definition, report.created, report);
   }
 
   /** One definition that Connect refuses must not keep the others from being put. */
@@ -169,7 +176,8 @@ export class ConnectorReconciler {
   }
 
   private async beginAnew(definition: ConnectorDefinition): Promise<void> {
-    const { client, newBeginning } = this.options;
+    const { client, newBeginning, beforeBeginning } = this.options;
+    await beforeBeginning?.(definition);
     const begin = newBeginning ? await newBeginning(definition) : definition;
     await client.stop(definition.name);
     // Stopping takes a moment; until then Connect refuses to forget.
