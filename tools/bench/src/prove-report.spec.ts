@@ -1,4 +1,4 @@
-import { figuresIn, proveTable } from './prove-report.ts';
+import { figuresIn, proveTable, withAgain } from './prove-report.ts';
 
 const proof = {
   date: '2026-11-25',
@@ -27,6 +27,14 @@ test('the table says what was tried, what held and what was lost, and why', () =
 
 test('what was not run to the end is told', () => {
   expect(proveTable({ ...proof, whole: false })).toContain('Not all was run.');
+});
+
+test('what was run again takes the place of its first outcome, and the table says so', () => {
+  const [crash] = proof.tried;
+  if (!crash) throw new Error('there is one');
+  const held = { ...crash, tests: crash.tests.map(({ title }) => ({ title, held: true })) };
+  const table = proveTable(withAgain(proof, { ...proof, minutes: 2, whole: false, tried: [held] }));
+  expect(table).toContain('33 minutes: 2 tried, 2 held, 0 lost. Run again by themselves: crash.soak.ts.');
 });
 
 test('figures are found in what tests say', () => {

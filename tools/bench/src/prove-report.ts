@@ -18,19 +18,33 @@ export interface Proof {
   readonly cores: number;
   /** All files were run. */
   readonly whole: boolean;
+  /** Files that were run once more by themselves, such as where something else had the machine busy; their first outcome is not in `tried`. */
+  readonly again?: readonly string[];
   readonly tried: readonly Tried[];
 }
 
 /** Files of many small tests are one row each; what is long by itself has a row for each test. */
 const MANY = 6;
 
+/** A run of some files after a whole one: their rows in place of those of the first. */
+export function withAgain(whole: Proof, again: Proof): Proof {
+  const files = again.tried.map(({ file }) => file);
+  const anew = new Map(again.tried.map((each) => [each.file, each]));
+  return {
+    ...whole,
+    minutes: whole.minutes + again.minutes,
+    again: [...new Set([...(whole.again ?? []), ...files])],
+    tried: whole.tried.map((each) => anew.get(each.file) ?? each),
+  };
+}
+
 /** What was tried, held and lost. */
-export function proveTable({ date, minutes, cores, whole, tried }: Proof): string {
+export function proveTable({ date, minutes, cores, whole, again = [], tried }: Proof): string {
   const tests = tried.flatMap((each) => each.tests);
   const count = (held: boolean | undefined) => tests.filter((test) => test.held === held).length;
   const rows = tried.flatMap((each) => rowsOf(each));
   return [
-    `${date}, ${cores} cores, ${minutes.toFixed(0)} minutes: ${tests.length} tried, ${count(true)} held, ${count(false)} lost${count(undefined) > 0 ? `, ${count(undefined)} left out` : ''}.${whole ? '' : ' Not all was run.'}`,
+    `${date}, ${cores} cores, ${minutes.toFixed(0)} minutes: ${tests.length} tried, ${count(true)} held, ${count(false)} lost${count(undefined) > 0 ? `, ${count(undefined)} left out` : ''}.${whole ? '' : ' Not all was run.'}${again.length > 0 ? ` Run again by themselves: ${again.map((file) => file.split('/').at(-1)).join(', ')}.` : ''}`,
     markdown(['tried', '', 'figures', 'where'], rows),
   ].join('\n\n');
 }

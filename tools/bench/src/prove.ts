@@ -5,17 +5,18 @@ import { dirname, join } from 'node:path';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { onInterruption, type Servers, startServers } from '@caregate/stack';
 import { writeSection } from './pages.ts';
-import { figuresIn, type Proof, type Tried, proveTable } from './prove-report.ts';
+import { figuresIn, type Proof, type Tried, proveTable, withAgain } from './prove-report.ts';
 import { everyStep, type Step } from './prove-steps.ts';
 
 const HELP = `Usage: make prove
-       node tools/bench/src/main.ts prove [--only WORD] [--list] [--minutes N] [--readme]
+       node tools/bench/src/main.ts prove [--only WORD | --again WORD] [--list] [--minutes N] [--readme]
 
 What takes long to show, and what everything else counts on: isolation, hardening, overload, crash and restore, faults of events and shards.
 The integration and end-to-end tests that docs/security.md names, those that prove-steps.ts names, and every *.soak.ts of tools, libs and
 apps. A table of what was tried, and whether it held, is printed and left in dist/prove/prove.md, after each and when it is interrupted.
 
   --only WORD    only files whose path has this word
+  --again WORD   the same, after a whole run of today: their rows take the place of the first ones, and the table says so
   --list         says what would be run
   --minutes N    how long one step may take (40)
   --readme       writes the table into README.md, when all was run
@@ -32,6 +33,7 @@ export async function prove(args: readonly string[], say: (line: string) => void
     options: {
       help: { type: 'boolean', short: 'h' },
       only: { type: 'string', default: '' },
+      again: { type: 'string' },
       list: { type: 'boolean' },
       minutes: { type: 'string', default: '40' },
       readme: { type: 'boolean' },
@@ -41,7 +43,9 @@ export async function prove(args: readonly string[], say: (line: string) => void
     say(HELP);
     return 0;
   }
-  const steps = await everyStep(values.only);
+  const before = values.again === undefined ? undefined : await wholeRunOfToday();
+  const word = values.again ?? values.only;
+  const steps = await everyStep(word);
   if (values.list) {
     for (const { files } of steps) for (const file of files) say(file);
     return 0;
@@ -50,13 +54,14 @@ export async function prove(args: readonly string[], say: (line: string) => void
   const minutes = () => (performance.now() - began) / 60_000;
   const tried: Tried[] = [];
   let done = 0;
-  const proof = (): Proof => ({
-    date: new Date().toISOString().slice(0, 10),
+  const ofThisRun = (): Proof => ({
+    date: today(),
     minutes: minutes(),
     cores: availableParallelism(),
-    whole: done === steps.length && values.only === '',
+    whole: done === steps.length && word === '',
     tried,
   });
+  const proof = () => (before ? withAgain(before, ofThisRun()) : ofThisRun());
   const keep = async () => {
     await mkdir(RESULTS, { recursive: true });
     await writeFile(join(RESULTS, 'prove.json'), `${JSON.stringify(proof(), undefined, 2)}\n`);
@@ -93,6 +98,17 @@ export async function prove(args: readonly string[], say: (line: string) => void
   if (values.readme && proof().whole) await writeSection('README.md', 'prove', proveTable(proof()));
   const lost = tried.some(({ tests }) => tests.some(({ held }) => held === false));
   return lost || interrupted ? 1 : 0;
+}
+
+const today = () => new Date().toISOString().slice(0, 10);
+
+/** @throws {Error} when there is none */
+async function wholeRunOfToday(): Promise<Proof> {
+  const text = await readFile(join(RESULTS, 'prove.json'), 'utf8').catch(() => undefined);
+  const before = text === undefined ? undefined : (JSON.parse(text) as Proof); // as `keep` wrote it
+  if (!before?.whole || before.date !== today())
+    throw new Error('dist/prove/prove.json is of no whole run of today; run `make prove` first');
+  return before;
 }
 
 const outcome = (held: boolean | undefined) => (held === undefined ? 'left out' : held ? 'held' : 'LOST');
