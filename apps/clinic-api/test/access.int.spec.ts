@@ -121,6 +121,7 @@ const WHO: Readonly<Record<string, string>> = {
   ListAccountAuditEntries: 'owner, service',
   GetMigrationProgress: 'member, service, key',
 
+  ClaimMove: 'directory',
   BeginDeparture: 'directory',
   CancelDeparture: 'directory',
   ExportDocuments: 'directory',

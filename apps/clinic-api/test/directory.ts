@@ -21,7 +21,7 @@ export async function directoryHeader(grant: DirectoryGrant, shard = 'au1'): Pro
 /** Asks a shard as the directory: each request is signed for what it asks. Exports are those of the one move given. */
 export function asDirectory(
   baseUrl: string,
-  { shard = 'au1', accountId = '', moveId = randomUUID() } = {},
+  { shard = 'au1', accountId = '', moveId = randomUUID(), claim = 1 } = {},
 ): AccountClient {
   const client = createAccountClient({ baseUrl });
   client.use({
@@ -37,6 +37,7 @@ export function asDirectory(
           operationId: operation?.operationId ?? 'none',
           accountId: String(params.path?.['accountId'] ?? accountId),
           moveId: body.moveId ?? new URL(request.url).searchParams.get('moveId') ?? moveId,
+          claim,
         },
         shard,
       );

@@ -8,6 +8,7 @@ import type { Connection } from 'mongoose';
 import { clinicApi } from '../src/app.ts';
 import { asDirectory, DIRECTORY_PUBLIC_KEYS } from './directory.ts';
 import { IdentityServer, type TestUser } from './identity-server.ts';
+import { allowWritesOnlyInTransactions } from './only-in-transactions.ts';
 
 export type { TestUser } from './identity-server.ts';
 
@@ -30,8 +31,8 @@ export interface Harness {
   asService(name?: string): ClinicClient;
   withKey(apiKey: string): ClinicClient;
   account(caller: { token?: string; apiKey?: string; bearer?: string }): AccountClient;
-  /** Speaks for the directory; of what is about one account without naming it in the path, for that account. */
-  directory(accountId?: string): AccountClient;
+  /** Speaks for the directory; of what is about one account without naming it in the path, for that account. `claim` is that of its moves (1). */
+  directory(accountId?: string, claim?: number): AccountClient;
   /** Any request, for what a typed client refuses to send. */
   send(
     path: string,
@@ -42,6 +43,7 @@ export interface Harness {
 
 /** Starts all of it, or a definition of the app that a test has added to; `close` drops the database again, unless it was given. */
 export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = clinicApi): Promise<Harness> {
+  allowWritesOnlyInTransactions();
   const identity = await IdentityServer.start();
   const uri = env.MONGODB_URI ?? databaseOfItsOwn();
   const shard = env.SHARD_ID ?? 'au1';
@@ -78,7 +80,8 @@ export async function startHarness(env: NodeJS.ProcessEnv = {}, definition = cli
     asService: (name = 'server') => client({ token: `server:${name}` }),
     withKey: (apiKey) => client({ apiKey }),
     account: (caller) => createAccountClient({ baseUrl: url, ...caller }),
-    directory: (accountId) => asDirectory(url, { shard, ...(accountId !== undefined && { accountId }) }),
+    directory: (accountId, claim) =>
+      asDirectory(url, { shard, ...(accountId !== undefined && { accountId }), ...(claim !== undefined && { claim }) }),
     send: (path, init) => send(url + path, init),
     close: async () => {
       if (env.MONGODB_URI === undefined) await connection.dropDatabase();

@@ -143,6 +143,7 @@ const accountApi = {
   RotateApiKey: ['accountOwner'],
   RevokeApiKey: ['accountOwner', 'directory'],
   ImportApiKeys: ['directory'],
+  ClaimMove: ['directory'],
   BeginDeparture: ['directory'],
   CancelDeparture: ['directory'],
   ExportDocuments: ['directory'],

@@ -13,6 +13,7 @@ export * from './moves/belongings.ts';
 export * from './moves/clinics-elsewhere.ts';
 export * from './moves/served-door.ts';
 export * from './moves/standing.ts';
+export * from './moves/users-elsewhere.ts';
 export * from './moves/write-door.ts';
 export * from './patients.ts';
 export * from './recount.ts';

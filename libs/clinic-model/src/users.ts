@@ -46,8 +46,8 @@ export async function removeUserFromClinics(
   userId: UserId,
   deletedBy: string,
 ): Promise<UserRemoval> {
-  const { models } = records;
-  await models.patientInvites.deleteMany({ userId });
+  const { connection, models } = records;
+  await inTransaction(connection, (session) => models.patientInvites.deleteMany({ userId }, { session }));
   const patients = await forEachRecord(models.patients.find({ userId }, { _id: 1 }), (_id) =>
     removePatientRecord(records, _id, deletedBy),
   );

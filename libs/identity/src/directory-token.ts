@@ -14,6 +14,8 @@ export interface DirectoryGrant {
   readonly operationId: string;
   readonly accountId: string;
   readonly moveId?: string;
+  /** How often the move had been claimed when the request was made: who claims it later comes before who slept. */
+  readonly claim?: number;
 }
 
 export interface SigningKey {
@@ -40,10 +42,14 @@ const CLOCKS_APART_SECONDS = 30;
 export function signDirectoryToken(
   { id, key }: SigningKey,
   shardId: string,
-  { operationId, accountId, moveId }: DirectoryGrant,
+  { operationId, accountId, moveId, claim }: DirectoryGrant,
 ): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
-  return new SignJWT({ op: operationId, ...(moveId !== undefined && { move: moveId }) })
+  return new SignJWT({
+    op: operationId,
+    ...(moveId !== undefined && { move: moveId }),
+    ...(claim !== undefined && { claim }),
+  })
     .setProtectedHeader({ alg: ALGORITHM, kid: id })
     .setIssuer(ISSUER)
     .setAudience(shardId)
@@ -69,9 +75,15 @@ export async function readDirectoryToken(
       maxTokenAge: LIFE_SECONDS,
       clockTolerance: CLOCKS_APART_SECONDS,
     });
-    const { sub: accountId = '', op, move } = payload;
+    const { sub: accountId = '', op, move, claim } = payload;
     if (typeof op !== 'string' || (move !== undefined && typeof move !== 'string')) return undefined;
-    return { operationId: op, accountId, ...(move !== undefined && { moveId: move }) };
+    if (claim !== undefined && typeof claim !== 'number') return undefined;
+    return {
+      operationId: op,
+      accountId,
+      ...(move !== undefined && { moveId: move }),
+      ...(claim !== undefined && { claim }),
+    };
   } catch (error) {
     if (error instanceof errors.JOSEError) return undefined;
     throw error;

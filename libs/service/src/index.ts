@@ -27,6 +27,7 @@ export * from './security-headers.ts';
 export * from './served-contract.ts';
 export * from './operation.ts';
 export * from './ownership.ts';
+export { Tally } from './tally.ts';
 export * from './tracing/index.ts';
 export * from './transaction.ts';
 export * from './written-at.ts';

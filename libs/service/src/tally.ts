@@ -1,17 +1,17 @@
 /** Counts by name. A name without a count takes no memory. */
-export class Tally {
-  private readonly counts = new Map<string, number>();
+export class Tally<Name = string> {
+  private readonly counts = new Map<Name, number>();
 
-  of(name: string): number {
+  of(name: Name): number {
     return this.counts.get(name) ?? 0;
   }
 
-  add(name: string): void {
+  add(name: Name): void {
     this.counts.set(name, this.of(name) + 1);
   }
 
   /** For each `add` once. */
-  remove(name: string): void {
+  remove(name: Name): void {
     const left = this.of(name) - 1;
     if (left > 0) this.counts.set(name, left);
     else this.counts.delete(name);

@@ -115,10 +115,13 @@ export class ApiKeysRepository {
 
   /** Revokes a key and what it has replaced. */
   async revoke(accountId: AccountId, _id: string): Promise<boolean> {
-    const { matchedCount } = await this.models.apiKeys.updateMany(
-      { accountId, $or: [{ _id }, { replacedBy: _id }], revokedTime: { $exists: false } },
-      { $set: { revokedTime: new Date() } },
-    );
-    return matchedCount > 0;
+    return inTransaction(this.connection, async (session) => {
+      const { matchedCount } = await this.models.apiKeys.updateMany(
+        { accountId, $or: [{ _id }, { replacedBy: _id }], revokedTime: { $exists: false } },
+        { $set: { revokedTime: new Date() } },
+        { session },
+      );
+      return matchedCount > 0;
+    });
   }
 }

@@ -47,25 +47,19 @@ export class ImportedKeysService {
     if (request.caller.kind !== 'directory' || request.caller.accountId !== account._id)
       throw new Unauthorized('this token of the directory is for another account');
     concernsAccounts([account._id]);
-    const leave = this.standings.enter(request, account._id);
-    try {
-      const outcomes: Outcome[] = [];
+    const outcomes: Outcome[] = [];
+    await this.standings.write(request, account._id, async () => {
       for (const each of keys) outcomes.push(await this.bringOne(account, each));
-      const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
-      const result = {
-        imported: count('imported'),
-        present: count('present'),
-        refused: outcomes.flatMap((outcome, index) => (typeof outcome === 'object' ? [{ index, ...outcome }] : [])),
-      };
-      const { imported, present, refused } = result;
-      this.logger.info(
-        { accountId: account._id, imported, present, refused: refused.length },
-        'API keys were imported',
-      );
-      return result;
-    } finally {
-      leave();
-    }
+    });
+    const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
+    const result = {
+      imported: count('imported'),
+      present: count('present'),
+      refused: outcomes.flatMap((outcome, index) => (typeof outcome === 'object' ? [{ index, ...outcome }] : [])),
+    };
+    const { imported, present, refused } = result;
+    this.logger.info({ accountId: account._id, imported, present, refused: refused.length }, 'API keys were imported');
+    return result;
   }
 
   private async accountHere(subdomain: string): Promise<AccountDocument> {

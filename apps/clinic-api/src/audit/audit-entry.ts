@@ -22,6 +22,7 @@ export interface AuditedRequest {
  * bring; there it says when a move began, was given up, and when the account came.
  */
 const STEPS_OF_MOVES: ReadonlySet<string> = new Set([
+  'ClaimMove',
   'ExportDocuments',
   'ExportChanges',
   'FingerprintDocuments',

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLINIC_MODELS, type ClinicianDocument, type ClinicModels } from '@caregate/clinic-model';
-import type { Types } from 'mongoose';
+import { inTransaction, MONGO } from '@caregate/service';
+import type { Connection, Types } from 'mongoose';
 import { ServedClinics } from '../served-clinics.ts';
 
 // A person with more open invites than this sees the newest ones first.
@@ -11,6 +12,7 @@ export class ClinicianInvitesRepository {
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly served: ServedClinics,
+    @Inject(MONGO) private readonly connection: Connection,
   ) {}
 
   /** The open invites to an email, in all clinics, newest first. */
@@ -23,12 +25,14 @@ export class ClinicianInvitesRepository {
   }
 
   noteSending(_id: Types.ObjectId, inviteSentTime: Date): Promise<ClinicianDocument | null> {
-    return this.models.clinicians
-      .findOneAndUpdate(
-        { _id, inviteId: { $exists: true } },
-        { $set: { inviteSentTime, updatedTime: inviteSentTime } },
-        { returnDocument: 'after' },
-      )
-      .lean<ClinicianDocument>();
+    return inTransaction(this.connection, (session) =>
+      this.models.clinicians
+        .findOneAndUpdate(
+          { _id, inviteId: { $exists: true } },
+          { $set: { inviteSentTime, updatedTime: inviteSentTime } },
+          { returnDocument: 'after', session },
+        )
+        .lean<ClinicianDocument>(),
+    );
   }
 }

@@ -151,15 +151,20 @@ export class ClinicsRepository {
   async update(
     clinicId: string,
     { $set, ...change }: ClinicChange,
-    session: ClientSession | null = null,
+    session: ClientSession,
   ): Promise<ClinicDocument> {
     // Not through mongoose, which would take longer than all else here.
     const clinic = await this.models.clinics.collection.findOneAndUpdate(
       { _id: idOf(clinicId) },
       { ...change, $set: { ...$set, updatedTime: new Date() } },
-      { returnDocument: 'after', ...(session && { session }) },
+      { returnDocument: 'after', session },
     );
     return (clinic as ClinicDocument | null) ?? noClinic(); // what the collection holds
+  }
+
+  /** As `update`, and nothing else. */
+  updateAlone(clinicId: string, change: ClinicChange): Promise<ClinicDocument> {
+    return inTransaction(this.connection, (session) => this.update(clinicId, change, session));
   }
 
   async remove(_id: Types.ObjectId, session: ClientSession): Promise<void> {

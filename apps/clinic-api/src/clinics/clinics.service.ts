@@ -88,7 +88,7 @@ export class ClinicsService {
   /** Keeps what was not sent, but for the phone numbers and the time zone (compat, flow "clinics"). */
   async update(clinicId: string, sent: SentClinic) {
     const absent = (['phoneNumbers', 'timezone'] as const).filter((field) => sent[field] === undefined);
-    const clinic = await this.clinics.update(clinicId, {
+    const clinic = await this.clinics.updateAlone(clinicId, {
       $set: profileOf(sent),
       ...(absent.length > 0 && { $unset: Object.fromEntries(absent.map((field) => [field, 1])) }),
     });
@@ -96,14 +96,14 @@ export class ClinicsService {
   }
 
   async updateTier(clinicId: string, tier: Tier): Promise<void> {
-    await this.clinics.update(clinicId, { $set: { tier } });
+    await this.clinics.updateAlone(clinicId, { $set: { tier } });
   }
 
   async suppressNotifications(
     clinicId: string,
     suppressedNotifications: { patientClinicInvitation?: boolean },
   ): Promise<void> {
-    await this.clinics.update(clinicId, { $set: { suppressedNotifications } });
+    await this.clinics.updateAlone(clinicId, { $set: { suppressedNotifications } });
   }
 
   /** @throws {BadRequest} while the clinic has patients other than the demo patient */

@@ -44,12 +44,14 @@ export class MigrationsRepository {
   }
 
   setStatus(clinicId: string, userId: UserId, status: MigrationStatus): Promise<MigrationDocument | null> {
-    return this.models.migrations
-      .findOneAndUpdate(
-        { clinicId: objectId(clinicId), userId },
-        { $set: { status, updatedTime: new Date() } },
-        { returnDocument: 'after' },
-      )
-      .lean<MigrationDocument>();
+    return inTransaction(this.connection, (session) =>
+      this.models.migrations
+        .findOneAndUpdate(
+          { clinicId: objectId(clinicId), userId },
+          { $set: { status, updatedTime: new Date() } },
+          { returnDocument: 'after', session },
+        )
+        .lean<MigrationDocument>(),
+    );
   }
 }

@@ -48,7 +48,12 @@ export class AccountStandings {
     if (found === 'arriving') throw new NotFound('clinic not found');
     const account = typeof found === 'object' ? found.accountId : undefined;
     request.whose = await this.whose(request, operation, account);
-    if (request.whose !== undefined) this.orSay(request, () => this.door.assertOpen(request.whose ?? ANY_ACCOUNT));
+    if (request.whose === undefined) return;
+    try {
+      this.door.assertOpen(request.whose);
+    } catch (error) {
+      throw whatToSay(request, error);
+    }
   }
 
   /** At an account's own host whoever calls is led on in one way, also when the account leaves at this very moment. */
@@ -61,18 +66,12 @@ export class AccountStandings {
     }
   }
 
-  /** Lets a write in; what it gives is to be called when the write is done. */
-  enter(request: FastifyRequest, whose: Whose): () => void {
-    return this.orSay(request, () => this.door.enter(whose));
-  }
-
-  private orSay<T>(request: FastifyRequest, go: () => T): T {
+  /** Lets a write in. Throws as `admit`, also when the account is fenced while the write is under way. */
+  async write<T>(request: FastifyRequest, whose: Whose, work: () => Promise<T>): Promise<T> {
     try {
-      return go();
+      return await this.door.write(whose, work);
     } catch (error) {
-      if (!(error instanceof DoorClosed)) throw error;
-      if (error.moved) throw new MovedElsewhere(error.moved.shard, error.moved.apiUrl, request);
-      throw new ServiceUnavailable(error.message);
+      throw whatToSay(request, error);
     }
   }
 
@@ -98,4 +97,10 @@ export class AccountStandings {
       return caller.kind === 'user' ? (await this.accounts.ownedBy(caller.userId))?._id : undefined;
     return ANY_ACCOUNT;
   }
+}
+
+function whatToSay(request: FastifyRequest, error: unknown): unknown {
+  if (!(error instanceof DoorClosed)) return error;
+  if (error.moved) return new MovedElsewhere(error.moved.shard, error.moved.apiUrl, request);
+  return new ServiceUnavailable(error.message);
 }

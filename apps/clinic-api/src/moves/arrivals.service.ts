@@ -15,12 +15,13 @@ import {
   USERS,
 } from '@caregate/clinic-model';
 import { arrivingUser, sharingEmail, UserEvents, type UserId, type UserRecord } from '@caregate/identity';
-import { BadRequest, CONFIG, Conflict, inTransaction, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
+import { BadRequest, CONFIG, Conflict, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import type { ClinicApiConfig } from '../config.ts';
 import { ArrivingDocuments, isLate } from './arriving-documents.ts';
 import { idText, type Step, unpacked } from './batch.ts';
 import { BelongingsRepository } from './belongings.repository.ts';
+import { type ClaimedMove, MoveClaims } from './move-claims.ts';
 
 export interface MovingAccount {
   readonly subdomain: string;
@@ -40,10 +41,12 @@ export class ArrivalsService {
     @Inject(MONGO) private readonly connection: Connection,
     private readonly belongings: BelongingsRepository,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
+    private readonly claims: MoveClaims,
   ) {}
 
   /** @throws {Conflict} when the account is here already, or another has its subdomain */
-  async begin(accountId: AccountId, moveId: string, account: MovingAccount) {
+  async begin(accountId: AccountId, move: ClaimedMove, account: MovingAccount) {
+    const { moveId } = move;
     const here = await this.accounts.findOne({ _id: accountId });
     if (here?.arrived?.moveId === moveId && !here.moved) return { ready: true };
     if (here && !here.moved) throw new Conflict('the account is on this shard already');
@@ -52,7 +55,7 @@ export class ArrivalsService {
     if (here?.moved && !here.moved.purged) return { ready: false, leftOver: here.moved.moveId };
     const another = await this.arrivals.findOne({ _id: accountId, moveId: { $ne: moveId } });
     if (another) throw new Conflict('another move brings this account here');
-    await inTransaction(this.connection, async (session) => {
+    await this.claims.under(move, async (session) => {
       await this.accounts.updateOne({ _id: accountId }, { $inc: { turn: 1 } }, { session }); // not while a purge deletes
       await this.arrivals.updateOne(
         { _id: accountId },
@@ -68,16 +71,14 @@ export class ArrivalsService {
    * @throws {BadRequest} when the batch cannot be read
    * @throws {Conflict} when it is too late, or something here that belongs to others is in the way
    */
-  async bring(accountId: AccountId, moveId: string, batch: string): Promise<void> {
+  async bring(accountId: AccountId, move: ClaimedMove, batch: string): Promise<void> {
     const steps = await unpacked(batch).catch(() => {
       throw new BadRequest('request body has an error: /batch cannot be read');
     });
     const stale: Stale[] = [];
     for (;;) {
       try {
-        return await inTransaction(this.connection, (session) =>
-          this.bringIn(accountId, moveId, steps, stale, session),
-        );
+        return await this.claims.under(move, (session) => this.bringIn(accountId, move.moveId, steps, stale, session));
       } catch (error) {
         const inTheWay = await this.staleIn(error);
         if (!inTheWay || stale.length >= MOST_IN_THE_WAY) throw error;
@@ -87,7 +88,8 @@ export class ArrivalsService {
   }
 
   /** Can be repeated. Waits until each copy knows, so that none sends callers away. */
-  async activate(accountId: AccountId, moveId: string): Promise<void> {
+  async activate(accountId: AccountId, move: ClaimedMove): Promise<void> {
+    const { moveId } = move;
     const arrival = await this.arrivals.findOne({ _id: accountId, moveId });
     if (!arrival) {
       const here = await this.accounts.findOne({ _id: accountId });
@@ -96,13 +98,13 @@ export class ArrivalsService {
       return void (await announced(this.connection, here.notice ?? '', 1_000));
     }
     const [through, lived] = await Promise.all([
-      this.close(accountId, moveId),
+      this.close(accountId, move),
       this.accounts.findOne({ _id: accountId }, { projection: { _id: 1 } }),
     ]);
     const sharing = await this.whoShareTheirEmail(moveId);
     const notice = newNotice();
     const { subdomain, name, ownerUserId, createdTime } = arrival.account;
-    await inTransaction(this.connection, async (session) => {
+    await this.claims.under(move, async (session) => {
       await this.accounts.updateOne(
         { _id: accountId },
         {
@@ -129,48 +131,47 @@ export class ArrivalsService {
   }
 
   /** Deletes what was brought. @throws {Conflict} once the account is active */
-  async cancel(accountId: AccountId, moveId: string) {
+  async cancel(accountId: AccountId, move: ClaimedMove) {
+    const { moveId } = move;
     const arrival = await this.arrivals.findOne({ _id: accountId, moveId });
     if (!arrival) {
       const here = await this.accounts.findOne({ _id: accountId });
       if (here?.arrived?.moveId === moveId && !here.moved) throw new Conflict('the account is active here already');
       return { done: true, deleted: 0 };
     }
-    await this.close(accountId, moveId);
+    await this.close(accountId, move);
     const scope = await this.belongings.scopeOf(accountId);
     const progress = await this.belongings.purge({
       scope,
       forMs: CANCEL_MS,
       withUsers: false,
-      isStillMeant: async (session) =>
-        (await this.arrivals.updateOne({ _id: accountId, moveId }, { $inc: { turn: 1 } }, { session })).matchedCount ===
-        1,
+      isStillMeant: async (session) => {
+        await this.claims.assertLatest(move, session);
+        const turn = { $inc: { turn: 1 } };
+        return (await this.arrivals.updateOne({ _id: accountId, moveId }, turn, { session })).matchedCount === 1;
+      },
     });
     if (!progress.done) return progress;
     const brought = await this.arrivedUsers.find({ moveId }).toArray();
-    await this.belongings.deleteUsersOfNobodyElse(
-      brought.map(({ userId }) => userId),
-      scope,
-    );
-    await this.arrivedUsers.deleteMany({ moveId });
-    await this.arrivals.deleteOne({ _id: accountId, moveId });
+    const ids = brought.map(({ userId }) => userId);
+    await this.claims.under(move, async (session) => {
+      await this.belongings.deleteUsersOfNobodyElse(ids, scope, session);
+      await this.arrivedUsers.deleteMany({ moveId }, { session });
+      await this.arrivals.deleteOne({ _id: accountId, moveId }, { session });
+    });
     return progress;
   }
 
   /** From now on no batch gets in. Gives the moment up to which the move has written. */
-  private async close(accountId: AccountId, moveId: string): Promise<mongo.Timestamp> {
-    const session = await this.connection.startSession();
-    try {
-      await this.arrivals.updateOne(
-        { _id: accountId, moveId },
-        { $set: { closed: true }, $inc: { turn: 1 } },
-        { session },
-      );
-      if (!session.operationTime) throw new Error('a replica set tells the time of its operations');
-      return session.operationTime;
-    } finally {
-      await session.endSession();
-    }
+  private async close(accountId: AccountId, move: ClaimedMove): Promise<mongo.Timestamp> {
+    const { moveId } = move;
+    await this.claims.under(move, (session) =>
+      this.arrivals.updateOne({ _id: accountId, moveId }, { $set: { closed: true }, $inc: { turn: 1 } }, { session }),
+    );
+    // Later than all that the move has written, and earlier than whatever is written once the account is active.
+    const { operationTime } = await this.belongings.db.command({ ping: 1 });
+    if (!operationTime) throw new Error('a replica set tells the time of its operations');
+    return operationTime as mongo.Timestamp; // as MongoDB says
   }
 
   private async bringIn(
@@ -194,13 +195,17 @@ export class ArrivalsService {
     const ids = coming.map(({ id }) => String(id));
     const named = await documents.named(scope, ids, arrival?.account.ownerUserId);
     await documents.assertSamePeople(named);
-    const sharing = wanted.filter(({ collection }) => collection === SHARING);
     await this.putUsers(
       moveId,
       coming.filter(({ id }) => named.has(String(id))),
-      sharing,
       session,
     );
+    await this.followSharing(
+      moveId,
+      wanted.filter(({ collection }) => collection === SHARING),
+      session,
+    );
+    await this.dropUsers(moveId, wanted, session);
   }
 
   /** Says whether the account is active by now, so that only late documents may follow. */
@@ -242,35 +247,55 @@ export class ArrivalsService {
   }
 
   /** A user who lives here already stays as they are: their password and profile here are newer or another region's. */
-  private async putUsers(
-    moveId: string,
-    coming: readonly Step[],
-    sharing: readonly Step[],
-    session: ClientSession,
-  ): Promise<void> {
+  private async putUsers(moveId: string, coming: readonly Step[], session: ClientSession): Promise<void> {
     if (coming.length === 0) return;
     const ids = coming.map(({ id }) => String(id));
     const within = { $in: ids as UserId[] }; // as the other shard calls them
     const living = await this.users.find({ _id: within }, { session, projection: { _id: 1 } }).toArray();
-    const marks = ids.map((id) => `${moveId}/${id}`);
-    const mine = new Set(
-      (await this.arrivedUsers.find({ _id: { $in: marks } }, { session }).toArray()).map(({ userId }) => userId),
-    );
+    const mine = await this.broughtAmong(moveId, ids, session);
     const settled = new Set<string>(living.map(({ _id }) => _id).filter((id) => !mine.has(id)));
     const brought = coming.filter(({ id }) => !settled.has(String(id)));
     await this.put(USERS, await this.withEmailsOfTheirOwn(brought, session), session);
-    const broughtIds = new Set(brought.map(({ id }) => String(id)));
-    const theirs = sharing.filter(
-      ({ id, document: { sharerId, userId } = {} }) =>
-        broughtIds.has(String(sharerId)) && id === `${String(sharerId)}:${String(userId)}`,
-    );
-    await this.put(SHARING, theirs, session);
-    const fresh = [...broughtIds].filter((id) => !mine.has(id));
+    const fresh = [...new Set(brought.map(({ id }) => String(id)))].filter((id) => !mine.has(id));
     if (fresh.length === 0) return;
     await this.arrivedUsers.insertMany(
       fresh.map((userId) => ({ _id: `${moveId}/${userId}`, moveId, userId })),
       { session },
     );
+  }
+
+  /** What users share whom the move brought, and what they share no more. What others here share is theirs. */
+  private async followSharing(moveId: string, steps: readonly Step[], session: ClientSession): Promise<void> {
+    if (steps.length === 0) return;
+    const sharerOf = ({ id }: Step) => String(id).split(':')[0] ?? '';
+    const brought = await this.broughtAmong(moveId, steps.map(sharerOf), session);
+    const theirs = steps.filter((step) => {
+      const { id, document } = step;
+      const isUnderItsId = !document || id === `${String(document.sharerId)}:${String(document.userId)}`;
+      return isUnderItsId && brought.has(sharerOf(step));
+    });
+    await this.put(SHARING, theirs, session);
+    const ended = theirs.filter(({ document }) => document === undefined).map(({ id }) => id);
+    await this.belongings.collection(SHARING).deleteMany({ _id: { $in: ended as never[] } }, { session }); // texts
+  }
+
+  /** Whoever was deleted where they came from is deleted here, with all sharing by and with them. Who lived here before stays. */
+  private async dropUsers(moveId: string, steps: readonly Step[], session: ClientSession): Promise<void> {
+    const deleted = steps.filter(({ collection, document }) => collection === USERS && document === undefined);
+    if (deleted.length === 0) return;
+    const ids = deleted.map(({ id }) => String(id));
+    const gone = { $in: [...(await this.broughtAmong(moveId, ids, session))] };
+    const sharing = this.belongings.collection(SHARING);
+    await sharing.deleteMany({ $or: [{ sharerId: gone }, { userId: gone }] }, { session });
+    await this.belongings.collection(USERS).deleteMany({ _id: gone as never }, { session }); // texts
+    await this.arrivedUsers.deleteMany({ moveId, userId: gone }, { session });
+  }
+
+  /** Of some users those whom this move has brought. */
+  private async broughtAmong(moveId: string, ids: readonly string[], session: ClientSession): Promise<Set<string>> {
+    const marks = [...new Set(ids)].map((id) => `${moveId}/${id}`);
+    const found = await this.arrivedUsers.find({ _id: { $in: marks } }, { session }).toArray();
+    return new Set(found.map(({ userId }) => userId));
   }
 
   /** Whoever has an email here keeps it; a user who arrives with the same stays apart from them, see `sharingEmail`. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AccountScope, belongingOf, BELONGINGS, belongs, USERS } from '@caregate/clinic-model';
+import { type AccountScope, belongingOf, BELONGINGS, belongs, SHARING, USERS } from '@caregate/clinic-model';
 import { Conflict } from '@caregate/service';
 import { mongo } from 'mongoose';
 import { type DocumentKey, EXACT, idText, isKey, packed, placeIn, placeText, type Step } from './batch.ts';
@@ -28,9 +28,9 @@ interface Gathered {
 export class ChangesRepository {
   constructor(private readonly belongings: BelongingsRepository) {}
 
-  /** The place where the change stream is now. */
+  /** The place where the change stream is now; of the same pipeline, as one of another might not be gone on from. */
   async now(): Promise<string> {
-    const stream = this.belongings.db.watch([], { maxAwaitTimeMS: 1 });
+    const stream = this.belongings.db.watch(PIPELINE, { maxAwaitTimeMS: 1 });
     try {
       await stream.tryNext();
       return placeText(stream.resumeToken);
@@ -55,7 +55,10 @@ export class ChangesRepository {
       caughtUp: gathered.caughtUp,
       lagMs,
       touched: steps
-        .filter(({ collection }) => belongingOf(collection)?.late !== true && collection !== USERS)
+        .filter(({ collection }) => {
+          const belonging = belongingOf(collection);
+          return belonging !== undefined && !belonging.late;
+        })
         .map(({ collection, id }) => ({ collection, id: idText(id) })),
       ...(gathered.drained !== undefined && { drained: gathered.drained }),
     };
@@ -119,13 +122,19 @@ export class ChangesRepository {
   private async stepOf(scope: AccountScope, change: Change, id: DocumentKey): Promise<Step | undefined> {
     const { coll: collection } = change.ns;
     const { operationType, fullDocument: document } = change;
+    if (operationType === 'delete') return { collection, id };
     if (collection === USERS) {
-      const isChange = document && (operationType === 'update' || operationType === 'replace');
+      const isChange = document && operationType !== 'insert'; // one who is new is told of by what names them
       return isChange && (await this.isNamed(scope, id)) ? { collection, id, document } : undefined;
+    }
+    if (collection === SHARING) {
+      const sharer: unknown = document?.sharerId;
+      return document && isKey(sharer) && (await this.isNamed(scope, sharer))
+        ? { collection, id, document }
+        : undefined;
     }
     const belonging = belongingOf(collection);
     if (!belonging) return undefined;
-    if (operationType === 'delete') return { collection, id };
     return document && belongs(belonging, scope, document) ? { collection, id, document } : undefined;
   }
 
@@ -173,10 +182,10 @@ function fenceDrainedBy({ updateDescription, fullDocument }: Change): string | u
 
 /**
  * Whose a document is is not asked here but of each that comes through: a stream can only go on from a change that its pipeline lets through
- * again, and by then what was looked up may be gone (MongoDB's error 280). Of a deletion only the id is known, so those of all accounts are
- * handed out; an id tells nothing.
+ * again, and by then what was looked up may be gone (MongoDB's error 280). Of a deletion only the id is known, so those of all accounts and
+ * users are handed out; an id tells nothing.
  */
 const PIPELINE: mongo.Document[] = [
   { $match: { operationType: { $in: ['insert', 'update', 'replace', 'delete'] } } },
-  { $match: { 'ns.coll': { $in: [...BELONGINGS.map(({ collection }) => collection), USERS, ACCOUNTS] } } },
+  { $match: { 'ns.coll': { $in: [...BELONGINGS.map(({ collection }) => collection), USERS, SHARING, ACCOUNTS] } } },
 ];

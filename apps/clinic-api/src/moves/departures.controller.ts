@@ -7,10 +7,20 @@ import {
   type FenceWanted,
   type FingerprintsWanted,
 } from './departures.service.ts';
+import { type ClaimedMove, MoveClaims } from './move-claims.ts';
+import { OfMove } from './of-move.decorator.ts';
 
 @Controller()
 export class DeparturesController {
-  constructor(private readonly departures: DeparturesService) {}
+  constructor(
+    private readonly departures: DeparturesService,
+    private readonly claims: MoveClaims,
+  ) {}
+
+  @AccountOperation('ClaimMove')
+  claim(@OfMove() move: ClaimedMove) {
+    return this.claims.announce(move);
+  }
 
   @AccountOperation('BeginDeparture')
   begin(@Param('accountId') accountId: AccountId) {
@@ -39,23 +49,35 @@ export class DeparturesController {
   }
 
   @AccountOperation('FenceAccount')
-  fence(@Param('accountId') accountId: AccountId, @Body() wanted: FenceWanted) {
-    return this.departures.fence(accountId, wanted);
+  fence(
+    @Param('accountId') accountId: AccountId,
+    @OfMove() move: ClaimedMove,
+    @Body() { fenceId, forMs, withinMs }: FenceWanted,
+  ) {
+    return this.departures.fence(accountId, move, { fenceId, forMs, withinMs });
   }
 
   @AccountOperation('SealFence')
-  seal(@Param('accountId') accountId: AccountId, @Body() { fenceId }: { fenceId: string }) {
-    return this.departures.seal(accountId, fenceId);
+  seal(
+    @Param('accountId') accountId: AccountId,
+    @OfMove() move: ClaimedMove,
+    @Body() { fenceId }: { fenceId: string },
+  ) {
+    return this.departures.seal(accountId, move, fenceId);
   }
 
   @AccountOperation('CompleteDeparture')
-  complete(@Param('accountId') accountId: AccountId, @Body() destination: Destination) {
-    return this.departures.complete(accountId, destination);
+  complete(
+    @Param('accountId') accountId: AccountId,
+    @OfMove() move: ClaimedMove,
+    @Body() { shard, accountUrl, apiUrl }: Destination,
+  ) {
+    return this.departures.complete(accountId, move, { shard, accountUrl, apiUrl });
   }
 
   @AccountOperation('CancelDeparture')
-  cancel(@Param('accountId') accountId: AccountId, @Query('moveId') moveId: string) {
-    return this.departures.cancel(accountId, moveId);
+  cancel(@Param('accountId') accountId: AccountId, @OfMove() move: ClaimedMove) {
+    return this.departures.cancel(accountId, move);
   }
 
   @AccountOperation('PurgeDeparted')

@@ -17,16 +17,16 @@ import type { ClientSession, Connection } from 'mongoose';
 import { packed } from './batch.ts';
 import { BelongingsRepository, puts } from './belongings.repository.ts';
 import { ChangesRepository } from './changes.repository.ts';
+import { type ClaimedMove, MoveClaims } from './move-claims.ts';
+import { UnfinishedDeletions } from './unfinished-deletions.ts';
 
 export interface Destination {
-  readonly moveId: string;
   readonly shard: string;
   readonly accountUrl: string;
   readonly apiUrl: string;
 }
 
 export interface FenceWanted {
-  readonly moveId: string;
   readonly fenceId: string;
   readonly forMs: number;
   readonly withinMs: number;
@@ -53,6 +53,8 @@ export class DeparturesService {
     @Inject(MONGO) private readonly connection: Connection,
     private readonly belongings: BelongingsRepository,
     private readonly changesOf: ChangesRepository,
+    private readonly claims: MoveClaims,
+    private readonly deletions: UnfinishedDeletions,
   ) {}
 
   async begin(accountId: AccountId) {
@@ -105,34 +107,42 @@ export class DeparturesService {
 
   /**
    * Keeps writers out, on every copy of every app, and waits until none is inside.
-   * @throws {ServiceUnavailable} when that takes too long: then they are let in again
+   * @throws {ServiceUnavailable} when that takes too long, or the worker has not removed deleted users yet: then they are let in again
    */
-  async fence(accountId: AccountId, { moveId, fenceId, forMs, withinMs }: FenceWanted): Promise<void> {
+  async fence(accountId: AccountId, move: ClaimedMove, { fenceId, forMs, withinMs }: FenceWanted): Promise<void> {
+    await this.deletions.assertNone(accountId);
     await forgetSilentWriters(this.connection);
     if (!(await allHeardOf(this.connection)))
       throw new ServiceUnavailable('a copy of an app was not heard of for some seconds; try again');
-    const notice = newNotice(fenceId);
-    const fenced = await this.accounts.findOneAndUpdate(
-      {
-        _id: accountId,
-        'moved.moveId': { $exists: false },
-        $or: [{ fence: { $exists: false } }, { 'fence.moveId': moveId, 'fence.sealed': { $ne: true } }],
-      },
-      [
+    const until = { $add: ['$$NOW', forMs] };
+    const fenced = await this.claims.under(move, (session) =>
+      this.accounts.findOneAndUpdate(
         {
-          $set: {
-            fence: { id: fenceId, moveId, until: { $add: ['$$NOW', forMs] } },
-            notice: notice.id,
-            notices: { $add: [{ $ifNull: ['$notices', 0] }, 1] },
-          },
+          _id: accountId,
+          'moved.moveId': { $exists: false },
+          $or: [{ fence: { $exists: false } }, { 'fence.moveId': move.moveId, 'fence.sealed': { $ne: true } }],
         },
-      ],
+        [
+          {
+            $set: {
+              fence: { id: fenceId, moveId: move.moveId, until },
+              notice: fenceId,
+              notices: { $add: [{ $ifNull: ['$notices', 0] }, 1] },
+            },
+          },
+        ],
+        { session },
+      ),
     );
     if (!fenced) throw await this.whyNotFenced(accountId);
     if (!(await announced(this.connection, fenceId, withinMs))) {
       await this.lift(accountId, { 'fence.id': fenceId });
       throw new ServiceUnavailable('writes are under way that take too long just now; try again');
     }
+    await this.deletions.assertNone(accountId).catch(async (error: unknown) => {
+      await this.lift(accountId, { 'fence.id': fenceId }); // the worker cannot go on before
+      throw error;
+    });
     // This very update is seen in the change stream, after all that was written before.
     const { matchedCount } = await this.accounts.updateOne(
       { _id: accountId, 'fence.id': fenceId },
@@ -142,26 +152,32 @@ export class DeparturesService {
   }
 
   /** @throws {Conflict} when the fence has lifted by itself */
-  async seal(accountId: AccountId, fenceId: string): Promise<void> {
-    const { matchedCount } = await this.accounts.updateOne(
-      { _id: accountId, 'fence.id': fenceId, 'fence.drained': true },
-      { $set: { 'fence.sealed': true } },
+  async seal(accountId: AccountId, move: ClaimedMove, fenceId: string): Promise<void> {
+    const { matchedCount } = await this.claims.under(move, (session) =>
+      this.accounts.updateOne(
+        { _id: accountId, 'fence.id': fenceId, 'fence.drained': true },
+        { $set: { 'fence.sealed': true } },
+        { session },
+      ),
     );
     if (matchedCount === 0) throw new Conflict('the fence has lifted: writes may have been accepted since');
   }
 
   /** @throws {Conflict} once the account has moved */
-  async cancel(accountId: AccountId, moveId: string): Promise<void> {
-    const account = await this.accounts.findOne({ _id: accountId });
-    if (account?.moved?.moveId === moveId) throw new Conflict('the account has moved already');
-    await this.lift(accountId, { 'fence.moveId': moveId });
+  async cancel(accountId: AccountId, move: ClaimedMove): Promise<void> {
+    await this.claims.under(move, async (session) => {
+      const account = await this.accounts.findOne({ _id: accountId }, { session });
+      if (account?.moved?.moveId === move.moveId) throw new Conflict('the account has moved already');
+      await this.lift(accountId, { 'fence.moveId': move.moveId }, session);
+    });
   }
 
   /** Can be repeated. Waits until each copy knows, so that none takes the account for one of its own. */
-  async complete(accountId: AccountId, destination: Destination): Promise<void> {
+  async complete(accountId: AccountId, move: ClaimedMove, destination: Destination): Promise<void> {
+    const { moveId } = move;
     const account = await this.accounts.findOne({ _id: accountId });
-    if (account?.moved?.moveId === destination.moveId) return;
-    if (account?.fence?.moveId !== destination.moveId || !account.fence.sealed)
+    if (account?.moved?.moveId === moveId) return;
+    if (account?.fence?.moveId !== moveId || !account.fence.sealed)
       throw new Conflict('the account is not sealed by this move');
     const [scope, keys] = await Promise.all([
       this.belongings.scopeOf(accountId),
@@ -171,22 +187,20 @@ export class DeparturesService {
         .toArray(),
     ]);
     const notice = newNotice();
-    await this.accounts.updateOne(
-      { _id: accountId, 'fence.moveId': destination.moveId },
-      {
-        $set: {
-          ...notice.update.$set,
-          moved: {
-            ...destination,
-            time: new Date(),
-            keys: keys.map(({ secretHash }) => String(secretHash)),
-            clinics: [...scope.clinicIds],
-          },
-        },
-        $inc: notice.update.$inc,
-        $unset: { fence: 1, arrived: 1 },
-      },
-    );
+    const moved = {
+      ...destination,
+      moveId,
+      time: new Date(),
+      keys: keys.map(({ secretHash }) => String(secretHash)),
+      clinics: [...scope.clinicIds],
+    };
+    const update = {
+      $set: { ...notice.update.$set, moved },
+      $inc: notice.update.$inc,
+      $unset: { fence: 1, arrived: 1 },
+    } as const;
+    const sealed = { _id: accountId, 'fence.moveId': moveId, 'fence.sealed': true };
+    await this.claims.under(move, (session) => this.accounts.updateOne(sealed, update, { session }));
     await announced(this.connection, notice.id, 1_000);
   }
 
@@ -218,8 +232,9 @@ export class DeparturesService {
     return (await arrivals.findOne({ _id: accountId }, session && { session })) !== null;
   }
 
-  private async lift(accountId: AccountId, which: object): Promise<void> {
-    await this.accounts.updateOne({ _id: accountId, ...which }, { $unset: { fence: 1 }, ...newNotice().update });
+  private async lift(accountId: AccountId, which: object, session?: ClientSession): Promise<void> {
+    const update = { $unset: { fence: 1 }, ...newNotice().update } as const;
+    await this.accounts.updateOne({ _id: accountId, ...which }, update, session && { session });
   }
 
   private owner(accountId: AccountId) {

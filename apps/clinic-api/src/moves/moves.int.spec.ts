@@ -72,7 +72,8 @@ describe('a fence', () => {
     const practice = await newPractice();
     const door = au1.app.get(AccountDoor);
     for (const whose of [practice.accountId, ANY_ACCOUNT] as const) {
-      const leave = door.enter(whose);
+      const leave = Promise.withResolvers<void>();
+      const underWay = door.write(whose, () => leave.promise);
       const impatient = await directoryAt(au1).POST(`${ACCOUNT}/departure/fence`, {
         params: { path: { accountId: practice.accountId } },
         body: { moveId: 'm', fenceId: randomUUID(), forMs: 30_000, withinMs: 50 },
@@ -80,7 +81,8 @@ describe('a fence', () => {
       expect(impatient.response.status).toBe(503);
       const patient = fence(practice, 'm');
       await eventually(async () => door.standingOf(practice.accountId)?.fence !== undefined);
-      leave();
+      leave.resolve();
+      await underWay;
       expect(statusOf(await patient)).toBe(204);
       await directoryAt(au1).DELETE(`${ACCOUNT}/departure`, {
         params: { path: { accountId: practice.accountId }, query: { moveId: 'm' } },

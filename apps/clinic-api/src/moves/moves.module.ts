@@ -11,7 +11,9 @@ import { ChangesRepository } from './changes.repository.ts';
 import { DeparturesController } from './departures.controller.ts';
 import { DeparturesService } from './departures.service.ts';
 import { DirectoryAudit } from './directory-audit.interceptor.ts';
+import { MoveClaims } from './move-claims.ts';
 import { OfItsMove } from './of-its-move.guard.ts';
+import { UnfinishedDeletions } from './unfinished-deletions.ts';
 import { WriteInterceptor } from './write.interceptor.ts';
 
 /** Accounts that move between shards: what the directory asks of this one, and what callers are told meanwhile. */
@@ -25,6 +27,8 @@ import { WriteInterceptor } from './write.interceptor.ts';
     BelongingsRepository,
     ChangesRepository,
     DeparturesService,
+    MoveClaims,
+    UnfinishedDeletions,
     { provide: APP_GUARD, useClass: OfItsMove },
     { provide: APP_INTERCEPTOR, useClass: WriteInterceptor },
     { provide: APP_INTERCEPTOR, useClass: DirectoryAudit },

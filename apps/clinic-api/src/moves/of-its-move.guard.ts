@@ -3,7 +3,7 @@ import { operationOf, Unauthorized } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 
 /** Where the operations of moves are, below an account. */
-const OF_MOVES = /\/(departure|arrival|fingerprints)(\/|$)/;
+const OF_MOVES = /\/(move-claim|departure|arrival|fingerprints)(\/|$)/;
 
 /** Lets the directory in only for the move that its token names. The gate cannot tell: it stands before the body. */
 @Injectable()

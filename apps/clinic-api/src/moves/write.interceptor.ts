@@ -1,6 +1,6 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { defer, finalize, type Observable } from 'rxjs';
+import { from, lastValueFrom, type Observable } from 'rxjs';
 import { AccountStandings } from './account-standings.service.ts';
 
 /** Keeps count of the writes that are under way, from before the handler until it is done, whatever becomes of the connection. */
@@ -12,9 +12,6 @@ export class WriteInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { whose } = request;
     if (whose === undefined) return next.handle();
-    return defer(() => {
-      const leave = this.standings.enter(request, whose);
-      return next.handle().pipe(finalize(leave));
-    });
+    return from(this.standings.write(request, whose, () => lastValueFrom(next.handle())));
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { assertUserStays, CLINIC_MODELS, type ClinicModels, type PatientInviteDocument } from '@caregate/clinic-model';
-import type { ClientSession, QueryFilter, Types } from 'mongoose';
+import { inTransaction, MONGO } from '@caregate/service';
+import type { ClientSession, Connection, QueryFilter, Types } from 'mongoose';
 import { ServedClinics } from '../served-clinics.ts';
 
 /** A clinic with more open invites than this sees the newest ones first. */
@@ -16,6 +17,7 @@ export class PatientInvitesRepository {
   constructor(
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     private readonly served: ServedClinics,
+    @Inject(MONGO) private readonly connection: Connection,
   ) {}
 
   ofClinic(clinicId: Types.ObjectId): Promise<PatientInviteDocument[]> {
@@ -37,12 +39,17 @@ export class PatientInvitesRepository {
   }
 
   /** Says whether the invite was there: of two who answer it at once, one is too late. */
-  async remove(filter: InviteFilter, session?: ClientSession): Promise<boolean> {
+  async remove(filter: InviteFilter, session: ClientSession): Promise<boolean> {
     const { deletedCount } = await this.models.patientInvites.deleteOne(
       { ...plain(filter), ...(await this.served.only()) },
-      { ...(session && { session }) },
+      { session },
     );
     return deletedCount === 1;
+  }
+
+  /** As `remove`, and nothing else. */
+  removeAlone(filter: InviteFilter): Promise<boolean> {
+    return inTransaction(this.connection, (session) => this.remove(filter, session));
   }
 
   async isPatient(

@@ -83,7 +83,7 @@ export class PatientInvitesService {
   }
 
   private async remove(filter: InviteFilter): Promise<void> {
-    if (!(await this.invites.remove(filter))) noInvite();
+    if (!(await this.invites.removeAlone(filter))) noInvite();
   }
 
   /** In the clinic's turn, so that no clinic goes away with an invite just coming in. */

@@ -1,8 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLINIC_MODELS, type ClinicModels, type PatientWrites, type UserId } from '@caregate/clinic-model';
+import {
+  CLINIC_MODELS,
+  type ClinicModels,
+  type PatientWrites,
+  type UnusedAccountDocument,
+  type UserId,
+} from '@caregate/clinic-model';
 import { IdentityService, SignsInWithEmail } from '@caregate/identity';
-import { Conflict } from '@caregate/service';
-import type { Types } from 'mongoose';
+import { Conflict, inTransactionAlone, MONGO } from '@caregate/service';
+import type { Connection, Types } from 'mongoose';
 
 /**
  * User accounts that clinics make for their patients.
@@ -17,6 +23,7 @@ export class CustodialAccounts {
   constructor(
     private readonly identity: IdentityService,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
+    @Inject(MONGO) private readonly connection: Connection,
   ) {}
 
   /** @throws {Conflict} when the email belongs to somebody else */
@@ -26,8 +33,7 @@ export class CustodialAccounts {
         ...(email !== undefined && { email }),
         fullName,
       });
-      if (email !== undefined)
-        await this.models.unusedAccounts.create([{ _id: userId, clinicId, email, createdTime: new Date() }]);
+      if (email !== undefined) await this.noteUnused({ _id: userId, clinicId, email, createdTime: new Date() });
       return userId;
     } catch (error) {
       if (!(error instanceof Conflict) || email === undefined) throw error;
@@ -37,6 +43,10 @@ export class CustodialAccounts {
       if (!unused) throw new Conflict('duplicate: email address is already taken');
       return unused._id;
     }
+  }
+
+  private noteUnused(unused: UnusedAccountDocument): Promise<unknown> {
+    return inTransactionAlone(this.connection, (session) => this.models.unusedAccounts.create([unused], { session }));
   }
 
   /**

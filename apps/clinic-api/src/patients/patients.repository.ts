@@ -136,10 +136,12 @@ export class PatientsRepository {
   }
 
   async noteUploadReminder(clinicId: ObjectId, userId: string, moment: Date): Promise<PatientDocument | undefined> {
-    const found = await this.patients.findOneAndUpdate(
-      { clinicId, userId },
-      { $set: { lastUploadReminderTime: moment, updatedTime: moment } },
-      { returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS },
+    const found = await inTransaction(this.connection, (session) =>
+      this.patients.findOneAndUpdate(
+        { clinicId, userId },
+        { $set: { lastUploadReminderTime: moment, updatedTime: moment } },
+        { returnDocument: 'after', projection: WITHOUT_SEARCH_FIELDS, session },
+      ),
     );
     return (found as PatientDocument | null) ?? undefined; // as in `get`
   }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLINIC_MODELS, type ClinicModels, readCounts } from '@caregate/clinic-model';
-import { MONGO } from '@caregate/service';
+import { inTransaction, MONGO } from '@caregate/service';
 import type { Connection, Types } from 'mongoose';
 import { type Overrides, overridesIn } from './quota-limits.ts';
 
@@ -29,7 +29,7 @@ export class QuotasRepository {
   private readonly usage;
 
   constructor(
-    @Inject(MONGO) connection: Connection,
+    @Inject(MONGO) private readonly connection: Connection,
     @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
   ) {
     this.overrides = connection.collection<OverridesDocument>('account_quotas');
@@ -44,7 +44,9 @@ export class QuotasRepository {
 
   async setOverrides(accountId: string, quotas: Overrides): Promise<void> {
     const update = { $set: { quotas, updatedTime: new Date() } };
-    await this.overrides.updateOne({ accountId }, update, { upsert: true });
+    await inTransaction(this.connection, (session) =>
+      this.overrides.updateOne({ accountId }, update, { upsert: true, session }),
+    );
   }
 
   async usageOf(id: string): Promise<Usage | undefined> {

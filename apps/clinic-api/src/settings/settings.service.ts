@@ -21,7 +21,7 @@ export class SettingsService {
   }
 
   async updateEhr(clinicId: string, ehrSettings: ClinicInputs['EhrSettings']) {
-    return (await this.clinics.update(clinicId, { $set: { ehrSettings } })).ehrSettings;
+    return (await this.clinics.updateAlone(clinicId, { $set: { ehrSettings } })).ehrSettings;
   }
 
   async patientCount(clinicId: string) {
@@ -35,7 +35,7 @@ export class SettingsService {
       throw new BadRequest('bad request: a limit ends before it begins; endDate must not be before startDate');
     }
     return patientCountView(
-      this.planLimit.limitsOf(await this.clinics.update(clinicId, { $set: { patientCountSettings } })),
+      this.planLimit.limitsOf(await this.clinics.updateAlone(clinicId, { $set: { patientCountSettings } })),
     );
   }
 
@@ -44,7 +44,7 @@ export class SettingsService {
   }
 
   async updateMembershipRestrictions(clinicId: string, { restrictions = [] }: ClinicInputs['MembershipRestrictions']) {
-    const clinic = await this.clinics.update(clinicId, { $set: { membershipRestrictions: restrictions } });
+    const clinic = await this.clinics.updateAlone(clinicId, { $set: { membershipRestrictions: restrictions } });
     return restrictionsView(clinic.membershipRestrictions);
   }
 }

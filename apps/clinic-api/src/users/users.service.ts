@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, callerName } from '@caregate/access';
 import {
+  assertUserLivesHere,
   CLINIC_MODELS,
   type ClinicModels,
   removeUserFromClinics,
@@ -33,7 +34,11 @@ export class UsersService {
   /** The account ends here, and with it the API keys that acted for it; the worker hears of it and removes everything else that is theirs. */
   async remove(userId: UserId): Promise<void> {
     await this.tellWhere(userId);
-    return this.identity.deleteUser(userId, (session) => stopKeysOf(this.records.models, userId, session));
+    const { connection, models } = this.records;
+    return this.identity.deleteUser(userId, async (session) => {
+      await assertUserLivesHere(connection, userId, session);
+      await stopKeysOf(models, userId, session);
+    });
   }
 
   /** Without an email the user has none any more: patients lose it, clinicians keep the last. */

@@ -43,7 +43,10 @@ export class MigrantsRepository {
   }
 
   async note(_id: Types.ObjectId, status: MigrationDocument['status'], progress: MigrationProgress): Promise<void> {
-    await this.models.migrations.collection.updateOne({ _id }, { $set: { status, progress, updatedTime: new Date() } });
+    const update = { $set: { status, progress, updatedTime: new Date() } };
+    await inTransaction(this.connection, (session) =>
+      this.models.migrations.collection.updateOne({ _id }, update, { session }),
+    );
   }
 
   /** Makes a patient of the clinic, or notes on one who is there already that they come from this clinician too. */

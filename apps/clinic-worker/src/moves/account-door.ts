@@ -11,24 +11,15 @@ export class AccountDoor extends ServedDoor {
   }
 
   /**
-   * As `enter`, for a reaction: it is tried again later, and then here or where the account is.
+   * As `write`, for a reaction: it is tried again later, and then here or where the account is. A clinic of no account never moves.
    * @throws {ServiceUnavailable} while the account is about to move, and when it has moved
    */
-  enterOrWait(whose: Whose): () => void {
+  async through<T>(whose: Whose | undefined, work: () => Promise<T>): Promise<T> {
+    if (whose === undefined) return work();
     try {
-      return this.enter(whose);
+      return await this.write(whose, work);
     } catch (error) {
       throw error instanceof DoorClosed ? new ServiceUnavailable(error.message) : error;
-    }
-  }
-
-  /** Does some work of an account with the door held open; a clinic of no account never moves. Throws as `enterOrWait`. */
-  async through<T>(accountId: string | undefined, work: () => Promise<T>): Promise<T> {
-    const leave = accountId === undefined ? () => {} : this.enterOrWait(accountId);
-    try {
-      return await work();
-    } finally {
-      leave();
     }
   }
 }

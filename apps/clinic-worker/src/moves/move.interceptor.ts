@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { type Connection, mongo } from 'mongoose';
-import { finalize, type Observable, of } from 'rxjs';
+import { from, lastValueFrom, type Observable, of } from 'rxjs';
 import { AccountDoor } from './account-door.ts';
 import { WITHOUT_DOOR } from './without-door.ts';
 import { verdictOn } from './part-of-move.ts';
@@ -43,7 +43,7 @@ export class MoveInterceptor implements NestInterceptor {
   }
 
   private react(whose: Whose, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(finalize(this.door.enterOrWait(whose)));
+    return from(this.door.through(whose, () => lastValueFrom(next.handle())));
   }
 
   private async accountOf(event: ChangeEvent): Promise<string | undefined> {

@@ -55,7 +55,9 @@ export class UserDeleted {
   @Reaction<UserEvent>({ name: 'forget_user_sharing', stream: 'users', when: deleted })
   async removeSharing(event: UserEvent): Promise<string | undefined> {
     if (event.type !== 'deleted') return undefined;
-    return `${await new SharingRepository(this.connection).forgetSharing(event.userId)} permissions`;
+    const sharing = new SharingRepository(this.connection);
+    const ended = await inTransaction(this.connection, (session) => sharing.forgetSharing(event.userId, session));
+    return `${ended} permissions`;
   }
 
   /** Where users live on the shard they stop as the user is deleted; a user platform tells only by the event. */

@@ -68,6 +68,7 @@ export class MoveRunner implements OnApplicationBootstrap, BeforeApplicationShut
     const attempt: Attempt = {};
     let move = claimed;
     try {
+      await this.steps.announce(move);
       while (!this.leaving && !OVER.has(move.phase) && move.notBefore.getTime() <= Date.now()) {
         if (move.cancelWanted && move.open && move.phase !== 'cancelling')
           move = await this.moves.record(move, { phase: 'cancelling' });

@@ -5,6 +5,7 @@ import { ShardsService } from '../shards/shards.service.ts';
 import type { MoveDocument } from './move.ts';
 import { MovesRepository } from './moves.repository.ts';
 import { type ChangesPage, type OfMove, ShardMoves, ShardRefused } from './shard-moves.ts';
+import { PageSize } from './page-size.ts';
 import { differing, Suspects } from './suspects.ts';
 
 /** How long a fence lasts when whoever set it is not heard of again. */
@@ -26,6 +27,7 @@ export class MoveImpossible extends Error {
 /** One attempt at a move: what it knows beside what is recorded. */
 export interface Attempt {
   suspects?: Suspects;
+  pageSize?: PageSize;
   /** It saw to it itself that the account is served where it moved to. */
   served?: boolean;
 }
@@ -43,6 +45,12 @@ export class MoveSteps {
     @Inject(CONFIG) private readonly config: DirectoryConfig,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
+
+  /** Before anything else of a new claim: what whoever had the move before still asks for is refused from now on, however late it comes. */
+  async announce(move: MoveDocument): Promise<void> {
+    await this.shard.claim(move.from, of(move));
+    await this.shard.claim(move.to, of(move));
+  }
 
   /** @throws {MoveImpossible} @throws {ShardRefused} and others, after which the step is tried again */
   next(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
@@ -97,7 +105,7 @@ export class MoveSteps {
         if (!(error instanceof ShardRefused)) throw error;
       });
     }
-    await this.shard.purge(to, { accountId, moveId: earlierId });
+    await this.shard.purge(to, { accountId, moveId: earlierId, claim: 0 }); // a purge may be repeated by anybody
   }
 
   private async copy(move: MoveDocument): Promise<MoveDocument> {
@@ -120,17 +128,35 @@ export class MoveSteps {
     for (const { collection, late } of current.collections) {
       if (late) continue;
       for (let after: string | undefined, more = true; more;) {
-        const source = await this.shard.fingerprints(current.from, of(current), { collection, after });
-        const until = source.next;
-        const target = await this.shard.fingerprints(current.to, of(current), { collection, after, until });
-        for (const id of differing(source.documents, target.documents)) suspects.add({ collection, id });
-        [after, more] = [until, until !== undefined];
+        const page = await this.comparePage(current, attempt, collection, after);
+        current = page.move;
+        for (const id of page.differing) suspects.add({ collection, id });
+        [after, more] = [page.next, page.next !== undefined];
       }
       current = await this.moves.record(current, {}); // a sign of life, and a look whether it is to be cancelled
       if (current.cancelWanted) return current;
     }
     attempt.suspects = suspects;
     return this.moves.record(current, { phase: 'catchingUp', fault: undefined });
+  }
+
+  /** The next documents of a collection on both sides: fewer, when a shard is too slow for so many, in place of beginning again. */
+  private async comparePage(move: MoveDocument, attempt: Attempt, collection: string, after: string | undefined) {
+    const size = (attempt.pageSize ??= new PageSize());
+    for (let current = move; ;) {
+      const limit = size.current;
+      try {
+        const source = await this.shard.fingerprints(current.from, of(current), { collection, after, limit });
+        const until = source.next;
+        const target = await this.shard.fingerprints(current.to, of(current), { collection, after, until });
+        return { move: current, differing: differing(source.documents, target.documents), next: until };
+      } catch (error) {
+        if (!size.shrinkAfter(error)) throw error;
+        const fault = `comparing ${limit} documents of ${collection} took a shard too long; going on with ${size.current} at a time`;
+        this.logger.info({ moveId: move._id, collection, limit: size.current }, fault);
+        current = await this.moves.record(current, { fault });
+      }
+    }
   }
 
   private async catchUp(move: MoveDocument, attempt: Attempt): Promise<MoveDocument> {
@@ -330,7 +356,7 @@ export class MoveSteps {
   }
 }
 
-const of = ({ _id, accountId }: MoveDocument): OfMove => ({ accountId, moveId: _id });
+const of = ({ _id, accountId, claims = 1 }: MoveDocument): OfMove => ({ accountId, moveId: _id, claim: claims });
 
 /** Each attempt makes writers wait, so they come more and more seldom: after half a second, up to half a minute. */
 const waitAfter = (fences: number) => Math.min(30_000, DRAIN_MS * 2 ** (fences - 1));

@@ -47,6 +47,8 @@ export interface MoveDocument {
   readonly pausedMs: number;
   /** Whoever has the claim works at it, until the lease runs out. */
   readonly claim?: string;
+  /** How often it was claimed; shards refuse what is asked for an earlier claim. */
+  readonly claims?: number;
   readonly leaseUntil?: Date;
   readonly notBefore: Date;
   readonly failures: number;

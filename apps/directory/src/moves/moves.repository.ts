@@ -73,7 +73,7 @@ export class MovesRepository {
         notBefore: { $lte: now },
         $or: [{ leaseUntil: { $exists: false } }, { leaseUntil: { $lte: now } }],
       },
-      { $set: { claim: randomUUID(), leaseUntil: new Date(now.getTime() + LEASE_MS) } },
+      { $set: { claim: randomUUID(), leaseUntil: new Date(now.getTime() + LEASE_MS) }, $inc: { claims: 1 } },
       { sort: { notBefore: 1 }, returnDocument: 'after' },
     );
     return claimed ?? undefined;

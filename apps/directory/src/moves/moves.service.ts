@@ -134,6 +134,7 @@ function newMove({ _id, subdomain, shard }: AccountDocument, to: ShardId): MoveD
     mismatches: 0,
     pausedMs: 0,
     claim: randomUUID(),
+    claims: 1,
     leaseUntil: new Date(now.getTime() + LEASE_MS),
     notBefore: now,
     failures: 0,

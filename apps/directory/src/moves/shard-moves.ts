@@ -57,6 +57,7 @@ export interface FingerprintsWanted {
   readonly ids?: readonly string[];
   readonly after?: string | undefined;
   readonly until?: string | undefined;
+  readonly limit?: number;
   readonly counted?: boolean;
 }
 
@@ -69,6 +70,8 @@ export interface Progress {
 export interface OfMove {
   readonly accountId: string;
   readonly moveId: string;
+  /** Which claim of the move asks. */
+  readonly claim: number;
 }
 
 /** What the directory asks of shards to move an account; each can be repeated. */
@@ -78,6 +81,10 @@ export class ShardMoves {
     private readonly shards: ShardsService,
     private readonly requests: ShardRequests,
   ) {}
+
+  claim(shard: ShardId, of: OfMove): Promise<void> {
+    return this.ask(shard, of, 'ClaimMove', 'POST', '/move-claim', { moveId: of.moveId });
+  }
 
   beginDeparture(shard: ShardId, of: OfMove): Promise<Departure> {
     return this.ask(shard, of, 'BeginDeparture', 'POST', '/departure', { moveId: of.moveId });
@@ -142,14 +149,14 @@ export class ShardMoves {
   /** @throws {ShardRefused} and errors of the network */
   private async ask<T>(
     shard: ShardId,
-    { accountId, moveId }: OfMove,
+    { accountId, moveId, claim }: OfMove,
     operationId: string,
     method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
   ): Promise<T> {
     const { status, text } = await this.requests.send(shard, {
-      ...{ operationId, accountId, moveId, method, body, timeoutMs: TIMEOUT_MS },
+      ...{ operationId, accountId, moveId, claim, method, body, timeoutMs: TIMEOUT_MS },
       path: `/caregate/v1/accounts/${accountId}${path}`,
     });
     if (status >= 300) throw new ShardRefused(shard, status, reasonIn(text));

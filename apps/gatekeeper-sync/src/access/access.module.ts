@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AccountDoor } from './account-door.ts';
 import { AccessGate } from './access-gate.service.ts';
 import { AccessController } from './access.controller.ts';
 import { AccessRepository } from './access.repository.ts';
@@ -12,7 +13,16 @@ import { ReplicationModule } from '../replication/replication.module.ts';
 @Module({
   imports: [ReplicationModule],
   controllers: [AccessController],
-  providers: [AccessService, AccessRepository, AccessGate, ClinicsServedHere, DirectSharing, ReadAfter, SharingAudit],
+  providers: [
+    AccessService,
+    AccessRepository,
+    AccessGate,
+    AccountDoor,
+    ClinicsServedHere,
+    DirectSharing,
+    ReadAfter,
+    SharingAudit,
+  ],
   exports: [AccessGate],
 })
 export class AccessModule {}

@@ -1,12 +1,37 @@
-import { SharingRepository } from '@caregate/identity';
-import { InjectMongo } from '@caregate/service';
+import { ANY_ACCOUNT, assertUserLivesHere, DoorClosed } from '@caregate/clinic-model';
+import { type Permissions, SharingRepository, type UserId } from '@caregate/identity';
+import { InjectMongo, inTransaction, ServiceUnavailable } from '@caregate/service';
 import { Injectable } from '@nestjs/common';
 import type { Connection } from 'mongoose';
+import { AccountDoor } from './account-door.ts';
 
 /** What users share with each other, where it is kept: in the clinic database, whose changes the gatekeeper database follows. */
 @Injectable()
-export class DirectSharing extends SharingRepository {
-  constructor(@InjectMongo() connection: Connection) {
-    super(connection);
+export class DirectSharing {
+  private readonly sharing;
+
+  constructor(
+    @InjectMongo() private readonly connection: Connection,
+    private readonly door: AccountDoor,
+  ) {
+    this.sharing = new SharingRepository(connection);
+  }
+
+  /**
+   * Users move with the accounts that name them, and what they share with them.
+   * @throws {ServiceUnavailable} while any account is about to move
+   * @throws {NotFound} when the user who shares has left with an account
+   */
+  async set(sharerId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
+    try {
+      await this.door.write(ANY_ACCOUNT, () =>
+        inTransaction(this.connection, async (session) => {
+          await assertUserLivesHere(this.connection, sharerId, session);
+          await this.sharing.set(sharerId, granteeId, permissions, session);
+        }),
+      );
+    } catch (error) {
+      throw error instanceof DoorClosed ? new ServiceUnavailable(error.message) : error;
+    }
   }
 }

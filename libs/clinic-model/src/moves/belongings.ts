@@ -1,5 +1,6 @@
 import { Types } from 'mongoose';
 import { valueAt } from '../value-at.ts';
+import { MOVE_CLAIMS } from './standing.ts';
 
 /** An account and its clinics, deleted ones too. */
 export interface AccountScope {
@@ -79,6 +80,7 @@ export const STAYING: Readonly<Record<string, string>> = {
   sign_ups: 'an account that nobody has confirmed, which cannot move',
   arrived_users: 'which users a move has brought',
   writers: 'the running copies of this shard’s apps',
+  [MOVE_CLAIMS]: 'who works at moves from and to this shard',
   account_usage: 'measured anew where the account is',
   leases: 'which copy of this shard’s apps does what only one is to do',
   user_events: 'what happened to users here, on its way to this shard’s Kafka',

@@ -1,4 +1,4 @@
-import type { Connection, Types } from 'mongoose';
+import type { ClientSession, Connection, Types } from 'mongoose';
 import type { AccountDocument, ClinicDocument } from '../documents.ts';
 import { type ArrivalDocument, ARRIVALS } from './standing.ts';
 
@@ -22,34 +22,41 @@ export async function clinicsElsewhere(connection: Connection): Promise<Types.Ob
 export async function elsewhereAmong(
   connection: Connection,
   ids: readonly Types.ObjectId[],
+  session?: ClientSession,
 ): Promise<Types.ObjectId[]> {
   if (ids.length === 0) return [];
   const among = { $in: [...ids] };
-  const [left, coming] = await Promise.all([
-    leftClinics(connection, { 'moved.clinics': among }),
-    arrivingClinics(connection, { _id: among }),
-  ]);
+  const left = await leftClinics(connection, { 'moved.clinics': among }, session);
+  const coming = await arrivingClinics(connection, { _id: among }, session);
   return [...left, ...coming];
 }
 
-async function leftClinics(connection: Connection, filter: object): Promise<Types.ObjectId[]> {
+async function leftClinics(connection: Connection, filter: object, session?: ClientSession): Promise<Types.ObjectId[]> {
   const accounts = await connection
     .collection<AccountDocument>('accounts')
-    .find({ 'moved.moveId': { $exists: true }, ...filter }, { projection: { 'moved.clinics': 1 } })
+    .find(
+      { 'moved.moveId': { $exists: true }, ...filter },
+      { projection: { 'moved.clinics': 1 }, ...(session && { session }) },
+    )
     .toArray();
   return accounts.flatMap(({ moved }) => moved?.clinics ?? []);
 }
 
-async function arrivingClinics(connection: Connection, filter: object = {}): Promise<Types.ObjectId[]> {
+async function arrivingClinics(
+  connection: Connection,
+  filter: object = {},
+  session?: ClientSession,
+): Promise<Types.ObjectId[]> {
+  const inSession = session && { session };
   const arriving = await connection
     .collection<ArrivalDocument>(ARRIVALS)
-    .find({}, { projection: { _id: 1 } })
+    .find({}, { projection: { _id: 1 }, ...inSession })
     .toArray();
   if (arriving.length === 0) return [];
   const accountIds = arriving.map(({ _id }) => _id as AccountDocument['_id']); // as the directory calls them
   const clinics = await connection
     .collection<ClinicDocument>('clinics')
-    .find({ ...filter, accountId: { $in: accountIds } }, { projection: { _id: 1 } })
+    .find({ ...filter, accountId: { $in: accountIds } }, { projection: { _id: 1 }, ...inSession })
     .toArray();
   return clinics.map(({ _id }) => _id);
 }

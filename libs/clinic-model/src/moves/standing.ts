@@ -49,6 +49,14 @@ export interface ArrivalDocument {
   readonly closed?: boolean;
 }
 
+/** How often a move has been claimed, as far as this shard was told. */
+export interface MoveClaimDocument {
+  readonly _id: string;
+  readonly claim: number;
+  readonly time: Date;
+}
+
+export const MOVE_CLAIMS = 'move_claims';
 export const ARRIVALS = 'account_arrivals';
 /** Which users a move has brought: `<moveId>/<userId>`. */
 export const ARRIVED_USERS = 'arrived_users';

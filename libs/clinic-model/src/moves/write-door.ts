@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@caregate/service';
+import { type Logger, Tally } from '@caregate/service';
+import { guarded } from '@caregate/service/transaction';
 import { LRUCache } from 'lru-cache';
-import type { Connection, mongo, Types } from 'mongoose';
+import type { ClientSession, Connection, mongo, Types } from 'mongoose';
 import type { AccountDocument } from '../documents.ts';
 import { type Fence, type Moved, WRITERS } from './standing.ts';
 
@@ -41,10 +42,13 @@ export interface DoorSettings {
   readonly logger: Logger;
 }
 
-/** A copy that was not seen for so long is taken for dead. It takes itself for dead earlier. */
-export const SILENT_MS = 15_000;
 const SEEN_EVERY_MS = 1_000;
+/** For so long after it was seen a copy begins transactions. It may sleep at any moment, so the database compares the times. */
 const TRUST_MS = 12_000;
+/** MongoDB ends a transaction after this (`transactionLifetimeLimitSeconds`), and looks for such ones in half of it. */
+const LONGEST_TRANSACTION_MS = 60_000 * 1.5;
+/** A copy that was not seen for so long is taken for dead: whatever it began before it fell silent has ended, and what it begins now looks at the fence. */
+export const SILENT_MS = TRUST_MS + LONGEST_TRANSACTION_MS + 3_000;
 /** A copy that was not seen for so long may be dead: then no account is fenced, or its writers would wait for it. */
 const OVERDUE_MS = 4_000;
 const LOOK_MS = 250;
@@ -54,31 +58,33 @@ const LOOK_MS = 250;
  */
 const CALM_MS = 150;
 const AWAIT_MS = 10;
+const SLEPT = 'this server was not heard of for a while; try again in a moment';
 const NOTICES_KEPT = 200;
 const CLINICS_KNOWN = 50_000;
 /** An account may adopt a clinic that had none. */
 const ADOPTED_MS = 5_000;
 
 /**
- * The door through which a copy of an app goes to write what belongs to an account. It costs no look at the database: each copy knows
- * which accounts are fenced, from a change stream, and says so in `writers` once none of its writes is under way any more.
- * Whoever fences an account waits until every living copy has said so (`announced`); so the fence holds everywhere, also against
- * what had begun before and against writes outside of transactions.
+ * The door through which a copy of an app goes to write what belongs to an account. Each copy knows which accounts are fenced, from a change
+ * stream, and says so in `writers` once none of its writes is under way any more. Whoever fences an account waits until every living copy has
+ * said so (`announced`). A copy may sleep at any moment, for however long, and be taken for dead: so each transaction looks at the fence again,
+ * in the database, and whoever fences waits until MongoDB has ended all that a silent copy can have begun (docs/decisions/moves.md).
  */
 export class WriteDoor {
   private readonly id = randomUUID();
   private readonly standings = new Map<string, Standing>();
   /** How many notices of an account were learnt: what the change stream looked up earlier does not undo what was read later. */
   private readonly learnt = new Map<string, number>();
-  private readonly underWay = new Map<Whose, number>();
+  private readonly underWay = new Tally<Whose>();
   private readonly emptied = new Set<() => void>();
   private readonly clinics = new LRUCache<string, { readonly accountId: string } | 'none'>({ max: CLINICS_KNOWN });
   private readonly here = new LRUCache<string, true>({ max: CLINICS_KNOWN });
   private readonly stopping = new AbortController();
   private readonly following = new Set<string>();
   private stream: mongo.ChangeStream<AccountDocument> | undefined;
-  /** By this process's own clock: until then others take this copy for alive. */
+  /** Until then others take this copy for alive: by this process's own clock, and by the database's. */
   private trustedUntil = 0;
+  private trustedUntilThere = new Date(0);
   private running: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly settings: DoorSettings) {}
@@ -104,24 +110,21 @@ export class WriteDoor {
   }
 
   /**
-   * Lets a writer in and gives what it must call when it is done, whatever becomes of it.
+   * Lets a writer in. Each transaction that it makes looks at the fence, so what it writes of an account must be written in transactions.
    * @throws {DoorClosed} while an account is fenced or when it has moved
    */
-  enter(whose: Whose): () => void {
+  async write<T>(whose: Whose, work: () => Promise<T>): Promise<T> {
     this.assertOpen(whose);
-    this.underWay.set(whose, (this.underWay.get(whose) ?? 0) + 1);
-    let inside = true;
-    return () => {
-      if (!inside) return;
-      inside = false;
-      const left = (this.underWay.get(whose) ?? 1) - 1;
-      if (left > 0) return void this.underWay.set(whose, left);
-      this.underWay.delete(whose);
-      for (const look of this.emptied) look();
-    };
+    this.underWay.add(whose);
+    try {
+      return await guarded((session) => this.assertOpenThere(whose, session), work);
+    } finally {
+      this.underWay.remove(whose);
+      if (this.underWay.of(whose) === 0) for (const look of this.emptied) look();
+    }
   }
 
-  /** @throws {DoorClosed} as `enter` */
+  /** @throws {DoorClosed} as `write` */
   assertOpen(whose: Whose): void {
     if (!this.open)
       throw new DoorClosed(undefined, 'this server does not know yet where accounts stand; try again in a moment');
@@ -132,6 +135,31 @@ export class WriteDoor {
     const standing = this.standings.get(whose);
     if (standing?.moved) throw new DoorClosed(standing.moved);
     if (standing?.fence) throw new DoorClosed();
+  }
+
+  /** Looks in a transaction, as of its moment. @throws {DoorClosed} as `write`, and when this copy may be taken for dead by now */
+  private async assertOpenThere(whose: Whose, session: ClientSession): Promise<void> {
+    const isLate = { $gte: ['$$NOW', this.trustedUntilThere] };
+    if (whose === ANY_ACCOUNT) {
+      const fenced = await this.accounts.findOne(
+        { 'fence.id': { $exists: true } },
+        { session, projection: { _id: 1 } },
+      );
+      if (fenced) throw new DoorClosed();
+      const self = await this.writers.findOne<{ isLate: boolean }>(
+        { _id: this.id },
+        { session, projection: { isLate } },
+      );
+      if (self?.isLate !== false) throw new DoorClosed(undefined, SLEPT);
+      return;
+    }
+    const account = await this.accounts.findOne<Standing & { isLate: boolean }>(
+      { _id: whose as AccountDocument['_id'] }, // as callers know it
+      { session, projection: { fence: 1, moved: 1, isLate } },
+    );
+    if (account?.moved) throw new DoorClosed(account.moved);
+    if (account?.fence) throw new DoorClosed();
+    if (account?.isLate) throw new DoorClosed(undefined, SLEPT);
   }
 
   /** The account of a clinic that is served here, also when the account has moved; undefined when it has none, or is only on its way here. */
@@ -184,10 +212,10 @@ export class WriteDoor {
     while (!this.stopping.signal.aborted) {
       const asked = performance.now();
       try {
-        const { matchedCount } = await this.writers.updateOne({ _id: this.id }, { $currentDate: { seen: true } });
-        // Others forgot this copy: before it writes again it must know where accounts stand.
-        if (matchedCount === 0) await this.introduce();
+        // Others may have forgotten this copy: before it writes again it must know where accounts stand.
+        const { seen } = (await this.saySeen()) ?? (await this.introduce());
         this.trustedUntil = asked + TRUST_MS;
+        this.trustedUntilThere = new Date(seen.getTime() + TRUST_MS);
       } catch (error) {
         this.settings.logger.debug({ err: error }, 'the database did not hear that this copy is alive');
         await this.pause(100);
@@ -197,13 +225,23 @@ export class WriteDoor {
     }
   }
 
-  private async introduce(): Promise<void> {
-    await this.writers.updateOne(
+  private saySeen() {
+    return this.writers.findOneAndUpdate(
+      { _id: this.id },
+      { $currentDate: { seen: true } },
+      { returnDocument: 'after', projection: { seen: 1 } },
+    );
+  }
+
+  private async introduce(): Promise<Pick<WriterDocument, 'seen'>> {
+    const introduced = await this.writers.findOneAndUpdate(
       { _id: this.id },
       { $set: { app: this.settings.app, followed: [] }, $currentDate: { seen: true } },
-      { upsert: true },
+      { upsert: true, returnDocument: 'after' },
     );
+    if (!introduced) throw new Error('the database did not keep that this copy runs');
     await this.readAll();
+    return introduced;
   }
 
   /** Whatever was ever announced has a number, so nothing is missed and nothing older wins. */
@@ -239,7 +277,7 @@ export class WriteDoor {
 
   private async untilQuiet(accountId: string): Promise<void> {
     const quiet = () =>
-      !this.standings.has(accountId) || (!this.underWay.has(accountId) && !this.underWay.has(ANY_ACCOUNT));
+      !this.standings.has(accountId) || this.underWay.of(accountId) + this.underWay.of(ANY_ACCOUNT) === 0;
     if (quiet()) return;
     await new Promise<void>((resolve) => {
       const look = () => {

@@ -1,5 +1,13 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { Conflict, limitDocuments, type Logger, NotFound, Unauthorized, Unprocessable } from '@caregate/service';
+import {
+  Conflict,
+  inTransactionAlone,
+  limitDocuments,
+  type Logger,
+  NotFound,
+  Unauthorized,
+  Unprocessable,
+} from '@caregate/service';
 import type { ClientSession, Connection } from 'mongoose';
 import { CallerCache } from '../caller-cache.ts';
 import {
@@ -61,20 +69,20 @@ export class LocalIdentity extends IdentityService {
     clinicId: string,
     { email, fullName }: { email?: string; fullName?: string },
   ): Promise<User> {
-    return toUser(
-      await this.users.insert({
-        roles: ['patient'],
-        custodianClinicId: clinicId,
-        ...(email !== undefined && { email }),
-        ...(fullName !== undefined && { profile: { fullName } }),
-      }),
-    );
+    const user = {
+      roles: ['patient'],
+      custodianClinicId: clinicId,
+      ...(email !== undefined && { email }),
+      ...(fullName !== undefined && { profile: { fullName } }),
+    };
+    return toUser(await this.write((session) => this.users.insert(user, session)));
   }
 
   /** Whom a clinic looks after is not told of as a new user: their patient record says so already. A new email is. */
   async updateUser(userId: UserId, update: UserUpdate): Promise<User> {
-    if (update.email === undefined) return toUser((await this.users.update(userId, update)) ?? noSuchUser(userId));
-    return this.inTransaction(async (session) => {
+    return this.write(async (session) => {
+      if (update.email === undefined)
+        return toUser((await this.users.update(userId, update, session)) ?? noSuchUser(userId));
       const before = (await this.users.byId(userId, session)) ?? noSuchUser(userId);
       // That the old email is theirs says nothing of the new one.
       const change = before.email === update.email ? update : { emailVerified: false, ...update };
@@ -91,7 +99,7 @@ export class LocalIdentity extends IdentityService {
   }
 
   async removeEmail(userId: UserId): Promise<void> {
-    if (await this.users.removeEmail(userId)) return;
+    if (await this.write((session) => this.users.removeEmail(userId, session))) return;
     if (!(await this.users.byId(userId))) noSuchUser(userId);
     throw new SignsInWithEmail();
   }
@@ -101,11 +109,11 @@ export class LocalIdentity extends IdentityService {
   }
 
   async saveProfile(userId: UserId, profile: Profile): Promise<void> {
-    if (!(await this.users.saveProfile(userId, profile))) noSuchUser(userId);
+    if (!(await this.write((session) => this.users.saveProfile(userId, profile, session)))) noSuchUser(userId);
   }
 
   async saveCustodialProfile(userId: UserId, profile: Profile): Promise<boolean> {
-    if (await this.users.saveCustodialProfile(userId, profile)) return true;
+    if (await this.write((session) => this.users.saveCustodialProfile(userId, profile, session))) return true;
     if (!(await this.users.byId(userId))) noSuchUser(userId);
     return false;
   }
@@ -120,7 +128,7 @@ export class LocalIdentity extends IdentityService {
   }
 
   setSharing(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
-    return this.sharing.set(userId, granteeId, permissions);
+    return this.write((session) => this.sharing.set(userId, granteeId, permissions, session));
   }
 
   /** Users of a shard's own connect nothing by themselves: what their clinics were told stands on their patient records. */
@@ -243,7 +251,7 @@ export class LocalIdentity extends IdentityService {
   async createUser({ email, fullName, passwordHash }: Owner, unproven?: Pick<UserRecord, '_id'>): Promise<User> {
     if (!isPasswordHash(passwordHash))
       throw new Unprocessable('owner.passwordHash must be an argon2id hash in PHC notation');
-    return this.inTransaction(async (session) => {
+    return this.write(async (session) => {
       if (unproven) await this.users.releaseEmail(unproven._id, email, session);
       const owner = { email, emailVerified: true, passwordHash, roles: ['clinician'], profile: { fullName } };
       const user = await this.users.insert(owner, session);
@@ -253,7 +261,7 @@ export class LocalIdentity extends IdentityService {
   }
 
   async deleteUser(userId: UserId, along?: (session: ClientSession) => Promise<void>): Promise<void> {
-    await this.inTransaction(async (session) => {
+    await this.write(async (session) => {
       if (!(await this.users.byId(userId, session))) noSuchUser(userId);
       await along?.(session);
       await this.users.delete(userId, session);
@@ -264,16 +272,21 @@ export class LocalIdentity extends IdentityService {
 
   /** Whatever data there were stood on the patient records. As nobody was told of the user, nobody is told of the end. */
   async endCustodialUser(userId: UserId): Promise<CustodialEnd> {
-    const ended = await this.users.deleteCustodial(userId);
-    if (!ended && (await this.users.byId(userId))) return 'claimed';
-    await this.sharing.forget(userId);
-    this.callers.forget(userId);
-    return ended ? 'ended' : 'unknown';
+    const end = await this.write(async (session): Promise<CustodialEnd> => {
+      const ended = await this.users.deleteCustodial(userId, session);
+      if (!ended && (await this.users.byId(userId, session))) return 'claimed';
+      await this.sharing.forget(userId, session);
+      return ended ? 'ended' : 'unknown';
+    });
+    if (end !== 'claimed') this.callers.forget(userId);
+    return end;
   }
 
   async forgetUser(userId: UserId): Promise<void> {
-    await this.sharing.forget(userId);
-    await this.users.delete(userId);
+    await this.write(async (session) => {
+      await this.sharing.forget(userId, session);
+      await this.users.delete(userId, session);
+    });
     this.callers.forget(userId);
   }
 
@@ -281,14 +294,9 @@ export class LocalIdentity extends IdentityService {
     return (await this.tokens.sign({ kind: 'service', subject: name })).token;
   }
 
-  /** The user and the event of it, or neither. Not the transaction of the request, which makes a change of its own. */
-  private async inTransaction<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
-    const session = await this.connection.startSession();
-    try {
-      return await session.withTransaction(() => work(session), { writeConcern: { w: 'majority', journal: true } });
-    } finally {
-      await session.endSession();
-    }
+  /** What moves with accounts is written in transactions, which look whether one is about to move. Not in the transaction of a request, which makes a change of its own. */
+  private write<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
+    return inTransactionAlone(this.connection, work);
   }
 
   private async readToken(token: string): Promise<Principal | undefined> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Connection } from 'mongoose';
+import type { ClientSession, Connection } from 'mongoose';
 import type { Permissions, RestrictedToken } from '../identity-service.ts';
 import type { UserId } from '../user-id.ts';
 
@@ -50,10 +50,10 @@ export class SharingRepository {
     return new Map(records.map(({ sharerId, permissions }) => [sharerId, permissions]));
   }
 
-  async set(sharerId: UserId, userId: UserId, permissions: Permissions): Promise<void> {
+  async set(sharerId: UserId, userId: UserId, permissions: Permissions, session: ClientSession): Promise<void> {
     const _id = `${sharerId}:${userId}`;
-    if (Object.keys(permissions).length === 0) await this.perms.deleteOne({ _id });
-    else await this.perms.replaceOne({ _id }, { sharerId, userId, permissions }, { upsert: true });
+    if (Object.keys(permissions).length === 0) await this.perms.deleteOne({ _id }, { session });
+    else await this.perms.replaceOne({ _id }, { sharerId, userId, permissions }, { upsert: true, session });
   }
 
   async createRestrictedToken(userId: UserId, paths: string[], expirationTime?: Date): Promise<RestrictedToken> {
@@ -77,12 +77,12 @@ export class SharingRepository {
   }
 
   /** Ends all sharing by and with a user. Gives how many were ended. */
-  async forgetSharing(userId: UserId): Promise<number> {
-    return (await this.perms.deleteMany({ $or: [{ sharerId: userId }, { userId }] })).deletedCount;
+  async forgetSharing(userId: UserId, session: ClientSession): Promise<number> {
+    return (await this.perms.deleteMany({ $or: [{ sharerId: userId }, { userId }] }, { session })).deletedCount;
   }
 
-  async forget(userId: UserId): Promise<void> {
-    await this.forgetSharing(userId);
-    await this.tokens.deleteMany({ userId });
+  async forget(userId: UserId, session: ClientSession): Promise<void> {
+    await this.forgetSharing(userId, session);
+    await this.tokens.deleteMany({ userId }, { session });
   }
 }

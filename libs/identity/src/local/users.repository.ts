@@ -103,20 +103,21 @@ export class UsersRepository {
   async update(
     userId: UserId,
     { email, ...update }: UserUpdate,
-    session?: ClientSession,
+    session: ClientSession,
   ): Promise<UserRecord | undefined> {
     const change = { ...update, ...(email !== undefined && { email, emailKey: emailKey(email) }) };
     return this.change(userId, change, session);
   }
 
   /** False when there is no such user, or they sign in with their email. */
-  async removeEmail(userId: UserId): Promise<boolean> {
+  async removeEmail(userId: UserId, session: ClientSession): Promise<boolean> {
     const { matchedCount } = await this.users.updateOne(
       { _id: userId, passwordHash: { $exists: false } },
       {
         $unset: { email: '', emailKey: '', sharedEmailKey: '' },
         $set: { emailVerified: false, updatedTime: new Date() },
       },
+      { session },
     );
     return matchedCount > 0;
   }
@@ -149,15 +150,16 @@ export class UsersRepository {
     );
   }
 
-  async saveProfile(userId: UserId, profile: Profile): Promise<UserRecord | undefined> {
-    return this.change(userId, { profile });
+  async saveProfile(userId: UserId, profile: Profile, session: ClientSession): Promise<UserRecord | undefined> {
+    return this.change(userId, { profile }, session);
   }
 
   /** False when there is no such user, or they have a password. */
-  async saveCustodialProfile(userId: UserId, profile: Profile): Promise<boolean> {
+  async saveCustodialProfile(userId: UserId, profile: Profile, session: ClientSession): Promise<boolean> {
     const { matchedCount } = await this.users.updateOne(
       { _id: userId, passwordHash: { $exists: false } },
       { $set: { profile, updatedTime: new Date() } },
+      { session },
     );
     return matchedCount > 0;
   }
@@ -174,25 +176,25 @@ export class UsersRepository {
     await this.users.updateOne({ _id: userId }, { $inc: { sessionEpoch: 1 } });
   }
 
-  async delete(userId: UserId, session?: ClientSession): Promise<void> {
-    await this.users.deleteOne({ _id: userId }, session && { session });
+  async delete(userId: UserId, session: ClientSession): Promise<void> {
+    await this.users.deleteOne({ _id: userId }, { session });
   }
 
   /** Deletes a user whom a clinic made and who has never signed in. Says whether there was one. */
-  async deleteCustodial(userId: UserId): Promise<boolean> {
+  async deleteCustodial(userId: UserId, session: ClientSession): Promise<boolean> {
     const custodial = { custodianClinicId: { $exists: true }, passwordHash: { $exists: false } };
-    return (await this.users.deleteOne({ _id: userId, ...custodial })).deletedCount === 1;
+    return (await this.users.deleteOne({ _id: userId, ...custodial }, { session })).deletedCount === 1;
   }
 
   private async change(
     userId: UserId,
     change: Partial<UserRecord>,
-    session?: ClientSession,
+    session: ClientSession,
   ): Promise<UserRecord | undefined> {
     try {
       const $set = { ...change, updatedTime: new Date() };
       const ownEmail = change.emailKey !== undefined && { $unset: { sharedEmailKey: '' as const } };
-      const options = { returnDocument: 'after', ...(session && { session }) } as const;
+      const options = { returnDocument: 'after', session } as const;
       return (await this.users.findOneAndUpdate({ _id: userId }, { $set, ...ownEmail }, options)) ?? undefined;
     } catch (error) {
       if (isDuplicateKey(error)) throw new Conflict('a user with this email exists already');

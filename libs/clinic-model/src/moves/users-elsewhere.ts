@@ -1,0 +1,36 @@
+import { NotFound, ServiceUnavailable } from '@caregate/service/errors';
+import type { UserId } from '@caregate/identity';
+import type { ClientSession, Connection, Types } from 'mongoose';
+import type { AccountDocument } from '../documents.ts';
+import { elsewhereAmong } from './clinics-elsewhere.ts';
+import { ARRIVED_USERS } from './standing.ts';
+
+/** Documents that make somebody one of the shard's. */
+const NAMING = ['patients', 'clinicians', 'patient_invites'];
+
+/**
+ * Of some users a shard has only a copy: what a move has left behind, until it is deleted, or what one is just bringing. What was done to the
+ * copy would be undone. To be asked in the transaction that changes the user, so that no move comes between.
+ * @throws {NotFound} when the user has left with the only accounts that named them here
+ * @throws {ServiceUnavailable} when the user is on the way here
+ */
+export async function assertUserLivesHere(
+  connection: Connection,
+  userId: UserId,
+  session: ClientSession,
+): Promise<void> {
+  const coming = await connection.collection(ARRIVED_USERS).findOne({ userId }, { session, projection: { _id: 1 } });
+  if (coming) throw new ServiceUnavailable('the user is just on the way to this shard; try again in a moment');
+  const owned = await connection
+    .collection<AccountDocument>('accounts')
+    .find({ ownerUserId: userId }, { session, projection: { moved: 1 } })
+    .toArray();
+  const clinicIds: Types.ObjectId[] = [];
+  for (const collection of NAMING)
+    clinicIds.push(...(await connection.collection(collection).distinct('clinicId', { userId }, { session })));
+  const left = owned.filter(({ moved }) => moved !== undefined);
+  if (left.length < owned.length) return;
+  const elsewhere = new Set((await elsewhereAmong(connection, clinicIds, session)).map(String));
+  if (clinicIds.some((id) => !elsewhere.has(id.toHexString()))) return;
+  if (left.length + clinicIds.length > 0) throw new NotFound('user not found: they live on another shard now');
+}
