@@ -11,7 +11,7 @@ nx := nx run-many --output-style=static
 formatted := prettier --log-level warn --check --cache .
 installed := node_modules/.caregate-installed
 
-.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz sbom licences audit bench bench-events bench-profile soak prove format affected clean
+.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz sbom licences audit bench bench-events bench-profile soak prove model format affected clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ soak: apps ## Watch the memory of the API for 20 minutes under a mix of reads an
 
 prove: apps ## Show isolation, hardening, overload, crash and restore, faults of events and moves at length; a table of what held (half an hour)
 	@exec node tools/bench/src/main.ts prove --readme $(FLAGS)
+
+model: ## Check the model of the protocol of moves in all its states (needs spin and gcc; three minutes)
+	@exec node tools/bench/src/main.ts prove --only moves-model
 
 bench-events: apps ## Measure how fast permission changes reach the gatekeeper and the worker works, next to bare connectors
 	@exec node tools/bench/src/main.ts events $(FLAGS)

@@ -12,7 +12,7 @@
  *   DELETIONS_FOLLOW      deletions of users are in the feed of changes
  *   SHARING_FOLLOWS       changes of sharing are in the feed, and are kept out by the fence
  *
- * With spin 6.5 and gcc, in a folder of its own:
+ * `make model` does this, with spin 6.5 and gcc, in a folder of its own:
  *   spin -a -DFENCE_IN_TRANSACTION -DEPOCHS -DDELETIONS_FOLLOW -DSHARING_FOLLOWS moves.pml
  *   gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E -m100000
  * All states are looked at: 21 million, 2 GB, three minutes. Without any one of the rules it ends with a violated assertion within seconds

@@ -40,7 +40,7 @@ export function allowWritesOnlyInTransactions(): void {
 
 /** The app answers 500 without a reason. */
 function fail(message: string): never {
-  console.error(message);
+  process.stderr.write(`${message}\n`);
   throw new Error(message);
 }
 

@@ -26,9 +26,11 @@ export class Traffic {
   private readonly running: Promise<void>[] = [];
   private stopping = false;
 
+  /** With `faults`, parts of the platform are stopped and killed: who gets no answer asks again, for up to `patienceMs`, and reads may fail. */
   constructor(
     private readonly practice: Practice,
     private readonly firstShard: string,
+    private readonly faults?: { readonly patienceMs: number },
   ) {}
 
   start(writers: number, readers: number): void {
@@ -90,10 +92,11 @@ export class Traffic {
     const once = randomUUID();
     let waiting: number | undefined;
     for (;;) {
-      const answer = await program.ask(method, `/v1/clinics/${this.practice.clinicId}${path}`, {
+      const asked = program.ask(method, `/v1/clinics/${this.practice.clinicId}${path}`, {
         ...(body !== undefined && { body }),
         once,
       });
+      const answer = await (this.faults ? asked.catch(() => NO_ANSWER) : asked);
       if (answer.status < 300) {
         const waited = waiting === undefined ? 0 : performance.now() - waiting;
         this.waited[writer] = (this.waited[writer] ?? 0) + waited;
@@ -101,7 +104,7 @@ export class Traffic {
         this.counts.writes += 1;
         return answer;
       }
-      if (answer.status === 503) {
+      if (answer.status === 503 || (this.faults && MAY_BE_REPEATED.has(answer.status))) {
         waiting ??= performance.now();
         await delay(50);
       } else if (program.follow(answer)) this.counts.redirects += 1;
@@ -109,8 +112,11 @@ export class Traffic {
         this.unexpected.push(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
         return undefined;
       }
-      if (waiting !== undefined && performance.now() - waiting > 60_000) {
-        this.unexpected.push(`${method} ${path}: not accepted within a minute: ${JSON.stringify(answer.body)}`);
+      const { patienceMs = 60_000 } = this.faults ?? {};
+      if (waiting !== undefined && performance.now() - waiting > patienceMs) {
+        this.unexpected.push(
+          `${method} ${path}: not accepted within ${patienceMs / 1_000} s: ${answer.status} ${JSON.stringify(answer.body)}`,
+        );
         return undefined;
       }
     }
@@ -138,6 +144,10 @@ export class Traffic {
     else this.unexpected.push(`read: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
 }
+
+const NO_ANSWER: Answer = { status: 0, headers: {}, body: undefined };
+/** No answer, or that the same request is being worked on by a copy that sleeps. */
+const MAY_BE_REPEATED: ReadonlySet<number> = new Set([NO_ANSWER.status, 409]);
 
 /** A program of the practice that knows one shard, the one that it was last told. */
 class Program {
