@@ -23,7 +23,7 @@ const PASSWORD = 'correct horse battery staple';
 const SUBDOMAIN = 'steady-harbour';
 const PATIENCE_MS = 240_000;
 /** Users who are deleted, and who share, one after the other. */
-const PEOPLE = 40;
+const PEOPLE = 80;
 
 /** Anything that runs and can be stopped for a while. */
 type Part = Pick<App | Server, 'pid' | 'start' | 'kill'>;
@@ -238,7 +238,7 @@ export class PauseRun {
 
   private async shareOn(): Promise<void> {
     const people = new Set(this.practice.people.slice(0, PEOPLE / 2));
-    while (!this.stopping)
+    while (!this.stopping && people.size > 0)
       for (const id of people) {
         if (this.stopping) return;
         const begins = this.shared.get(id) !== true;
@@ -268,7 +268,7 @@ export class PauseRun {
     ask: (at: { api: App; sync: App; token: string }) => Promise<Answer>,
   ): Promise<'done' | 'unknown'> {
     const until = performance.now() + PATIENCE_MS;
-    while (performance.now() < until) {
+    while (performance.now() < until && !this.stopping) {
       for (const id of SHARDS) {
         const { api, sync } = this.platform.shard(id);
         const answer = await ask({ api, sync, token: this.tokens[id] }).catch(() => undefined);
