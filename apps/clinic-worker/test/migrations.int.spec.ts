@@ -107,6 +107,8 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     const migrationId = await request(clinicId, owner.userId);
     await eventually(async () => ((await migrationOf(migrationId))?.progress?.done ?? 0) >= 1);
 
+    // Workers that the tests before have killed are waited for, for two minutes.
+    await shard.connection.collection('writers').deleteMany({ seen: { $lt: new Date(Date.now() - 5_000) } });
     const fence = { id: 'f', moveId: 'm', until: new Date(Date.now() + 60_000) };
     const { id, update } = newNotice();
     await accounts.updateOne({ _id }, { ...update, $set: { ...update.$set, fence } });
