@@ -4,6 +4,8 @@ import { AccountsModule } from './accounts/accounts.module.ts';
 import { AccountsRepository } from './accounts/accounts.repository.ts';
 import { SignUpLimit } from './accounts/sign-up-limit.ts';
 import type { DirectoryConfig } from './config.ts';
+import { MoveFigures } from './move-figures/move-figures.service.ts';
+import { MoveFiguresModule } from './move-figures/move-figures.module.ts';
 import { MovesModule } from './moves/moves.module.ts';
 import { MovesRepository } from './moves/moves.repository.ts';
 import { ShardsModule } from './shards/shards.module.ts';
@@ -22,12 +24,14 @@ export class AppModule {
           prepare: async (connection) => {
             await AccountsRepository.prepare(connection);
             await MovesRepository.prepare(connection);
+            await MoveFigures.prepare(connection);
             await SignUpLimit.prepare(connection);
           },
         }),
         ShardsModule.forRoot(config),
         AccountsModule,
         MovesModule,
+        MoveFiguresModule,
         SignUpModule,
       ],
     };

@@ -89,6 +89,7 @@ test('connectors are created as defined, and a second time nothing is left to do
     begunAnew: [],
     poisoned: [],
     failing: [],
+    unsettled: [],
   });
 });
 

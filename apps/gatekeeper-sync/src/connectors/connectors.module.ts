@@ -8,6 +8,7 @@ import { Lease } from './lease.ts';
 import { PrepareSourcesService } from './prepare-sources.service.ts';
 import { ReplicaDoubts } from './replica-doubts.ts';
 import { KAFKA } from './kafka.ts';
+import { SourceLagService } from './source-lag.service.ts';
 
 @Module({
   providers: [
@@ -21,6 +22,7 @@ import { KAFKA } from './kafka.ts';
     ReplicaDoubts,
     PrepareSourcesService,
     ConnectorsService,
+    SourceLagService,
   ],
   exports: [Lease, ReplicaDoubts, KAFKA],
 })

@@ -37,6 +37,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
 import { KAFKA } from './kafka.ts';
 import { InjectGatekeeper } from '../gatekeeper-database.ts';
+import { ConnectorHealth } from './connector-health.ts';
 import { Lease } from './lease.ts';
 import { PrepareSourcesService } from './prepare-sources.service.ts';
 import { ReplicaDoubts, type Stream } from './replica-doubts.ts';
@@ -57,6 +58,12 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   /** What was wrong in the last round. Readiness answers from it, so that asking costs Kafka and Connect nothing. */
   private kafkaFault = 'not asked yet';
   private connectFault = 'not asked yet';
+  private connectorFault = 'not asked yet';
+  /** Whether all connectors have run since the app began. From then on it is the replicas' lag that says whether they do what they are for. */
+  private haveRun = false;
+  private readonly condition = new ConnectorHealth();
+  /** The last reason that was logged of each connector that does not run. */
+  private readonly reasons = new Map<string, string>();
   private claimed = false;
   private known: ShardOwner | undefined;
 
@@ -75,10 +82,19 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   ) {
     this.prefix = topicPrefix(config);
     this.topics = topicsNeeded(config);
-    this.up = metrics.gauge('caregate_connector_up', 'Whether the connector and all its tasks run', ['connector']);
+    this.up = metrics.gauge(
+      'caregate_connector_up',
+      'Whether the connector and all its tasks run and none has failed within a minute',
+      ['connector'],
+    );
     this.failedTasks = metrics.gauge('caregate_connector_failed_tasks', 'Tasks of the connector that have failed', [
       'connector',
     ]);
+    this.restarts = metrics.counter(
+      'caregate_connector_restarts_total',
+      'Restarts of the connector after it had failed',
+      ['connector'],
+    );
     this.acts = metrics.counter('caregate_connector_acts_total', 'What was done to keep connectors as defined', [
       'act',
     ]);
@@ -97,12 +113,15 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
 
   private readonly up;
   private readonly failedTasks;
+  private readonly restarts;
   private readonly acts;
 
   onApplicationBootstrap(): void {
     this.warnOfPasswords();
     this.health.register('kafka', () => assertNone(this.kafkaFault));
-    this.health.register('kafka connect', () => assertNone(this.connectFault));
+    this.health.register('kafka connect', () =>
+      assertNone(this.connectFault || (this.haveRun ? '' : this.connectorFault)),
+    );
     this.running = this.keep();
   }
 
@@ -137,20 +156,24 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
 
   /** One round; true when everything runs. Whatever is away is waited for. */
   private async look(): Promise<boolean> {
-    const before = `${this.kafkaFault} ${this.connectFault}`;
+    const before = this.fault();
     this.kafkaFault = await faultOf(() => this.askKafka());
     this.connectFault = await faultOf(() => this.keepConnectors());
-    const fault = `${this.kafkaFault} ${this.connectFault}`.trim();
-    if (fault !== before.trim() && fault === '') this.logger.info('all connectors run');
-    if (fault !== before.trim() && fault !== '') this.logger.warn({ fault }, 'not all connectors run; trying on');
+    const fault = this.fault();
+    this.haveRun ||= fault === '';
+    if (fault !== before && fault === '') this.logger.info('all connectors run');
+    if (fault !== before && fault !== '') this.logger.warn({ fault }, 'not all connectors run; trying on');
     return fault === '';
+  }
+
+  private fault(): string {
+    return `${this.kafkaFault} ${this.connectFault} ${this.connectorFault}`.trim();
   }
 
   private async keepConnectors(): Promise<void> {
     await this.claim();
     if (await this.lease.hold(LEASE, 3 * this.config.RECONCILE_SECONDS + 10)) await this.reconcile();
-    const faults = await this.faults();
-    if (faults.length > 0) throw new Error(faults.join(', '));
+    this.connectorFault = (await this.faults()).join(', ');
   }
 
   /** Nothing of Kafka and Connect is touched before. */
@@ -168,8 +191,14 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
   private async reconcile(): Promise<void> {
     await this.sources.prepareCollections();
     // After a fault the topics are looked at again: a broker that comes back may have lost them.
-    if (this.connectFault !== '') await this.prepareTopics();
+    if (this.connectFault !== '' || this.connectorFault !== '') await this.prepareTopics();
     this.say(await this.reconciler.reconcile(await this.definitions()));
+  }
+
+  /** The names of all sources of the shard; none before it is known whose the connectors are. */
+  async sourceNames(): Promise<string[]> {
+    if (!this.claimed) return [];
+    return (await this.definitions()).filter(({ config }) => isSource(config)).map(({ name }) => name);
   }
 
   private async definitions(): Promise<ConnectorDefinition[]> {
@@ -223,8 +252,8 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     for (const [act, names] of Object.entries(done)) this.acts.inc({ act }, names.length);
     this.acts.inc({ act: 'begun anew' }, begunAnew.length);
     this.acts.inc({ act: 'freed of poison' }, poisoned.length);
-    if (Object.values(done).some((names) => names.length > 0))
-      this.logger.info({ ...done, failing }, 'connectors put right');
+    if (Object.values(done).some((names) => names.length > 0)) this.logger.info(done, 'connectors put right');
+    for (const each of failing) this.sayFailing(each, restarted.includes(each.name));
     for (const { name } of begunAnew) {
       this.logger.error(
         { connector: name },
@@ -239,17 +268,26 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     }
   }
 
+  private sayFailing({ name, reason }: ReconcileReport['failing'][number], isRestarted: boolean): void {
+    if (isRestarted) {
+      this.condition.failed(name);
+      this.restarts.inc({ connector: name });
+    }
+    if (!isRestarted && this.reasons.get(name) === reason) return;
+    this.reasons.set(name, reason);
+    this.logger.error({ connector: name, reason }, 'a connector does not run; it is restarted after growing pauses');
+  }
+
   /** What is not as it should be, from Connect itself, whichever copy of the app holds the lease. */
   private async faults(): Promise<string[]> {
     const found = new Map((await this.connect.connectors()).map((state) => [state.name, state]));
     const faults: string[] = [];
     for (const { name } of await this.definitions()) {
-      const state = found.get(name);
-      const parts = state ? [state.state, ...state.tasks.map((task) => task.state)] : [];
-      const runs = parts.length > 1 && parts.every((part) => part === 'RUNNING');
-      this.up.set({ connector: name }, runs ? 1 : 0);
-      this.failedTasks.set({ connector: name }, parts.filter((part) => part === 'FAILED').length);
-      if (!runs) faults.push(`${name} is ${parts.find((part) => part !== 'RUNNING') ?? 'not there'}`);
+      const { isUp, failedTasks, fault } = this.condition.look(name, found.get(name));
+      this.up.set({ connector: name }, isUp ? 1 : 0);
+      this.failedTasks.set({ connector: name }, failedTasks);
+      this.restarts.inc({ connector: name }, 0); // Prometheus sees no growth in a counter that begins at 1
+      if (fault !== undefined) faults.push(`${name} is ${fault}`);
     }
     return faults;
   }
@@ -277,6 +315,8 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
     };
   }
 }
+
+const isSource = (config: ConnectorDefinition['config']) => config['connector.class']?.endsWith('SourceConnector');
 
 async function assertNone(fault: string): Promise<void> {
   if (fault !== '') throw new Error(fault);

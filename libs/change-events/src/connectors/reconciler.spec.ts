@@ -175,3 +175,52 @@ test('messages that stop a sink are put aside, and the sink is not just restarte
   expect(report).toMatchObject({ poisoned: [{ name: 'au1.sink', messages: 3 }], restarted: [], failing: [] });
   expect(reasonOf(trace)).not.toContain('Planted');
 });
+
+const OVERRIDES = { 'tasks.max': '1', 'producer.override.linger.ms': '25' };
+
+/** What Connect has after the reconciler put a definition. */
+async function put(wanted: ConnectorDefinition, found: Record<string, string | null> | undefined) {
+  const kept: ConnectorDefinition[] = [];
+  const state = { ...running(wanted.name), config: { ...found, name: wanted.name } };
+  const client = {
+    connectors: async () => (found ? [state] : []),
+    put: async (each: ConnectorDefinition) => void kept.push(each),
+  };
+  const keeper = new ConnectorReconciler({ client: client as unknown as ConnectClient, prefix: 'au1' }); // as far as it is used
+  const { created, changed } = await keeper.reconcile([wanted]);
+  return { config: { ...(kept[0]?.config ?? found) }, isPut: created.length + changed.length > 0 };
+}
+
+test('how much and how long a connector’s clients take is the operator’s to say, and stays', async () => {
+  const first = await put(definition('au1.a', OVERRIDES), undefined);
+  const given = { ...first.config, 'producer.override.batch.size': '400000', 'producer.override.linger.ms': '100' };
+  expect(await put(definition('au1.a', OVERRIDES), given)).toEqual({ config: given, isPut: false });
+  // With a later definition, too; what was ours follows it.
+  const later = { ...OVERRIDES, 'tasks.max': '2', 'consumer.override.fetch.min.bytes': '1' };
+  const { config } = await put(definition('au1.a', later), given);
+  expect(config).toMatchObject({
+    'tasks.max': '2',
+    'producer.override.batch.size': '400000',
+    'producer.override.linger.ms': '100',
+    'consumer.override.fetch.min.bytes': '1',
+  });
+});
+
+test('what we gave a connector before and no longer give it goes; what says where to, in which order and how safely is put right', async () => {
+  const { config: before } = await put(
+    definition('au1.a', { ...OVERRIDES, 'producer.override.batch.size': '1' }),
+    undefined,
+  );
+  const byHand = {
+    ...before,
+    'tasks.max': '9',
+    'producer.override.bootstrap.servers': 'elsewhere:9092',
+    'producer.override.acks': '0',
+    'producer.override.sasl.jaas.config': 'x',
+  };
+  const { config } = await put(definition('au1.a', { ...OVERRIDES, 'producer.override.linger.ms': '10' }), byHand);
+  expect(Object.entries(config).filter(([key]) => key !== 'caregate.applied')).toEqual([
+    ['tasks.max', '1'],
+    ['producer.override.linger.ms', '10'],
+  ]);
+});

@@ -3,6 +3,7 @@ import { ConnectRejected, type ConnectClient, type ConnectorState, withoutSecret
 import type { ShardOwner } from '@caregate/service';
 import { assertOwn, ownedBy } from './connector-owner.ts';
 import type { ConnectorDefinition } from './definition.ts';
+import { withOperatorSettings } from './operator-settings.ts';
 import { isPoisoned } from './poisoned-sink.ts';
 import { assertPrefix } from '../topics.ts';
 
@@ -16,8 +17,10 @@ export interface ReconcileReport {
   readonly begunAnew: { readonly name: string }[];
   /** Sinks that a message stopped which is no change event, and how many such messages were put to the dead letters. */
   readonly poisoned: { readonly name: string; readonly messages: number }[];
-  /** What is not running after all that, and why. */
+  /** What has failed or is refused, and why. */
   readonly failing: { readonly name: string; readonly reason: string }[];
+  /** What neither runs nor has failed: it is being started, or waits for a rebalance of Connect. */
+  readonly unsettled: { readonly name: string; readonly reason: string }[];
 }
 
 export interface ReconcilerOptions {
@@ -73,13 +76,18 @@ export class ConnectorReconciler {
       begunAnew: [],
       poisoned: [],
       failing: [],
+      unsettled: [],
     };
     const { client, prefix } = this.options;
     const owner = await this.options.owner?.();
     const states = await client.connectors();
     if (owner) assertOwn(owner, prefix, states);
     const found = new Map(states.map((state) => [state.name, state]));
-    const wanted = await Promise.all(definitions.map((definition) => this.owned(definition)));
+    const wanted = await Promise.all(
+      definitions.map(async (definition) =>
+        withOperatorSettings(await this.owned(definition), found.get(definition.name)?.config),
+      ),
+    );
     await this.removeUndefined(wanted, found, report);
     for (const definition of wanted) {
       const state = found.get(definition.name);
@@ -130,9 +138,9 @@ export class ConnectorReconciler {
     const fault = faultOf(state);
     if (!fault) return this.noteHealth(state);
     if (fault.state !== 'FAILED') {
-      report.failing.push({ name: state.name, reason: fault.reason });
+      report.unsettled.push({ name: state.name, reason: fault.reason });
     } else if (hasLostItsPlace(fault.reason)) {
-      await this.beginAnew(definition);
+      await this.beginAnew(definition, state.config);
       report.begunAnew.push({ name: state.name });
     } else if (!(await this.freedOfPoison(definition, fault.reason, report))) {
       report.failing.push({ name: state.name, reason: fault.reason });
@@ -175,14 +183,14 @@ export class ConnectorReconciler {
     return owner ? ownedBy(owner, definition) : definition;
   }
 
-  private async beginAnew(definition: ConnectorDefinition): Promise<void> {
+  private async beginAnew(definition: ConnectorDefinition, found: ConnectorState['config']): Promise<void> {
     const { client, newBeginning, beforeBeginning } = this.options;
     await beforeBeginning?.(definition);
     const begin = newBeginning ? await newBeginning(definition) : definition;
     await client.stop(definition.name);
     // Stopping takes a moment; until then Connect refuses to forget.
     await pRetry(() => client.forgetOffsets(definition.name), { retries: 20, minTimeout: 100, maxTimeout: 500 });
-    await client.put(await this.owned(begin));
+    await client.put(withOperatorSettings(await this.owned(begin), found));
     await client.resume(definition.name);
   }
 }
