@@ -11,6 +11,7 @@ import { type AppDefinition, HealthChecks, Metrics, MONGO, ownerOf } from '@care
 import { AppModule } from './app.module.ts';
 import { settings } from './config.ts';
 import { changeStreams } from './streams/change-streams.ts';
+import { dueEvents } from './streams/due-events.ts';
 import { Tenants } from './tenants.ts';
 import { userEvents } from './streams/user-events.ts';
 
@@ -38,6 +39,10 @@ export const clinicWorker: AppDefinition<typeof settings.shape> = {
         concurrency: config.CONCURRENCY,
         tenantOf: (event) => tenants.ofEvent(event),
         lease: config.LEASE_SECONDS * 1_000,
+        due: {
+          find: dueEvents(app.get(MONGO), prefix, config.IDENTITY === 'local' ? userEventsTopic(config) : undefined),
+          after: config.DUE_AFTER_SECONDS * 1_000,
+        },
       }),
     });
     await app.startAllMicroservices();

@@ -77,6 +77,14 @@ export const settings = z.object({
     .describe(
       'reactions that run at once in this copy; those that send emails, and migrations, are counted by themselves',
     ),
+  DUE_AFTER_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(86_400)
+    .default(900)
+    .describe(
+      'how long after a deletion, an invitation or a sign-up the worker acts on it although no event came; longer than events take',
+    ),
   LEASE_SECONDS: z.coerce
     .number()
     .min(1)

@@ -112,8 +112,43 @@ async function stopped(name: string): Promise<void> {
   );
 }
 
+test('what happened to users since the place that their source lost is published again, under the same ids', async () => {
+  const name = `${running.prefix}.user-events.source`;
+  const ids: string[] = [];
+  const consumer = kafka.consumer({ groupId: `${running.prefix}.lost-users` });
+  await consumer.connect();
+  const note = (id: string, createdTime: Date) =>
+    running.clinic.collection('user_events').insertOne({
+      createdTime,
+      event: {
+        ...{ specversion: '1.0', id, type: 'users:delete', source: '/test', subject: 'a000000009' },
+        ...{ datacontenttype: 'application/json', data: { userid: 'a000000009' } },
+      },
+    });
+  try {
+    await consumer.subscribe({ topics: [`${running.prefix}.user-events`], fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message }) => void ids.push(JSON.parse(message.value?.toString() ?? '{}').id),
+    });
+    const times = (id: string) => ids.filter((each) => each === id).length;
+    await note('recent', new Date());
+    await eventually(async () => times('recent') > 0, 'as it is written');
+    const [found] = await eventually(async () => {
+      const offsets = await connect.offsets(name);
+      return offsets.length > 0 && offsets;
+    }, 'the place of the source');
+    const { _data } = JSON.parse((found?.offset as { _id: string })._id) as { _data: string }; // as sources write it
+    const before = times('recent');
+    await losePlace(name, { _id: _data });
+    await note('next', new Date());
+    await eventually(async () => times('recent') > before && times('next') > 0, 'the recent one again', 150_000);
+  } finally {
+    await consumer.disconnect();
+  }
+}, 240_000);
+
 /** As when the oplog has rolled over where the source stands: the token of its place, next to that of an event, is in it no longer. */
-async function losePlace(name: string, { _id }: ChangeEvent): Promise<void> {
+async function losePlace(name: string, { _id }: Pick<ChangeEvent, '_id'>): Promise<void> {
   const lost = JSON.stringify({ _data: `${_id.slice(0, 10)}00FFFFFF${_id.slice(18)}` });
   const [found] = await eventually(async () => {
     const offsets = await connect.offsets(name);

@@ -1,4 +1,6 @@
-import { USER_EVENTS } from '@caregate/identity';
+import { USER_EVENTS } from '@caregate/identity/user-events';
+import type { Connection } from 'mongoose';
+import type { RawMessage } from '../runtime/event-stream.ts';
 import { topicsOf } from '../topics.ts';
 import { type ConnectorDefinition, type ConnectorPlace, type SourceStart, sourceConnector } from './definition.ts';
 import type { Stage } from './pipeline.ts';
@@ -39,11 +41,51 @@ export function userEventsConnector(
 }
 
 /** By it receivers tell structured from binary mode (Kafka protocol binding for CloudEvents, 3.3). */
+const CONTENT_TYPE = 'application/cloudevents+json; charset=UTF-8';
+
 const contentType = ({ config }: ConnectorDefinition) => ({
   transforms: `${config['transforms']},contentType`,
   'transforms.contentType.type': 'org.apache.kafka.connect.transforms.InsertHeader',
   'transforms.contentType.header': 'content-type',
-  'transforms.contentType.value.literal': 'application/cloudevents+json; charset=UTF-8',
+  'transforms.contentType.value.literal': CONTENT_TYPE,
   'transforms.contentType.predicate': 'heartbeat',
   'transforms.contentType.negate': 'true',
 });
+
+interface UserEventDocument {
+  readonly createdTime: Date;
+  readonly event: { readonly type: string; readonly subject: string };
+}
+
+/** Reads what happened to the shard's own users from the database, as the connector publishes it: the ids are those of the first time. */
+export async function* writtenUserEvents({
+  connection,
+  topic,
+  types,
+  since,
+  until,
+}: {
+  readonly connection: Connection;
+  readonly topic: string;
+  /** All unless given. */
+  readonly types?: readonly string[];
+  readonly since: Date;
+  readonly until: Date;
+}): AsyncGenerator<RawMessage> {
+  const written = connection.getClient().db(connection.name).collection<UserEventDocument>(USER_EVENTS);
+  const wanted = {
+    createdTime: { $gte: since, $lte: until },
+    ...(types && { 'event.type': { $in: [...types] } }),
+  };
+  for await (const { createdTime, event } of written.find(wanted).sort({ createdTime: 1 })) {
+    yield {
+      topic,
+      partition: 0,
+      offset: 0n,
+      key: Buffer.from(event.subject),
+      value: Buffer.from(JSON.stringify(event)),
+      headers: { 'content-type': CONTENT_TYPE },
+      time: createdTime,
+    };
+  }
+}

@@ -6,10 +6,11 @@ import type {
   PatientInviteDocument,
   SignUpDocument,
 } from '@caregate/clinic-model';
-import type { Types } from 'mongoose';
+import mongoose, { type Connection, type Types } from 'mongoose';
+import type { RawMessage } from '../runtime/event-stream.ts';
 import { topicsOf, type Topics } from '../topics.ts';
 import { type ConnectorDefinition, type ConnectorPlace, type SourceStart, sourceConnector } from './definition.ts';
-import { changePipeline } from './pipeline.ts';
+import { changePipeline, type Stage, WITHOUT_LARGE_DOCUMENT } from './pipeline.ts';
 
 /**
  * What the worker is told of each collection: ids, and what decides whether a handler has anything to do. Names, addresses and everything
@@ -55,8 +56,12 @@ export type ChangedSignUp = Pick<SignUpDocument, '_id'>;
 export type ChangedPatientInvite = Of<PatientInviteDocument, typeof inviteFields>;
 export type ArchivedPatient = Of<ArchiveDocument, typeof archiveFields>;
 
+/** The topics that the worker's sources fill, by their names in `topicsOf`. */
+export type WorkerTopic =
+  'clinics' | 'clinicians' | 'patients' | 'migrations' | 'patientInvites' | 'signUps' | 'patientArchives';
+
 interface WorkerSource {
-  readonly topic: keyof Topics;
+  readonly topic: WorkerTopic & keyof Topics;
   readonly collection: string;
   readonly fields: readonly string[];
   readonly watched: readonly string[];
@@ -105,3 +110,63 @@ export function workerConnectors(place: ConnectorPlace, start: SourceStart): Con
     }),
   );
 }
+
+/** Documents of a collection as events, as its source sends them when it has to copy. */
+export interface Copies {
+  readonly connection: Connection;
+  /** Of the topics. */
+  readonly prefix: string;
+  readonly topic: WorkerTopic;
+  /** Which documents; those that changed since a time unless given. */
+  readonly match?: Stage;
+  /** What happened before this time is done: a time, or the path of one in the document. */
+  readonly since: Date | `$${string}`;
+  /** When the events count as sent: part of their ids. A time, or the path of one in the document. */
+  readonly time: Date | `$${string}`;
+}
+
+/** Reads documents from the database as events that a source would copy of them, without the source. */
+export async function* copiedEvents({
+  connection,
+  prefix,
+  topic,
+  since,
+  time,
+  match,
+}: Copies): AsyncGenerator<RawMessage> {
+  const source = SOURCES.find((each) => each.topic === topic);
+  if (!source) return;
+  const { collection, fields, watched } = source;
+  const recent = { $or: TIMES.map((field) => ({ [field]: { $gte: since } })) };
+  const db = connection.getClient().db(connection.name);
+  const sent = db.collection(collection).aggregate([
+    { $match: match ?? recent },
+    { $set: { changedSince: since, sentTime: time } },
+    {
+      $project: {
+        _id: { _id: '$_id', copyingData: { $literal: true } },
+        operationType: { $literal: 'insert' },
+        ns: { db: { $literal: connection.name }, coll: { $literal: collection } },
+        documentKey: { _id: '$_id' },
+        fullDocument: '$$ROOT',
+      },
+    },
+    ...changePipeline({ fields: [...fields, 'sentTime'], watched }),
+    WITHOUT_LARGE_DOCUMENT,
+  ] as Record<string, unknown>[]); // the driver's stages may be changed
+  for await (const { fullDocument: { sentTime = new Date(), ...fullDocument } = {}, ...event } of sent) {
+    const value = mongoose.mongo.BSON.EJSON.stringify({ ...event, fullDocument }, { relaxed: false });
+    yield {
+      topic: topicsOf(prefix)[topic],
+      partition: 0,
+      offset: 0n,
+      key: Buffer.from(String(event['documentKey']._id)),
+      value: Buffer.from(value),
+      headers: {},
+      time: sentTime,
+    };
+  }
+}
+
+/** All of the worker's topics that a source copies documents to. */
+export const workerTopics: readonly WorkerTopic[] = SOURCES.map(({ topic }) => topic);

@@ -6,6 +6,7 @@ import type { Connection } from 'mongoose';
 import { lastValueFrom } from 'rxjs';
 import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, topicsOf } from '../topics.ts';
 import { malformedId } from './dead-letter.ts';
+import { type DueEvent, DueEvents, type DueSettings } from './due-events.ts';
 import type { EventStream, RawMessage, StreamEvent } from './event-stream.ts';
 import { describeFailure } from './failures.ts';
 import { Intake } from './intake.ts';
@@ -16,7 +17,7 @@ import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { CHANGE_EVENTS, type ReactionDefinition } from './reaction.ts';
 import { laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
 import { type BoundReaction, type Outcome, type ReactionQueue, ReactionRunner, type Work } from './reaction-runner.ts';
-import { ReadPositions } from './read-positions.ts';
+import { openGaps, ReadPositions } from './read-positions.ts';
 import { DEFAULT_RETRIES, type RetryPolicy } from './retry-policy.ts';
 import { RuntimeMetrics } from './runtime-metrics.ts';
 import { type UntilDone, untilDone } from './until-done.ts';
@@ -46,6 +47,8 @@ export interface ChangeEventServerSettings extends KafkaAddress {
   readonly concurrency?: number;
   /** Whose an event is: tenants take turns, so that what one brings holds nobody else up. All events are one tenant's unless given. */
   readonly tenantOf?: (event: StreamEvent) => Promise<string>;
+  /** Where events are found that did not come. */
+  readonly due?: DueSettings;
   /** Milliseconds that a shutdown waits for reactions that run. */
   readonly grace?: number;
 }
@@ -69,6 +72,8 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   private readonly runner: ReactionRunner;
   private readonly intake: Intake;
   private readonly untilDone: UntilDone;
+  private readonly due: DueEvents | undefined;
+  private looking: NodeJS.Timeout | undefined;
   private readonly streams: ReadonlyMap<string, EventStream>;
   private readonly reactions = new Map<string, BoundReaction>();
   /** Documents for what comes, reaction and document for what waits. */
@@ -108,6 +113,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       outOfTime,
       traceOf: (transaction) => traceOfTransaction(connection, transaction),
     });
+    this.due = settings.due && this.dueEvents(settings.due);
     this.streams = new Map(settings.streams.map((stream) => [stream.topic, stream]));
     this.intake = new Intake({
       kafka: this.kafka,
@@ -126,6 +132,16 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     });
   }
 
+  private dueEvents(settings: DueSettings): DueEvents {
+    return new DueEvents({
+      ...settings,
+      logger: this.settings.logger,
+      missed: (events) => this.missed(events),
+      give: (message) => this.keep([message]),
+      found: (topic, count) => this.measured.foundDue(topic, count),
+    });
+  }
+
   /** Binds the reactions and begins to read in the background; Kafka or MongoDB may still be away. */
   listen(callback: (error?: unknown) => void): void {
     try {
@@ -138,13 +154,17 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     this.settings.health.register('kafka', async () => this.intake.assertReading());
     this.records.start();
     this.intake.start();
+    this.due?.start();
+    this.looking = setInterval(() => void this.countGaps(), COUNT_GAPS_EVERY_MS).unref();
     callback();
   }
 
   /** Finishes what runs, commits, leaves the group. */
   async close(): Promise<void> {
     const grace = setTimeout(() => this.outOfTime.abort(new Error('shutting down')), this.settings.grace ?? 20_000);
+    clearInterval(this.looking);
     try {
+      await this.due?.stop();
       await this.intake.stop();
     } finally {
       clearTimeout(grace);
@@ -208,6 +228,31 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
         return this.outbox.letWait(message, { id: `kept:${topic}:${partition}:${offset}`, lane });
       }),
     );
+  }
+
+  /** Those of the events to which a reaction that is concerned has not begun, as the records say. */
+  private async missed(events: readonly DueEvent[]): Promise<readonly DueEvent[]> {
+    if (!this.prepared) return [];
+    const wanted = events.flatMap((due) => {
+      const read = this.read(due.message);
+      if (read === undefined || read instanceof Error) return [];
+      const { stream, event } = read;
+      const since = new Date(due.time.getTime() - WRITTEN_WITHIN_MS);
+      return this.concernedBy(stream, event)
+        .filter(({ definition }) => due.reactions.includes(definition.name))
+        .map(({ definition }) => ({ due, reaction: definition.name, key: event.key, since }));
+    });
+    if (wanted.length === 0) return [];
+    return [...new Set((await this.records.missing(wanted)).map(({ due }) => due))];
+  }
+
+  private async countGaps(): Promise<void> {
+    const { connection, logger } = this.settings;
+    try {
+      this.measured.gaps([...this.streams.keys()], await openGaps(connection));
+    } catch (error) {
+      logger.debug({ err: error }, 'gaps could not be counted'); // the database is away, which others say
+    }
   }
 
   /** A message that comes from its own topic. */
@@ -326,6 +371,9 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
 }
 
 const MOST_CLAIMED = 512;
+const COUNT_GAPS_EVERY_MS = 15_000;
+/** A document may say an earlier time than that of its commit, and a record a time by another clock. */
+const WRITTEN_WITHIN_MS = 180_000;
 
 /** In a queue of its own is what waits long for something else, such as mail: there each tenant has a quarter of the places at most. */
 const fairQueue = (places: number, name: string) =>

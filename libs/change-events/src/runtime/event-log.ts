@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel, type Message } from 'kafkajs';
+import { Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { topicsOf } from '../topics.ts';
 import type { RawMessage } from './event-stream.ts';
@@ -15,6 +15,8 @@ export const eventTopics = (topicPrefix: string): string[] => {
   const { clinics, clinicians, patients, migrations, patientInvites, patientArchives, signUps } = topicsOf(topicPrefix);
   return [clinics, clinicians, patients, migrations, patientInvites, patientArchives, signUps];
 };
+
+const AT_ONCE = 5_000;
 
 /** The events of a shard as they lie in Kafka, for operators: to look at, and to give to the worker once more. */
 export class EventLog {
@@ -58,24 +60,38 @@ export class EventLog {
    * what one missed, because it did not exist then, it makes up for. Gives how many events that were.
    */
   async replay(topics: readonly string[], from: Date): Promise<number> {
+    const messages: RawMessage[] = [];
+    await this.read(topics, { from }, (message) => messages.push(message));
+    return this.give(messages);
+  }
+
+  /** Gives messages to all reactions as if they came from their topics. Gives how many they were. */
+  async give(messages: Iterable<RawMessage> | AsyncIterable<RawMessage>): Promise<number> {
     const producer = this.kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     try {
-      const messages: Message[] = [];
-      await this.read(topics, { from }, (message) => {
-        const lane = `replay|${message.topic}|${message.key?.toString() ?? ''}`; // keeps a document's events in their order
-        messages.push(
-          toRetryMessage(message, { id: `replay:${message.topic}:${message.partition}:${message.offset}`, lane }),
-        );
-      });
-      const topic = topicsOf(this.prefix).retry;
-      for (const request of inRequests(messages.map((message) => ({ message })))) {
-        await producer.send({ topic, acks: -1, messages: request.map(({ message }) => message) });
+      let given = 0;
+      let some: Message[] = [];
+      for await (const message of messages) {
+        const { topic, partition, offset, key } = message;
+        const lane = `replay|${topic}|${key?.toString() ?? ''}`; // keeps a document's events in their order
+        some.push(toRetryMessage(message, { id: `replay:${topic}:${partition}:${offset}`, lane }));
+        given++;
+        if (some.length < AT_ONCE) continue;
+        await this.write(producer, some);
+        some = [];
       }
-      return messages.length;
+      await this.write(producer, some);
+      return given;
     } finally {
       await producer.disconnect();
     }
+  }
+
+  private async write(producer: Producer, messages: readonly Message[]): Promise<void> {
+    const topic = topicsOf(this.prefix).retry;
+    for (const request of inRequests(messages.map((message) => ({ message }))))
+      await producer.send({ topic, acks: -1, messages: request.map(({ message }) => message) });
   }
 
   /** Where to begin and to end, for partitions that hold something. */

@@ -235,6 +235,42 @@ export class ReactionRecords {
     return { kind: 'later', at: now };
   }
 
+  /**
+   * Of reactions to a document those that have not begun since a time. One that waits or runs counts as not begun when nobody has looked after
+   * it for long: its event is gone from the retry topic.
+   */
+  async missing<T extends { readonly reaction: string; readonly key: string; readonly since: Date }>(
+    wanted: readonly T[],
+  ): Promise<T[]> {
+    const prefixOf = ({ reaction, key }: T) => `${reaction}:${key}:`;
+    const forgotten = new Date(Date.now() - FORGOTTEN_AFTER_MS);
+    const begun = await this.records
+      .find(
+        {
+          $or: wanted.map((each) => ({
+            _id: { $gte: prefixOf(each), $lt: `${prefixOf(each).slice(0, -1)};` }, // which comes after the colon
+            beganTime: { $gte: each.since },
+          })),
+          $nor: [
+            { state: 'waiting', due: { $lt: forgotten } },
+            { state: 'running', leaseUntil: { $lt: forgotten } },
+          ],
+        },
+        { projection: { beganTime: 1 } },
+      )
+      .toArray();
+    const latest = new Map<string, Date>();
+    for (const { _id, beganTime } of begun) {
+      const prefix = _id.slice(0, _id.lastIndexOf(':') + 1);
+      const known = latest.get(prefix);
+      if (!known || beganTime > known) latest.set(prefix, beganTime);
+    }
+    return wanted.filter((each) => {
+      const known = latest.get(prefixOf(each));
+      return !known || known < each.since;
+    });
+  }
+
   /** Keeps the lease alive while the attempt runs; `lost` is told when someone else may have taken it. */
   hold({ claim, id }: Claim, lost: () => void): () => void {
     this.held.set(claim, { id, lost });
@@ -324,3 +360,5 @@ const claimed = ({ id, claim }: Beginning): Begun => ({
 });
 
 const DUPLICATE = 11000;
+/** Whoever reads the retry topic asks for what waits every few seconds. */
+const FORGOTTEN_AFTER_MS = 3_600_000;

@@ -1,4 +1,4 @@
-import type { Counter, Histogram, Metrics } from '@caregate/service';
+import type { Counter, Gauge, Histogram, Metrics } from '@caregate/service';
 
 /** How a delivery ended: `repeated` was known to be done, `queued` waits behind an earlier event of its document. */
 export type ReactionOutcome = (typeof OUTCOMES)[number];
@@ -9,6 +9,8 @@ export class RuntimeMetrics {
   private readonly events: Counter<'topic' | 'concerned'>;
   private readonly outcomes: Counter<'reaction' | 'outcome'>;
   private readonly unreadable: Counter<'topic'>;
+  private readonly due: Counter<'topic'>;
+  private readonly missed: Gauge<'topic'>;
   private readonly durations: Histogram<'reaction'>;
   private readonly ages: Histogram<'topic' | 'reaction'>;
 
@@ -25,6 +27,16 @@ export class RuntimeMetrics {
     this.unreadable = metrics.counter(
       'caregate_malformed_messages_total',
       'Messages that could not be read and went to the dead letters',
+      ['topic'],
+    );
+    this.due = metrics.counter(
+      'caregate_events_found_due_total',
+      'Events that did not come and were found in the database',
+      ['topic'],
+    );
+    this.missed = metrics.gauge(
+      'caregate_event_gaps',
+      'Gaps: events that are gone from Kafka unread, and nobody has repaired that yet',
       ['topic'],
     );
     this.durations = metrics.histogram('caregate_reaction_seconds', 'How long an attempt took', ['reaction']);
@@ -46,6 +58,8 @@ export class RuntimeMetrics {
   expect(topics: readonly string[], reactions: readonly string[]): void {
     for (const topic of topics) {
       this.unreadable.inc({ topic }, 0);
+      this.due.inc({ topic }, 0);
+      this.missed.set({ topic }, 0);
       for (const concerned of ['true', 'false']) this.events.inc({ topic, concerned }, 0);
     }
     for (const reaction of reactions) for (const outcome of OUTCOMES) this.outcomes.inc({ reaction, outcome }, 0);
@@ -62,6 +76,15 @@ export class RuntimeMetrics {
   /** @param happened when the change was made to which the reaction has ended */
   age(topic: string, reaction: string, happened: Date): void {
     this.ages.observe({ topic, reaction }, Math.max(0, (Date.now() - happened.getTime()) / 1_000));
+  }
+
+  foundDue(topic: string, count: number): void {
+    this.due.inc({ topic }, count);
+  }
+
+  gaps(topics: readonly string[], open: readonly { readonly topic: string }[]): void {
+    for (const topic of new Set([...topics, ...open.map((gap) => gap.topic)]))
+      this.missed.set({ topic }, open.filter((gap) => gap.topic === topic).length);
   }
 
   malformed(topic: string): void {

@@ -5,21 +5,36 @@ import type { UserId } from '../user-id.ts';
 
 /** Where the events wait for their way out: the oplog carries them from here to Kafka (design, decision 5). */
 export const USER_EVENTS = 'user_events';
-/** Longer than the oplog reaches back. */
-const KEPT_SECONDS = 7 * 86_400;
+/**
+ * Longer than the oplog and the topic reach back, so that a worker that missed one finds it here; shorter than it is known that events were
+ * reacted to (30 days), or it would take those for missed.
+ */
+export const USER_EVENTS_KEPT_DAYS = 28;
 
 /**
  * What happened to a user's account, written in the transaction that did it, as CloudEvents 1.0 in the shape of the public system's
  * (behaviour, "Change events and the worker"). They hold ids only: topics outlive the user, and consumers read the rest from the database.
  */
 export class UserEvents {
-  constructor(
-    private readonly connection: Connection,
-    private readonly shardId: string,
-  ) {}
+  private readonly connection: Connection;
+  private readonly shardId: string;
+
+  constructor(connection: Connection, shardId: string) {
+    this.connection = connection;
+    this.shardId = shardId;
+  }
 
   static async prepare(connection: Connection): Promise<void> {
-    await connection.collection(USER_EVENTS).createIndex({ createdTime: 1 }, { expireAfterSeconds: KEPT_SECONDS });
+    const events = connection.collection(USER_EVENTS);
+    const create = () => events.createIndex({ createdTime: 1 }, { expireAfterSeconds: USER_EVENTS_KEPT_DAYS * 86_400 });
+    try {
+      await create();
+    } catch (error) {
+      if (!(error instanceof Error && 'codeName' in error && error.codeName === 'IndexOptionsConflict')) throw error;
+      // Of a version that kept them for a week. The apps may not change an index in place.
+      await events.dropIndex('createdTime_1').catch(() => undefined); // another copy may be first
+      await create();
+    }
   }
 
   created(userid: UserId, session: ClientSession): Promise<void> {
