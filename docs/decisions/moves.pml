@@ -71,7 +71,14 @@ proctype Writer() {
   mtype seen;
   if
   :: atomic { !known -> inside = true }
-     atomic { seen = (left_s -> sealed : fence); in_transaction = true }
+     atomic {                                  /* a copy that is waited for goes on while the fence waits; one that is late does not */
+       if
+       :: left_s -> seen = sealed
+       :: !left_s && fence == fenced && !forgotten -> seen = open
+       :: else -> seen = fence
+       fi;
+       in_transaction = true
+     }
      atomic {
        if
        :: MAY_COMMIT -> record_s++; acknowledged = record_s

@@ -111,7 +111,7 @@ export const INDEXES: Readonly<Record<string, readonly mongo.IndexDescription[]>
     { name: 'by_subdomain', key: { subdomain: 1 }, unique: true },
     { name: 'by_owner', key: { ownerUserId: 1, createdTime: 1 } }, // account of a user who creates a clinic
     { name: 'by_notice', key: { notice: 1 }, partialFilterExpression: { notice: { $exists: true } } }, // accounts that ever moved or were about to: what a copy must know of at start
-    { name: 'fenced', key: { 'fence.id': 1 }, partialFilterExpression: { 'fence.id': { $exists: true } } }, // whether any account is about to move
+    { name: 'drained', key: { 'fence.drained': 1 }, partialFilterExpression: { 'fence.drained': true } }, // whether any account is about to move
     { name: 'by_moved_key', key: { 'moved.keys': 1 }, partialFilterExpression: { 'moved.moveId': { $exists: true } } }, // where the account of a key went
     {
       name: 'by_moved_clinic',

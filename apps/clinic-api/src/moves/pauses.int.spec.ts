@@ -112,7 +112,10 @@ test('a write that was let in before the fence and sleeps until after it comes t
   // As it is once the copy was taken for dead: nobody waited for it.
   await au1.connection
     .collection<{ _id: string }>('accounts')
-    .updateOne({ _id: accountId }, { $set: { fence: { id: 'f', moveId: 'm', until: new Date(Date.now() + 60_000) } } });
+    .updateOne(
+      { _id: accountId },
+      { $set: { fence: { id: 'f', moveId: 'm', drained: true, until: new Date(Date.now() + 60_000) } } },
+    );
   awake.resolve();
   await outcome;
   const clinic = await clinics.findOne({ accountId });

@@ -137,14 +137,14 @@ export class WriteDoor {
     if (standing?.fence) throw new DoorClosed();
   }
 
-  /** Looks in a transaction, as of its moment. @throws {DoorClosed} as `write`, and when this copy may be taken for dead by now */
+  /**
+   * Looks in a transaction, as of its moment. While a fence still waits for what is under way, that goes on.
+   * @throws {DoorClosed} once nobody waits for it any more: the account is drained or has moved, or this copy may be taken for dead by now
+   */
   private async assertOpenThere(whose: Whose, session: ClientSession): Promise<void> {
     const isLate = { $gte: ['$$NOW', this.trustedUntilThere] };
     if (whose === ANY_ACCOUNT) {
-      const fenced = await this.accounts.findOne(
-        { 'fence.id': { $exists: true } },
-        { session, projection: { _id: 1 } },
-      );
+      const fenced = await this.accounts.findOne({ 'fence.drained': true }, { session, projection: { _id: 1 } });
       if (fenced) throw new DoorClosed();
       const self = await this.writers.findOne<{ isLate: boolean }>(
         { _id: this.id },
@@ -158,7 +158,7 @@ export class WriteDoor {
       { session, projection: { fence: 1, moved: 1, isLate } },
     );
     if (account?.moved) throw new DoorClosed(account.moved);
-    if (account?.fence) throw new DoorClosed();
+    if (account?.fence?.drained) throw new DoorClosed();
     if (account?.isLate) throw new DoorClosed(undefined, SLEPT);
   }
 
