@@ -15,7 +15,7 @@
  * `make model` does this, with spin 6.5 and gcc, in a folder of its own:
  *   spin -a -DFENCE_IN_TRANSACTION -DEPOCHS -DDELETIONS_FOLLOW -DSHARING_FOLLOWS moves.pml
  *   gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E -m100000
- * All states are looked at: 21 million, 2 GB, three minutes. Without any one of the rules it ends with a violated assertion within seconds
+ * All states are looked at: 19 million, 2 GB, three minutes. Without any one of the rules it ends with a violated assertion within seconds
  * (`spin -t -p` with the same rules shows how). Not in the model: moves that are cancelled, late records, and that a move ends at all.
  */
 mtype = { open, fenced, drained, sealed };          /* of the account on the source */

@@ -26,6 +26,8 @@ export class UserEvents {
 
   static async prepare(connection: Connection): Promise<void> {
     const events = connection.collection(USER_EVENTS);
+    // deletions, which an account that moves must not outrun
+    await events.createIndex({ 'event.type': 1 }, { partialFilterExpression: { 'event.type': 'users:delete' } });
     const create = () => events.createIndex({ createdTime: 1 }, { expireAfterSeconds: USER_EVENTS_KEPT_DAYS * 86_400 });
     try {
       await create();
