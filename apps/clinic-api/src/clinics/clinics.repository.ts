@@ -148,11 +148,7 @@ export class ClinicsRepository {
    * Changes a clinic and gives it as it is then.
    * @throws {NotFound} when there is no such clinic
    */
-  async update(
-    clinicId: string,
-    { $set, ...change }: ClinicChange,
-    session: ClientSession,
-  ): Promise<ClinicDocument> {
+  async update(clinicId: string, { $set, ...change }: ClinicChange, session: ClientSession): Promise<ClinicDocument> {
     // Not through mongoose, which would take longer than all else here.
     const clinic = await this.models.clinics.collection.findOneAndUpdate(
       { _id: idOf(clinicId) },
