@@ -36,6 +36,8 @@ test('figures, readiness and log say that it fails again and again', async () =>
     .collection('patients')
     .insertOne({ clinicId: new mongo.ObjectId(), userId: '0000000001', permissions: { view: {} } });
   await eventually(async () => (await figure('caregate_connector_restarts_total')) > 0, 'a restart');
+  // The restart is counted as it is asked for, and the connector as down when all have been looked at.
+  await eventually(async () => (await figure('caregate_connector_up')) === 0, 'the connector is down');
 
   const samples: { up: number; ready: boolean }[] = [];
   await eventually(async () => {
