@@ -3,6 +3,7 @@ export * from './certificate-advice.ts';
 export { accompanied, type Companion } from './companion.ts';
 export { guardAgainstClosedSockets } from './closed-sockets.ts';
 export * from './config.ts';
+export * from './database-time.ts';
 export * from './docs.ts';
 export * from './document-limit.ts';
 export * from './error-filter.ts';

@@ -15,7 +15,7 @@ import {
   USERS,
 } from '@caregate/clinic-model';
 import { arrivingUser, sharingEmail, UserEvents, type UserId, type UserRecord } from '@caregate/identity';
-import { BadRequest, CONFIG, Conflict, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
+import { BadRequest, CONFIG, Conflict, databaseTime, isDuplicateKey, MONGO, NotFound } from '@caregate/service';
 import { type ClientSession, type Connection, mongo } from 'mongoose';
 import type { ClinicApiConfig } from '../config.ts';
 import { ArrivingDocuments, isLate } from './arriving-documents.ts';
@@ -169,9 +169,7 @@ export class ArrivalsService {
       this.arrivals.updateOne({ _id: accountId, moveId }, { $set: { closed: true }, $inc: { turn: 1 } }, { session }),
     );
     // Later than all that the move has written, and earlier than whatever is written once the account is active.
-    const { operationTime } = await this.belongings.db.command({ ping: 1 });
-    if (!operationTime) throw new Error('a replica set tells the time of its operations');
-    return operationTime as mongo.Timestamp; // as MongoDB says
+    return databaseTime(this.belongings.db);
   }
 
   private async bringIn(
@@ -264,7 +262,7 @@ export class ArrivalsService {
     );
   }
 
-  /** What users share whom the move brought, and what they share no more. What others here share is theirs. */
+  /** Takes over what users whom the move has brought share now. The sharing of other users of this shard is left as it is. */
   private async followSharing(moveId: string, steps: readonly Step[], session: ClientSession): Promise<void> {
     if (steps.length === 0) return;
     const sharerOf = ({ id }: Step) => String(id).split(':')[0] ?? '';
@@ -279,16 +277,14 @@ export class ArrivalsService {
     await this.belongings.collection(SHARING).deleteMany({ _id: { $in: ended as never[] } }, { session }); // texts
   }
 
-  /** Whoever was deleted where they came from is deleted here, with all sharing by and with them. Who lived here before stays. */
+  /** Deletes users whom this move has brought and who were deleted since on the shard that they come from. A user who lived here before stays. */
   private async dropUsers(moveId: string, steps: readonly Step[], session: ClientSession): Promise<void> {
     const deleted = steps.filter(({ collection, document }) => collection === USERS && document === undefined);
     if (deleted.length === 0) return;
     const ids = deleted.map(({ id }) => String(id));
-    const gone = { $in: [...(await this.broughtAmong(moveId, ids, session))] };
-    const sharing = this.belongings.collection(SHARING);
-    await sharing.deleteMany({ $or: [{ sharerId: gone }, { userId: gone }] }, { session });
-    await this.belongings.collection(USERS).deleteMany({ _id: gone as never }, { session }); // texts
-    await this.arrivedUsers.deleteMany({ moveId, userId: gone }, { session });
+    const gone = [...(await this.broughtAmong(moveId, ids, session))];
+    await this.belongings.deleteUsers(gone, session);
+    await this.arrivedUsers.deleteMany({ moveId, userId: { $in: gone } }, { session });
   }
 
   /** Of some users those whom this move has brought. */

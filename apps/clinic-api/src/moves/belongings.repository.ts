@@ -251,12 +251,16 @@ export class BelongingsRepository {
       .toArray();
     for (const { ownerUserId } of owners) needed.add(String(ownerUserId));
     const leaving = ids.filter((id) => !needed.has(id));
-    if (leaving.length === 0) return;
-    await this.collection(SHARING).deleteMany(
-      { $or: [{ sharerId: { $in: leaving } }, { userId: { $in: leaving } }] },
-      inSession,
-    );
-    await this.collection(USERS).deleteMany({ _id: { $in: leaving as never[] } }, inSession); // texts
+    await this.deleteUsers(leaving, session);
+  }
+
+  /** Deletes users with all sharing by and with them. */
+  async deleteUsers(ids: readonly string[], session?: ClientSession): Promise<void> {
+    const inSession = session && { session };
+    if (ids.length === 0) return;
+    const within = { $in: [...ids] };
+    await this.collection(SHARING).deleteMany({ $or: [{ sharerId: within }, { userId: within }] }, inSession);
+    await this.collection(USERS).deleteMany({ _id: within as never }, inSession); // texts
   }
 
   async fingerprints(

@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { type AccountScope, belongingOf, BELONGINGS, belongs, SHARING, USERS } from '@caregate/clinic-model';
-import { Conflict } from '@caregate/service';
+import {
+  type AccountScope,
+  belongingOf,
+  BELONGINGS,
+  belongs,
+  RECORDS_OF_USERS,
+  SHARING,
+  USERS,
+} from '@caregate/clinic-model';
+import { Conflict, databaseTime } from '@caregate/service';
 import { mongo } from 'mongoose';
 import { type DocumentKey, EXACT, idText, isKey, packed, placeIn, placeText, type Step } from './batch.ts';
 import { BelongingsRepository, textsAt } from './belongings.repository.ts';
@@ -76,7 +84,7 @@ export class ChangesRepository {
 
   /** It ends with what was written before it began, however much is written meanwhile. */
   private async read(scope: AccountScope, after: string, lateOnly: boolean): Promise<Gathered> {
-    const { operationTime: began } = await this.belongings.db.command({ ping: 1 });
+    const began = await databaseTime(this.belongings.db);
     const stream = this.belongings.db.watch<mongo.Document, Change>(PIPELINE, {
       resumeAfter: placeIn(after),
       fullDocument: 'updateLookup',
@@ -144,7 +152,7 @@ export class ChangesRepository {
       .collection('accounts')
       .findOne({ _id: scope.accountId as never, ownerUserId: id }); // a text
     if (owner) return true;
-    for (const collection of ['patients', 'clinicians', 'patient_invites']) {
+    for (const collection of RECORDS_OF_USERS) {
       const found = await this.belongings
         .collection(collection)
         .findOne({ userId: id, clinicId: { $in: [...scope.clinicIds] } }, { projection: { _id: 1 } });

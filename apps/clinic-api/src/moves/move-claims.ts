@@ -3,7 +3,7 @@ import { Conflict, inTransaction, isDuplicateKey, MONGO } from '@caregate/servic
 import { Inject, Injectable } from '@nestjs/common';
 import type { ClientSession, Connection } from 'mongoose';
 
-/** A move, as whoever works at it asks for it: how often it had been claimed by then. */
+/** A move, and the number of the claim under which the directory asks for something of it. */
 export interface ClaimedMove {
   readonly moveId: string;
   readonly claim: number;

@@ -1,11 +1,11 @@
 import { eventually } from '@caregate/eventually';
 import { randomUUID } from 'node:crypto';
 import { newNotice } from '@caregate/clinic-model';
-import { type AccountClient, createClinicClient } from '@caregate/contracts';
-import { hashPassword, IdentityService, LinkSecrets, type LocalIdentity, type UserId } from '@caregate/identity';
+import type { AccountClient } from '@caregate/contracts';
+import type { UserId } from '@caregate/identity';
 import { inTransaction } from '@caregate/service';
-import { sendConfirmation } from '../../test/accounts.ts';
-import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
+import { answered, type Harness, startHarness, statusOf } from '../../test/harness.ts';
+import { identityOf, LOCAL, type LocalPractice, newLocalPractice } from '../../test/local-practice.ts';
 import { activateAt, bringTo, copyAll } from '../../test/moves.ts';
 import { AccountDoor } from './account-door.ts';
 import { packed } from './batch.ts';
@@ -13,7 +13,6 @@ import { packed } from './batch.ts';
 /** What a move owes to those who sleep at the wrong moment, and what was said to users while it went on (docs/decisions/moves.md). */
 
 const ACCOUNT = '/caregate/v1/accounts/{accountId}';
-const LOCAL = { IDENTITY: 'local', IDENTITY_SECRET: 'a secret of tests that is long enough' };
 
 let au1: Harness;
 let uk1: Harness;
@@ -36,49 +35,18 @@ afterEach(async () => {
   await eventually(async () => fenced.every(({ _id }) => door.standingOf(_id)?.fence === undefined));
 });
 
-const identityOf = (shard: Harness) => shard.app.get(IdentityService) as LocalIdentity; // as it is set up above
+const newPractice = () => newLocalPractice(au1, `${randomUUID()}@owner.test`, 'correct horse battery staple');
 
-interface Practice {
-  readonly accountId: string;
-  readonly clinicId: string;
-  readonly patientId: UserId;
-}
+const inPath = ({ accountId }: LocalPractice) => ({ params: { path: { accountId } } });
 
-const PASSWORD = 'correct horse battery staple';
-let passwordHash: string;
-beforeAll(async () => void (passwordHash = await hashPassword(PASSWORD)));
-
-async function newPractice(): Promise<Practice> {
-  const accountId = randomUUID();
-  const params = { path: { accountId } };
-  const email = `${accountId}@owner.test`;
-  const owner = { email, fullName: 'Olly Owner', passwordHash };
-  const body = { subdomain: `s-${accountId}`, name: 'Practice', owner };
-  answered(await au1.directory().PUT(ACCOUNT, { params, body }));
-  const secret = au1.app.get(LinkSecrets).secretOf('sign-up', accountId);
-  expect((await sendConfirmation(au1, accountId, secret, PASSWORD)).status).toBe(200);
-  const { token } = answered(
-    await au1.account({}).POST('/caregate/v1/sessions', { body: { email, password: PASSWORD } }),
-  );
-  const api = createClinicClient({ baseUrl: au1.url, token });
-  const { id: clinicId = '' } = await newClinic(api);
-  const patient = { fullName: 'Pat', birthDate: '1980-01-01' };
-  const made = answered(
-    await api.POST('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId } }, body: patient }),
-  );
-  return { accountId, clinicId, patientId: made.id as UserId }; // as the contract says
-}
-
-const inPath = ({ accountId }: Practice) => ({ params: { path: { accountId } } });
-
-const fence = (directory: AccountClient, practice: Practice, moveId: string, fenceId: string = randomUUID()) =>
+const fence = (directory: AccountClient, practice: LocalPractice, moveId: string, fenceId: string = randomUUID()) =>
   directory.POST(`${ACCOUNT}/departure/fence`, {
     ...inPath(practice),
     body: { moveId, fenceId, forMs: 30_000, withinMs: 5_000 },
   });
 
 /** Brings what has changed since a place. */
-async function follow(practice: Practice, moveId: string, after: string): Promise<void> {
+async function follow(practice: LocalPractice, moveId: string, after: string): Promise<void> {
   for (let from = after, caughtUp = false; !caughtUp;) {
     const page = answered(
       await au1.directory().GET(`${ACCOUNT}/departure/changes`, {
@@ -90,7 +58,7 @@ async function follow(practice: Practice, moveId: string, after: string): Promis
   }
 }
 
-const placeNow = async (practice: Practice, moveId: string) =>
+const placeNow = async (practice: LocalPractice, moveId: string) =>
   answered(await au1.directory().POST(`${ACCOUNT}/departure`, { ...inPath(practice), body: { moveId } })).token;
 
 test('a write that was let in before the fence and sleeps until after it comes to nothing', async () => {
@@ -124,7 +92,11 @@ test('a write that was let in before the fence and sleeps until after it comes t
 
 describe('of two that take themselves for the mover', () => {
   test.each<
-    [string, string, (directory: AccountClient, practice: Practice, moveId: string) => Promise<{ response: Response }>]
+    [
+      string,
+      string,
+      (directory: AccountClient, practice: LocalPractice, moveId: string) => Promise<{ response: Response }>,
+    ]
   >([
     ['fences', 'au1', (directory, practice, moveId) => fence(directory, practice, moveId)],
     [
@@ -205,7 +177,7 @@ test('who is deleted while an account is copied is deleted where it goes, with w
   expect(await there()).toEqual([0, 0]);
 });
 
-test('what a user shares or ends while an account is copied is so where it goes; of whoever lives there nothing is changed', async () => {
+test('what a user shares, or stops sharing, while an account is copied follows to the other shard; sharing of users of that shard stays', async () => {
   const practice = await newPractice();
   const { patientId, accountId } = practice;
   const moveId = randomUUID();
@@ -245,7 +217,7 @@ test('an account is not fenced while users who were deleted have records in it: 
   expect(statusOf(await fence(au1.directory(), practice, moveId))).toBe(204);
 });
 
-test('who has only a copy on a shard is not deleted there: on the way it is to be tried again, and where they were they are not known', async () => {
+test('a user of whom a shard has only a copy is not deleted there: 503 while they are on the way, 404 once they have left', async () => {
   const practice = await newPractice();
   const { patientId, accountId } = practice;
   const [moveId, fenceId] = [randomUUID(), randomUUID()];

@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { createClinicClient } from '@caregate/contracts';
-import { hashPassword, IdentityService, LinkSecrets, type LocalIdentity } from '@caregate/identity';
-import { sendConfirmation } from '../../test/accounts.ts';
-import { answered, type Harness, newClinic, startHarness, statusOf } from '../../test/harness.ts';
+import { hashPassword } from '@caregate/identity';
+import { answered, type Harness, startHarness, statusOf } from '../../test/harness.ts';
+import {
+  as,
+  confirm,
+  identityOf,
+  LOCAL,
+  type LocalPractice,
+  newLocalPractice,
+  signIn,
+} from '../../test/local-practice.ts';
 import { activateAt, copyAll } from '../../test/moves.ts';
 
 /** One address in two regions: an account moves to where another user has it. */
 
 const ACCOUNT = '/caregate/v1/accounts/{accountId}';
 const CLINIC = '/v1/clinics/{clinicId}';
-const LOCAL = { IDENTITY: 'local', IDENTITY_SECRET: 'a secret of tests that is long enough' };
 
 let au1: Harness;
 let uk1: Harness;
@@ -21,42 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([au1?.close(), uk1?.close()]));
 
-const identityOf = (shard: Harness) => shard.app.get(IdentityService) as LocalIdentity; // as it is set up above
-const signIn = (shard: Harness, email: string, password: string) =>
-  shard.account({}).POST('/caregate/v1/sessions', { body: { email, password } });
-const as = (shard: Harness, token: string) => createClinicClient({ baseUrl: shard.url, token });
-
-/** Opens the mailed link of a sign-up; gives the status. */
-async function confirm(shard: Harness, accountId: string, password: string): Promise<number> {
-  const secret = shard.app.get(LinkSecrets).secretOf('sign-up', accountId);
-  return (await sendConfirmation(shard, accountId, secret, password)).status;
-}
-
-interface Practice {
-  readonly accountId: string;
-  readonly ownerId: string;
-  readonly clinicId: string;
-  readonly patientId: string;
-}
-
-/** An account whose owner signs in with that email and password, with a clinic and a patient who may have an email too. */
-async function newPractice(shard: Harness, email: string, password: string, patientEmail?: string): Promise<Practice> {
-  const accountId = randomUUID();
-  const params = { path: { accountId } };
-  const owner = { email, fullName: 'Olly Owner', passwordHash: await hashPassword(password) };
-  const body = { subdomain: `s-${accountId}`, name: 'Practice', owner };
-  answered(await shard.directory().PUT(ACCOUNT, { params, body }));
-  expect(await confirm(shard, accountId, password)).toBe(200);
-  const { userId: ownerId, token } = answered(await signIn(shard, email, password));
-  const { id: clinicId = '' } = await newClinic(as(shard, token));
-  const patient = { fullName: 'Pat', birthDate: '1980-01-01', ...(patientEmail && { email: patientEmail }) };
-  const made = answered(
-    await as(shard, token).POST(`${CLINIC}/patients`, { params: { path: { clinicId } }, body: patient }),
-  );
-  return { accountId, ownerId, clinicId, patientId: made.id ?? '' };
-}
-
-async function move({ accountId }: Practice): Promise<void> {
+async function move({ accountId }: LocalPractice): Promise<void> {
   const moveId = randomUUID();
   await copyAll({ from: au1, to: uk1 }, accountId, moveId);
   await activateAt(uk1, accountId, moveId);
@@ -67,8 +38,8 @@ const [OF_AU1, OF_UK1] = ['the one of au1', 'the one of uk1'];
 
 async function bothHere() {
   const email = `${randomUUID()}@example.test`;
-  const arriving = await newPractice(au1, email, OF_AU1);
-  const living = await newPractice(uk1, email.toUpperCase(), OF_UK1);
+  const arriving = await newLocalPractice(au1, email, OF_AU1);
+  const living = await newLocalPractice(uk1, email.toUpperCase(), OF_UK1);
   await move(arriving);
   return { email, arriving, living };
 }
@@ -81,7 +52,7 @@ test('each signs in with their own password, and reaches what is theirs and noth
   ] as const) {
     const { userId, token } = answered(await signIn(uk1, email, password));
     expect(userId).toBe(own.ownerId);
-    const status = async ({ clinicId, patientId }: Practice) =>
+    const status = async ({ clinicId, patientId }: LocalPractice) =>
       statusOf(
         await as(uk1, token).GET(`${CLINIC}/patients/{patientId}`, { params: { path: { clinicId, patientId } } }),
       );
@@ -103,7 +74,7 @@ test('who lived there keeps the email, and invitations to it are theirs alone', 
   expect(await identity.findUser(email)).toMatchObject({ userId: living.ownerId, emailVerified: true });
   expect(await identity.findUser(arriving.ownerId)).toMatchObject({ email, emailVerified: false });
   const inviter = `${randomUUID()}@example.test`;
-  const inviting = await newPractice(uk1, inviter, OF_UK1);
+  const inviting = await newLocalPractice(uk1, inviter, OF_UK1);
   const admin = as(uk1, answered(await signIn(uk1, inviter, OF_UK1)).token);
   const params = { path: { clinicId: inviting.clinicId } };
   const body = { email, roles: ['CLINIC_MEMBER' as const] };
@@ -134,8 +105,8 @@ test('a sign-up with the address makes nobody the owner by the password of the o
 
 test('a patient of somebody else with the address of one who arrives blocks no move, and each keeps their records', async () => {
   const [shared, other] = [`${randomUUID()}@example.test`, () => `${randomUUID()}@example.test`];
-  const arriving = await newPractice(au1, shared, OF_AU1, other());
-  const living = await newPractice(uk1, other(), OF_UK1, shared);
+  const arriving = await newLocalPractice(au1, shared, OF_AU1, other());
+  const living = await newLocalPractice(uk1, other(), OF_UK1, shared);
   const before = await uk1.connection.collection('users').findOne({ _id: living.patientId as never }); // ids are texts
   await move(arriving);
   expect(answered(await signIn(uk1, shared, OF_AU1)).userId).toBe(arriving.ownerId);
@@ -147,7 +118,7 @@ test('a patient of somebody else with the address of one who arrives blocks no m
 
 test('it is told once of each who arrived so, and of nobody else', async () => {
   const { arriving, living } = await bothHere();
-  const alone = await newPractice(au1, `${randomUUID()}@example.test`, OF_AU1);
+  const alone = await newLocalPractice(au1, `${randomUUID()}@example.test`, OF_AU1);
   await move(alone);
   const told = async (userId: string) =>
     uk1.connection.collection('user_events').countDocuments({

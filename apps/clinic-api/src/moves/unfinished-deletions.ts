@@ -1,4 +1,4 @@
-import { type AccountId, type AccountScope, SHARING } from '@caregate/clinic-model';
+import { type AccountId, type AccountScope, RECORDS_OF_USERS, SHARING } from '@caregate/clinic-model';
 import { USER_EVENTS } from '@caregate/identity';
 import { MONGO, ServiceUnavailable } from '@caregate/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -7,8 +7,6 @@ import { BelongingsRepository } from './belongings.repository.ts';
 
 /** So many ids are looked for in one query. */
 const AT_ONCE = 1_000;
-/** What the worker removes when a user's account has ended. */
-const OF_USERS = ['patients', 'clinicians', 'patient_invites'];
 
 /**
  * Users whose accounts have ended and who are still named by an account. The worker removes them, of the shard on which they were deleted:
@@ -58,7 +56,7 @@ export class UnfinishedDeletions {
 
   private async areNamed({ clinicIds }: AccountScope, ids: readonly string[]): Promise<boolean> {
     const named = { userId: { $in: [...ids] }, clinicId: { $in: [...clinicIds] } };
-    const looks = OF_USERS.map((collection) =>
+    const looks = RECORDS_OF_USERS.map((collection) =>
       this.belongings.collection(collection).findOne(named, { projection: { _id: 1 } }),
     );
     return (await Promise.all(looks)).some((found) => found !== null);

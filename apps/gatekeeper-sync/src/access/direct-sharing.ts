@@ -1,6 +1,6 @@
-import { ANY_ACCOUNT, assertUserLivesHere, DoorClosed } from '@caregate/clinic-model';
+import { ANY_ACCOUNT, assertUserLivesHere } from '@caregate/clinic-model';
 import { type Permissions, SharingRepository, type UserId } from '@caregate/identity';
-import { InjectMongo, inTransaction, ServiceUnavailable } from '@caregate/service';
+import { InjectMongo, inTransaction } from '@caregate/service';
 import { Injectable } from '@nestjs/common';
 import type { Connection } from 'mongoose';
 import { AccountDoor } from './account-door.ts';
@@ -22,16 +22,12 @@ export class DirectSharing {
    * @throws {ServiceUnavailable} while any account is about to move
    * @throws {NotFound} when the user who shares has left with an account
    */
-  async set(sharerId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
-    try {
-      await this.door.write(ANY_ACCOUNT, () =>
-        inTransaction(this.connection, async (session) => {
-          await assertUserLivesHere(this.connection, sharerId, session);
-          await this.sharing.set(sharerId, granteeId, permissions, session);
-        }),
-      );
-    } catch (error) {
-      throw error instanceof DoorClosed ? new ServiceUnavailable(error.message) : error;
-    }
+  set(sharerId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
+    return this.door.through(ANY_ACCOUNT, () =>
+      inTransaction(this.connection, async (session) => {
+        await assertUserLivesHere(this.connection, sharerId, session);
+        await this.sharing.set(sharerId, granteeId, permissions, session);
+      }),
+    );
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type OplogTime, workerCollections } from '@caregate/change-events';
 import { LIMITED_COLLECTIONS } from '@caregate/clinic-model';
 import { USER_EVENTS } from '@caregate/identity';
-import { InjectMongo, limitDocuments } from '@caregate/service';
+import { databaseTime, InjectMongo, limitDocuments } from '@caregate/service';
 import type { Connection, mongo } from 'mongoose';
 
 interface StartDocument {
@@ -58,7 +58,7 @@ export class PrepareSourcesService {
 
   /** Sources read the oplog from here on, each on its own: the less of it, the sooner they run. */
   private async recentPoint(): Promise<mongo.Timestamp> {
-    const now = await this.now();
+    const now = await databaseTime(this.database);
     const [first, firstOfOplog] = await Promise.all([this.firstDocument(), this.firstOfOplog()]);
     const t = (first !== undefined && first > now.t - NEW_SECONDS ? Math.min(first, now.t) : now.t) - CLOCK_SECONDS;
     const wished = new this.connection.base.mongo.Timestamp({ t, i: 1 });
@@ -77,11 +77,6 @@ export class PrepareSourcesService {
       found?._id instanceof ObjectId ? [found._id.getTimestamp().getTime() / 1000] : [],
     );
     return times.length > 0 ? Math.min(...times) : undefined;
-  }
-
-  private async now(): Promise<mongo.Timestamp> {
-    const { operationTime } = await this.database.command({ ping: 1 });
-    return operationTime as mongo.Timestamp; // replica sets and clusters always say it
   }
 
   /** Undefined where the user may not read the oplog, or behind a mongos. */

@@ -1,7 +1,7 @@
 import { ConnectClient, placeOf } from '@caregate/change-events';
-import { CONFIG, InjectMongo, LOGGER, type Logger, Metrics } from '@caregate/service';
+import { CONFIG, databaseTime, InjectMongo, LOGGER, type Logger, Metrics } from '@caregate/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import type { Connection, mongo } from 'mongoose';
+import type { Connection } from 'mongoose';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
 import { ConnectorsService } from './connectors.service.ts';
@@ -80,7 +80,6 @@ export class SourceLagService implements OnApplicationBootstrap, OnApplicationSh
   /** The time of the database's last write, in seconds. A database without any writes one of its own every ten seconds. */
   private async now(): Promise<number> {
     if (!this.clinic.db) throw new Error('MongoDB is not connected yet');
-    const { operationTime } = await this.clinic.db.command({ ping: 1 });
-    return (operationTime as mongo.Timestamp).t; // replica sets and clusters always say it
+    return (await databaseTime(this.clinic.db)).t;
   }
 }

@@ -92,6 +92,9 @@ export const STAYING: Readonly<Record<string, string>> = {
 export const USERS = 'users';
 export const SHARING = 'perms';
 
+/** Where a user is a patient, a member, or is about to be: what is removed when their account ends. */
+export const RECORDS_OF_USERS: readonly string[] = ['patients', 'clinicians', 'patient_invites'];
+
 export const belongingOf = (collection: string): Belonging | undefined =>
   BELONGINGS.find((belonging) => belonging.collection === collection);
 

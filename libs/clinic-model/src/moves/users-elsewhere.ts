@@ -2,11 +2,9 @@ import { NotFound, ServiceUnavailable } from '@caregate/service/errors';
 import type { UserId } from '@caregate/identity';
 import type { ClientSession, Connection, Types } from 'mongoose';
 import type { AccountDocument } from '../documents.ts';
+import { RECORDS_OF_USERS } from './belongings.ts';
 import { elsewhereAmong } from './clinics-elsewhere.ts';
 import { ARRIVED_USERS } from './standing.ts';
-
-/** Documents that make somebody one of the shard's. */
-const NAMING = ['patients', 'clinicians', 'patient_invites'];
 
 /**
  * Of some users a shard has only a copy: what a move has left behind, until it is deleted, or what one is just bringing. What was done to the
@@ -26,7 +24,7 @@ export async function assertUserLivesHere(
     .find({ ownerUserId: userId }, { session, projection: { moved: 1 } })
     .toArray();
   const clinicIds: Types.ObjectId[] = [];
-  for (const collection of NAMING)
+  for (const collection of RECORDS_OF_USERS)
     clinicIds.push(...(await connection.collection(collection).distinct('clinicId', { userId }, { session })));
   const left = owned.filter(({ moved }) => moved !== undefined);
   if (left.length < owned.length) return;

@@ -1,29 +1,23 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { LRUCache } from 'lru-cache';
 
-/** The oldest are forgotten beyond this; whoever is forgotten waits in the line of their network once. */
+/** Beyond this those not heard of for longest are forgotten; whoever is forgotten waits in the line of their network once. */
 const MOST = 10_000;
 /** No credential that an app takes is longer. */
 const LONGEST = 2_048;
 
 /** Whose the credentials are that were found good of late. Nobody is let in by this; it only says in which line a request waits. */
 export class KnownCallers {
-  private readonly callers = new Map<string, string>();
+  private readonly callers = new LRUCache<string, string>({ max: MOST });
 
   note(headers: IncomingHttpHeaders, caller: string): void {
     const credential = credentialOf(headers);
-    if (credential === undefined) return;
-    if (this.callers.size >= MOST && !this.callers.has(credential)) this.forgetOldest();
-    this.callers.set(credential, caller);
+    if (credential !== undefined) this.callers.set(credential, caller);
   }
 
   of(headers: IncomingHttpHeaders): string | undefined {
     const credential = credentialOf(headers);
     return credential === undefined ? undefined : this.callers.get(credential);
-  }
-
-  private forgetOldest(): void {
-    const [oldest] = this.callers.keys();
-    if (oldest !== undefined) this.callers.delete(oldest);
   }
 }
 
