@@ -256,7 +256,7 @@ const DOCUMENTS: Record<string, object[]> = {
 
 /** Collections of a move, of running copies and of requests, which hold ids and hashes only. */
 const IDS_ONLY = [
-  ...['account_arrivals', 'arrived_users', 'writers', 'idempotency_records'],
+  ...['account_arrivals', 'arrived_users', 'move_claims', 'writers', 'idempotency_records'],
   ...['account_audit_entries', 'refused_requests', 'leases', 'user_endings', 'account_quotas', 'account_usage'],
 ];
 
