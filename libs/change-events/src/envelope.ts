@@ -1,4 +1,4 @@
-import { transactionName } from '@caregate/service';
+import { transactionName } from '@caregate/service/transaction-name';
 import { mongo } from 'mongoose';
 import { z } from 'zod';
 

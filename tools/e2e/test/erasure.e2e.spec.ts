@@ -148,7 +148,7 @@ test('the page on retention lists each collection and topic that there is, with 
 }, 60_000);
 
 /** Collections that come about by what did not happen here. */
-const ONLY_AT_TIMES: ReadonlySet<string> = new Set(['replica_doubts', 'trace_notes', 'unused_accounts']);
+const ONLY_AT_TIMES: ReadonlySet<string> = new Set(['replica_doubts', 'restores', 'trace_notes', 'unused_accounts']);
 
 const retentionPage = () => readFile(join(import.meta.dirname, '../../../docs/retention.md'), 'utf8');
 const gatekeeper = () => mongo.db(shard().gatekeeperDatabase);

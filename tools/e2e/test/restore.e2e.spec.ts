@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +7,7 @@ import { type Platform, type Servers, type Shard, startServers, startShards } fr
 import { type Document, MongoClient } from 'mongodb';
 import { MailServer } from './event-faults/mail-server.ts';
 import { leaveNothing } from './leave-nothing.ts';
+import { caregate as operatorCommand } from './operator-command.ts';
 import { openPractice, type Practice } from './practice.ts';
 
 // A shard whose database is lost is restored from a backup that was made while people worked.
@@ -68,17 +67,7 @@ const mailed = async (emails: readonly string[]) => {
 };
 const areMailed = (emails: readonly string[]) => eventually('emails to new patients', () => mailed(emails), LONG_MS);
 
-/** The commands of an operator, with the settings of the shard's apps. */
-async function caregate(...args: string[]): Promise<{ code: number; said: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../caregate/src/main.ts'), ...args], {
-    env: { PATH: process.env.PATH ?? '', CONNECT_URL: servers.connectUrl, ...shard.sync.env },
-  });
-  let said = '';
-  child.stdout.on('data', (chunk) => (said += chunk));
-  child.stderr.on('data', (chunk) => (said += chunk));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, said };
-}
+const caregate = (...args: string[]) => operatorCommand({ servers, shard }, ...args);
 
 const rows = (database: string, collection: string) => mongo.db(database).collection(collection).find().toArray();
 
@@ -151,6 +140,64 @@ test('backup while people work, loss of the database, restore: what was there is
   const accepted = (await mail.accepted()).map(({ to, subject }) => `${to.join()} ${subject}`);
   expect(accepted.filter((each, n) => accepted.indexOf(each) !== n)).toEqual([]); // no email twice
 }, 400_000);
+
+test('what was acknowledged before the backup and reacted to after it stays so, and a replay mails nobody again', async () => {
+  const began = new Date();
+  const leaver = await admit();
+  await shard.worker.stop();
+  const mailedLater = addresses(5);
+  for (const email of mailedLater) await admit({ email });
+  const url = `${shard.api.url}/caregate/v1/users/${leaver}`;
+  expect((await call({ method: 'DELETE', url, headers: session(practice.serviceToken) })).status).toBe(204);
+  await eventually('the deletion is on its way to the worker', async () =>
+    (await rows(shard.database, 'user_events')).some(({ event }) => event.subject === leaver),
+  );
+  const second = `${folder}-second`;
+  try {
+    expect(await caregate('backup', '--to', second)).toMatchObject({ code: 0 });
+    await shard.worker.start();
+    await areMailed(mailedLater);
+    await eventually('the worker has dealt with it', () => isGone(leaver), LONG_MS);
+    const undone = addresses(2);
+    for (const email of undone) await admit({ email });
+    await areMailed(undone);
+
+    await Promise.all([shard.api, shard.worker, shard.sync].map((app) => app.stop()));
+    await mongo.db(shard.database).dropDatabase();
+    expect(await caregate('restore', '--from', second)).toEqual({
+      code: 0,
+      said: expect.stringContaining('Restored.'),
+    });
+    await Promise.all([shard.api, shard.worker, shard.sync].map((app) => app.start()));
+  } finally {
+    await rm(second, { recursive: true, force: true });
+  }
+  await eventually('the user who left is gone again', () => isGone(leaver), LONG_MS);
+  await agrees();
+
+  const from = new Date(began.getTime() - 60_000).toISOString();
+  const dry = await caregate('events', 'replay', '--from', from, '--dry-run');
+  expect(dry).toEqual({
+    code: 0,
+    said: expect.stringMatching(/left out: a restore has undone their time\n\d+ would be given/),
+  });
+  expect(await caregate('events', 'replay', '--from', from, '--to', began.toISOString())).toMatchObject({ code: 0 });
+  const replayed = await caregate('events', 'replay', '--from', from);
+  expect(replayed).toEqual({ code: 0, said: expect.stringMatching(/[1-9]\d* given to the reactions/) });
+  // What is given now comes behind what was replayed.
+  const news = addresses(2);
+  for (const email of news) await admit({ email });
+  await areMailed(news);
+  await eventually('the worker has nothing left to do', nothingWaits, LONG_MS);
+  const accepted = (await mail.accepted()).map(({ to, subject }) => `${to.join()} ${subject}`);
+  expect(accepted.filter((each, n) => accepted.indexOf(each) !== n)).toEqual([]); // no email twice
+}, 400_000);
+
+async function nothingWaits(): Promise<boolean> {
+  const figures = String((await call({ url: `${shard.worker.url}/metrics` })).body);
+  const lags = [...figures.matchAll(/^caregate_consumer_lag\{[^}]*\} (\d+)/gm)].map(([, lag]) => Number(lag));
+  return lags.length > 0 && lags.every((lag) => lag === 0);
+}
 
 test('a backup that is not whole is not restored', async () => {
   expect(await caregate('restore', '--from', `${folder}/nothing-here`)).toEqual({

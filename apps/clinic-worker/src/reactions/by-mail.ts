@@ -7,5 +7,6 @@ import type { ReactionDefinition } from '@caregate/change-events';
 export const BY_MAIL = {
   retries: { attempts: 30, longestDelay: 30 * 60_000 },
   queue: 'mail',
+  outward: true,
   deadline: 60 * 60_000,
 } as const satisfies Partial<ReactionDefinition<never>>;

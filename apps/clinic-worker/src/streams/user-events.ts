@@ -24,6 +24,7 @@ export function userEvents(topic: string): EventStream<UserEvent> {
   return {
     name: 'users',
     topic,
+    outlastsRestores: true,
     decode: (message) => {
       const { id, source, time, type, data } = cloudEvent(message);
       const read = userEvent(type, data);

@@ -203,12 +203,13 @@ export class ConnectorsService implements OnApplicationBootstrap, OnApplicationS
 
   private async definitions(): Promise<ConnectorDefinition[]> {
     const start = { mode: 'timestamp', at: await this.sources.beginning() } as const;
-    return [...permissionConnectors(this.place), ...this.sourcesFrom(start)];
+    const ofUserEvents = await this.sources.beginningOfUserEvents();
+    return [...permissionConnectors(this.place), ...this.sourcesFrom(start, ofUserEvents)];
   }
 
   /** What the worker reads. Where users are kept by another service, that publishes what happens to them. */
-  private sourcesFrom(start: SourceStart): ConnectorDefinition[] {
-    const ownUsers = this.config.IDENTITY === 'local' ? [userEventsConnector(this.place, start)] : [];
+  private sourcesFrom(start: SourceStart, ofUserEvents = start): ConnectorDefinition[] {
+    const ownUsers = this.config.IDENTITY === 'local' ? [userEventsConnector(this.place, ofUserEvents)] : [];
     return [...workerConnectors(this.place, start), ...ownUsers];
   }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type OplogTime, workerCollections } from '@caregate/change-events';
+import { type OplogTime, type SourceStart, workerCollections } from '@caregate/change-events';
 import { LIMITED_COLLECTIONS } from '@caregate/clinic-model';
 import { USER_EVENTS } from '@caregate/identity';
 import { databaseTime, InjectMongo, limitDocuments } from '@caregate/service';
@@ -8,6 +8,8 @@ import type { Connection, mongo } from 'mongoose';
 interface StartDocument {
   readonly _id: string;
   readonly startAt: mongo.Timestamp;
+  /** Set by a restore: user events of since then may not have been published before the database was lost. */
+  readonly userEventsSince?: Date;
 }
 
 /** A database whose first document is younger than this is a new shard: all of its changes are reacted to. Of an older one, none from before. */
@@ -25,6 +27,7 @@ const HAD_PRE_IMAGES = ['clinics', 'clinicians'] as const;
 @Injectable()
 export class PrepareSourcesService {
   private chosen: OplogTime | undefined;
+  private chosenOfUserEvents: SourceStart | undefined;
 
   constructor(@InjectMongo() private readonly connection: Connection) {}
 
@@ -46,8 +49,16 @@ export class PrepareSourcesService {
     return this.chosen;
   }
 
+  /** Where the source of user events begins when it has no offset: after a restore with what the collection has of the time before. */
+  async beginningOfUserEvents(): Promise<SourceStart> {
+    if (this.chosenOfUserEvents) return this.chosenOfUserEvents;
+    const at = await this.beginning();
+    const since = (await this.beginnings.findOne({ _id: 'worker' }))?.userEventsSince;
+    return (this.chosenOfUserEvents = since ? { mode: 'copy_existing', since } : { mode: 'timestamp', at });
+  }
+
   private async choose(): Promise<OplogTime> {
-    const beginnings = this.connection.collection<StartDocument>('change_event_beginnings');
+    const { beginnings } = this;
     const chosen = await beginnings.findOne({ _id: 'worker' });
     if (chosen) return pointOf(chosen.startAt);
     const startAt = await this.recentPoint();
@@ -87,6 +98,10 @@ export class PrepareSourcesService {
     } catch {
       return undefined;
     }
+  }
+
+  private get beginnings() {
+    return this.connection.collection<StartDocument>('change_event_beginnings');
   }
 
   private get database() {

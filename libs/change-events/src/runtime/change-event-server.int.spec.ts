@@ -2,7 +2,7 @@ import { eventually } from '@caregate/eventually';
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { type Happening, SERVERS_GIVEN, WorkerHarness } from '../../test/worker-harness.ts';
-import { createConnection } from 'mongoose';
+import { createConnection, mongo } from 'mongoose';
 import { TcpProxy } from '../../test/tcp-proxy.ts';
 import {
   DeadLetters,
@@ -11,6 +11,7 @@ import {
   NoSuchDeadLetter,
   NothingToReplay,
   openGaps,
+  type RawMessage,
   Reaction,
   ReactionContext,
 } from './index.ts';
@@ -438,14 +439,88 @@ describeWithServers('a worker on real Kafka and MongoDB', () => {
     await harness.worker([early.controller, Late]);
     await harness.publish(happening('a', 2), happening('b', 1));
     await eventually(() => late.length >= 2); // the first event may come again: its offset need not have been committed
-    const read: string[] = [];
-    await log.read([harness.topic], { from: new Date(0) }, ({ key, offset }) => read.push(`${key}@${offset}`));
-    expect(read).toHaveLength(3);
-    expect(new Set(read).size).toBe(3);
-    expect(await log.replay([harness.topic], new Date((time?.getTime() ?? 0) + 60_000))).toBe(0);
-    expect(await log.replay([harness.topic], new Date(0))).toBe(3);
+    const read = async (from: Date) => {
+      const messages: RawMessage[] = [];
+      await log.read([harness.topic], { from }, (message) => void messages.push(message));
+      return messages;
+    };
+    const all = await read(new Date(0));
+    expect(new Set(all.map(({ partition, offset }) => `${partition}@${offset}`)).size).toBe(3);
+    expect(await read(new Date((time?.getTime() ?? 0) + 60_000))).toEqual([]);
+    await log.give(all);
     await eventually(() => late.length === 3);
     expect(late.map(({ id }) => id)).toContain('a-1');
     expect(early.seen).toHaveLength(3);
+  });
+
+  describe('after a restore of the database', () => {
+    const T = 1_769_800_000;
+    const at = (seconds: number) => new mongo.Timestamp({ t: T + seconds, i: 1 });
+
+    /** One reaction that can be repeated and one that cannot, and what each was given. */
+    function twoKinds() {
+      const given = { repeatable: [] as string[], outward: [] as string[] };
+      @Controller()
+      class Both {
+        @Reaction<Happening>({ name: 'repeatable', stream: 'happenings' })
+        repeat({ id }: Happening): void {
+          given.repeatable.push(id);
+        }
+        @Reaction<Happening>({ name: 'outward', stream: 'happenings', outward: true })
+        tell({ id }: Happening): void {
+          given.outward.push(id);
+        }
+      }
+      return { given, controller: Both };
+    }
+
+    /** Sent at that time, in seconds, all to one partition. */
+    const sent = (n: number, seconds: number) => ({
+      ...{ partition: 0, key: 'a', value: JSON.stringify(happening('a', n)) },
+      timestamp: String((T + seconds) * 1_000),
+    });
+
+    const restored = (dealtWithUpTo: number) =>
+      harness.connection.collection<{ _id: string }>('restores').insertOne({
+        ...{ _id: 'r', backup: at(100), restored: at(200), restoredTime: new Date() },
+        ...{ dealtWith: [{ topic: harness.topic, partition: 0, offset: String(dealtWithUpTo) }] },
+      });
+
+    it('what can be repeated is, nothing is told again, and what is undone is ignored', async () => {
+      const { given, controller } = twoKinds();
+      await restored(1);
+      await harness.publishRaw(sent(1, 50), sent(2, 60), sent(3, 150), sent(4, 250));
+      await harness.worker([controller]);
+      await eventually(() => given.outward.length > 0);
+      await eventually(() => given.repeatable.length === 3);
+      expect(given).toEqual({ repeatable: ['a-1', 'a-2', 'a-4'], outward: ['a-4'] });
+    });
+
+    it('a replay tells what was not dealt with when the database was lost, and nothing else again', async () => {
+      const { given, controller } = twoKinds();
+      await restored(1);
+      await harness.publishRaw(sent(1, 50), sent(2, 60), sent(3, 150), sent(4, 250));
+      await harness.worker([controller]);
+      await eventually(() => given.outward.includes('a-4'));
+      const log = new EventLog({ brokers: BROKERS, topicPrefix: harness.prefix });
+      const messages: RawMessage[] = [];
+      await log.read([harness.topic], { from: new Date(0) }, (message) => void messages.push(message));
+      await log.give(messages);
+      await harness.publishRaw(sent(5, 300));
+      await eventually(() => given.outward.includes('a-2'));
+      await eventually(() => given.outward.includes('a-5'));
+      expect([...given.outward].sort()).toEqual(['a-2', 'a-4', 'a-5']);
+      expect(new Set(given.repeatable)).toEqual(new Set(['a-1', 'a-2', 'a-4', 'a-5']));
+    });
+
+    it('of a stream that outlasts restores what can be repeated is reacted to, whenever it happened', async () => {
+      const { given, controller } = twoKinds();
+      await restored(4);
+      await harness.publishRaw(sent(1, 50), sent(3, 150), sent(4, 250));
+      await harness.worker([controller], { streams: [{ ...harness.happenings, outlastsRestores: true }] });
+      await eventually(() => given.outward.length > 0);
+      await eventually(() => given.repeatable.length === 3);
+      expect(given).toEqual({ repeatable: ['a-1', 'a-3', 'a-4'], outward: ['a-4'] });
+    });
   });
 });

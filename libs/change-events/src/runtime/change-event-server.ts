@@ -16,6 +16,7 @@ import { PartitionPlaces } from './partition-places.ts';
 import { type KafkaAddress, serversOf } from '../kafka-address.ts';
 import { CHANGE_EVENTS, type ReactionDefinition } from './reaction.ts';
 import { laneOf, newClaim, reactionId, ReactionRecords } from './reaction-records.ts';
+import { Restores } from './restores.ts';
 import { type BoundReaction, type Outcome, type ReactionQueue, ReactionRunner, type Work } from './reaction-runner.ts';
 import { openGaps, ReadPositions } from './read-positions.ts';
 import { DEFAULT_RETRIES, type RetryPolicy } from './retry-policy.ts';
@@ -82,6 +83,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   /** Aborted when the grace time of a shutdown is over. */
   private readonly outOfTime = new AbortController();
   private prepared = false;
+  private restores = Restores.none;
 
   constructor(settings: ChangeEventServerSettings) {
     super();
@@ -214,6 +216,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     if (this.prepared) return;
     await this.producer.connect();
     await this.records.prepare();
+    this.restores = await Restores.of(this.settings.connection);
     this.prepared = true;
   }
 
@@ -238,7 +241,7 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
       if (read === undefined || read instanceof Error) return [];
       const { stream, event } = read;
       const since = new Date(due.time.getTime() - WRITTEN_WITHIN_MS);
-      return this.concernedBy(stream, event)
+      return this.concernedBy(stream, event, due.message, true)
         .filter(({ definition }) => due.reactions.includes(definition.name))
         .map(({ definition }) => ({ due, reaction: definition.name, key: event.key, since }));
     });
@@ -255,13 +258,13 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     }
   }
 
-  /** A message that comes from its own topic. */
-  private receive(message: RawMessage, dropped: AbortSignal): Promise<void> | undefined {
+  /** A message that comes from its own topic, or once more as an operator wants it. */
+  private receive(message: RawMessage, dropped: AbortSignal, isReplayed = false): Promise<void> | undefined {
     const read = this.read(message);
     if (read instanceof Error) return this.buryMessage(message, read);
     if (!read) return undefined;
     const { stream, event } = read;
-    const concerned = this.concernedBy(stream, event);
+    const concerned = this.concernedBy(stream, event, message, isReplayed);
     this.measured.received(message.topic, concerned.length > 0);
     if (concerned.length === 0) return undefined;
     return this.lanes.run(`${stream.name}|${event.key}`, async () => {
@@ -294,14 +297,16 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     const unwrapped = attemptTo(() => fromRetryMessage(waiting));
     if (unwrapped instanceof Error) return this.buryMessage(waiting, unwrapped);
     const { message, waitingFor } = unwrapped;
-    if (waitingFor.reaction === undefined) return this.receive(message, dropped); // a replay of what could not be read
+    if (waitingFor.reaction === undefined) return this.receive(message, dropped, true); // a replay, also of what could not be read
     const reaction = this.reactions.get(waitingFor.reaction);
     if (!reaction)
       return this.buryMessage(message, new Error(`there is no reaction ${waitingFor.reaction}`), waitingFor);
     const read = this.read(message);
     if (!read) return this.buryMessage(message, new Error('the message is empty'), waitingFor);
     if (read instanceof Error) return this.buryMessage(message, read, waitingFor);
-    const { event } = read;
+    const { event, stream } = read;
+    // A dead letter of an undone time, say. No record of the restored database is about it.
+    if (this.restores.standingOf(event) === 'undone' && !stream.outlastsRestores) return undefined;
     return this.lanes.run(`waiting|${waitingFor.lane}`, async () =>
       this.reactToWaiting(workOf(reaction, event, message, await this.tenantOf(event)), waitingFor.replay, dropped),
     );
@@ -340,9 +345,18 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
     return event instanceof Error || !event ? event : { stream, event };
   }
 
-  private concernedBy(stream: EventStream, event: StreamEvent): BoundReaction[] {
+  private concernedBy(
+    stream: EventStream,
+    event: StreamEvent,
+    message: RawMessage,
+    isReplayed: boolean,
+  ): BoundReaction[] {
+    const standing = this.restores.standingOf(event);
+    if (standing === 'undone' && !stream.outlastsRestores) return [];
+    const mayBeTold =
+      standing === 'counts' || (standing === 'before a restore' && isReplayed && !this.restores.wasDealtWith(message));
     return [...this.reactions.values()].filter(({ definition }) => {
-      if (definition.stream !== stream.name) return false;
+      if (definition.stream !== stream.name || (definition.outward && !mayBeTold)) return false;
       // A condition that fails on a strange event lets it through: the reaction then fails on it with a record and a reason.
       return !definition.when || attemptTo(() => definition.when?.(event.data)) !== false;
     });

@@ -56,16 +56,9 @@ export class EventLog {
   }
 
   /**
-   * Gives the events of topics since a time to all reactions once more. A reaction that has happened does not happen again;
-   * what one missed, because it did not exist then, it makes up for. Gives how many events that were.
+   * Gives messages to all reactions once more. A reaction that has happened does not happen again; what one missed, because it did not exist then,
+   * it makes up for. Gives how many they were.
    */
-  async replay(topics: readonly string[], from: Date): Promise<number> {
-    const messages: RawMessage[] = [];
-    await this.read(topics, { from }, (message) => messages.push(message));
-    return this.give(messages);
-  }
-
-  /** Gives messages to all reactions as if they came from their topics. Gives how many they were. */
   async give(messages: Iterable<RawMessage> | AsyncIterable<RawMessage>): Promise<number> {
     const producer = this.kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();

@@ -16,6 +16,8 @@ export interface StreamEvent<T = unknown> {
   /** What must keep its order: the document's id, or the user's. */
   readonly key: string;
   readonly time: Date;
+  /** The time in the oplog, where the event is a change of the database. */
+  readonly moment?: { readonly t: number; readonly i: number };
   /** The database transaction that brought it about, where it is known: its trace goes on in the reactions. */
   readonly transaction?: string;
   readonly data: T;
@@ -26,6 +28,11 @@ export interface EventStream<T = unknown> {
   /** The name that reactions use. */
   readonly name: string;
   readonly topic: string;
+  /**
+   * A restore of the clinic database does not undo what the stream tells, such as that a user was deleted: it is reacted to again, as far as it can be
+   * repeated. What other streams tell of an undone time is ignored.
+   */
+  readonly outlastsRestores?: true;
   /** Reads a message; undefined for one that says nothing (a compaction tombstone). Throws for one that is malformed. */
   readonly decode: (message: RawMessage) => StreamEvent<T> | undefined;
 }

@@ -6,5 +6,6 @@ export * from './failures.ts';
 export * from './reaction.ts';
 export { beginningOfSources, closeGaps, type EventGap, openGaps } from './read-positions.ts';
 export * from './retry-policy.ts';
+export * from './restores.ts';
 export { REACTIONS, reactionId } from './reaction-records.ts';
 export { EventLog, type EventLogSettings, eventTopics } from './event-log.ts';

@@ -15,6 +15,11 @@ export interface ReactionDefinition<T> {
   readonly retries?: Partial<RetryPolicy>;
   /** Milliseconds after which an attempt counts as failed; 2 minutes unless given. */
   readonly deadline?: number;
+  /**
+   * What it does leaves the shard, such as an email, so that it cannot be repeated unseen. After a restore nobody knows whether it was done; it is
+   * not done again by itself. Any other reaction is repeated then, since the restore has undone what it did.
+   */
+  readonly outward?: true;
   /** Reactions of one queue have places of their own, so that what is slow, such as mail, keeps nothing else waiting. */
   readonly queue?: string;
 }

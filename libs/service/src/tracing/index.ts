@@ -1,4 +1,5 @@
 export * from './trace-notes.ts';
+export { transactionName } from './transaction-name.ts';
 export { traceRequests } from './trace-requests.ts';
 export {
   inSpan,

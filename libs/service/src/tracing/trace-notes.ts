@@ -1,5 +1,6 @@
 import type { ClientSession, Connection } from 'mongoose';
 import { traceparent } from './tracing.ts';
+import { transactionName } from './transaction-name.ts';
 
 /** Which trace a transaction belongs to. Change events name their transaction, so that a reaction can go on with the trace. */
 interface TraceNote {
@@ -12,10 +13,6 @@ export const TRACE_NOTES = 'trace_notes';
 const KEPT_SECONDS = 86_400;
 
 const prepared = new WeakMap<Connection, Promise<unknown>>();
-
-/** Names a transaction as its change events do: the session and the number in it. */
-export const transactionName = (session: Uint8Array, txnNumber: number): string =>
-  `${Buffer.from(session).toString('hex')}:${txnNumber}`;
 
 /** Before a transaction whose trace will be noted: a collection cannot be made in the midst of many transactions at once. */
 export async function prepareTraceNotes(connection: Connection): Promise<void> {

@@ -2,11 +2,15 @@ import { ConnectClient, type ConnectorState } from '@caregate/change-events/conn
 import { ownerOfConnector } from '@caregate/change-events/connector-owner';
 import { type KafkaAddress, serversOf } from '@caregate/change-events/kafka-address';
 import { ownerOfTopics } from '@caregate/change-events/topic-owner';
+import { eventTopics } from '@caregate/change-events/event-log';
+import type { RestoreDocument } from '@caregate/change-events/restores';
 import { topicsOf } from '@caregate/change-events/topics';
 import kafkajs, { type Admin, type Kafka } from 'kafkajs';
 import pRetry from 'p-retry';
 import { CommandFailed } from '../command-failed.ts';
 import { assertSameShard } from './ownership.ts';
+
+type DealtWith = RestoreDocument['dealtWith'];
 
 export interface EventPlace extends KafkaAddress {
   readonly connectUrl: string;
@@ -81,30 +85,50 @@ export class ChangeEventPlaces {
     await connect.remove(name);
   }
 
+  /** Up to where the worker has dealt with each topic. */
+  async dealtWith(): Promise<DealtWith> {
+    return this.asAdmin((admin, there) =>
+      placesOf(
+        admin,
+        this.workerGroup,
+        this.workerTopics().filter((topic) => there.has(topic)),
+      ),
+    );
+  }
+
   /**
-   * The worker and the sinks go on behind all that there is. Only what happened to users since the backup is read again: whoever had
-   * themselves deleted must not come back. What had been reacted to then is remembered, and not done twice.
+   * The worker reads again what was committed since a time: the restore has undone what it did about events before the backup that it dealt with
+   * later. What it had done by then is remembered and not done twice; what tells of the undone time it knows by the note of the restore. What
+   * waited for its next attempt is not tried again, and the sinks go on behind all that there is.
    */
-  async skipEvents(backupTime: Date): Promise<void> {
-    const { topicPrefix, userEventsTopic } = this.place;
+  async setBack(since: Date, dealtWith: DealtWith): Promise<void> {
+    const { topicPrefix } = this.place;
     const topics = topicsOf(topicPrefix);
+    await this.asAdmin(async (admin, there) => {
+      for (const topic of this.workerTopics().filter((each) => there.has(each))) {
+        const found = await admin.fetchTopicOffsetsByTimestamp(topic, since.getTime());
+        await goOn(admin, this.workerGroup, topic, earlierOf(topic, found, dealtWith));
+      }
+      if (there.has(topics.retry))
+        await goOn(admin, this.workerGroup, topics.retry, await admin.fetchTopicOffsets(topics.retry));
+      for (const topic of [topics.patientPermissions, topics.clinicianPermissions])
+        if (there.has(topic)) await goOn(admin, `connect-${topic}.sink`, topic, await admin.fetchTopicOffsets(topic));
+    });
+  }
+
+  private workerTopics(): string[] {
+    return [...eventTopics(this.place.topicPrefix), this.place.userEventsTopic];
+  }
+
+  private get workerGroup(): string {
+    return `${this.place.topicPrefix}.worker`;
+  }
+
+  private async asAdmin<T>(work: (admin: Admin, topics: ReadonlySet<string>) => Promise<T>): Promise<T> {
     const admin = this.kafka.admin();
     await admin.connect();
     try {
-      const there = new Set(await admin.listTopics());
-      const worker = `${topicPrefix}.worker`;
-      const { clinics, clinicians, patients, migrations, patientInvites, patientArchives, retry } = topics;
-      for (const topic of [clinics, clinicians, patients, migrations, patientInvites, patientArchives, retry])
-        if (there.has(topic)) await goOn(admin, worker, topic, await admin.fetchTopicOffsets(topic));
-      if (there.has(userEventsTopic))
-        await goOn(
-          admin,
-          worker,
-          userEventsTopic,
-          await admin.fetchTopicOffsetsByTimestamp(userEventsTopic, backupTime.getTime()),
-        );
-      for (const topic of [topics.patientPermissions, topics.clinicianPermissions])
-        if (there.has(topic)) await goOn(admin, `connect-${topic}.sink`, topic, await admin.fetchTopicOffsets(topic));
+      return await work(admin, new Set(await admin.listTopics()));
     } finally {
       await admin.disconnect();
     }
@@ -113,6 +137,25 @@ export class ChangeEventPlaces {
 
 /** Where a group is that has read nothing yet. */
 const NONE = '-1';
+
+async function placesOf(admin: Admin, groupId: string, topics: readonly string[]): Promise<DealtWith> {
+  const found = await admin.fetchOffsets({ groupId, topics: [...topics] });
+  return found.flatMap(({ topic, partitions }) =>
+    partitions.filter(({ offset }) => offset !== NONE).map(({ partition, offset }) => ({ topic, partition, offset })),
+  );
+}
+
+/** What the worker had not dealt with is read, however old it is. */
+function earlierOf(
+  topic: string,
+  offsets: readonly { readonly partition: number; readonly offset: string }[],
+  dealtWith: DealtWith,
+) {
+  return offsets.map(({ partition, offset }) => {
+    const known = dealtWith.find((place) => place.topic === topic && place.partition === partition)?.offset;
+    return { partition, offset: known !== undefined && BigInt(known) < BigInt(offset) ? known : offset };
+  });
+}
 
 async function goOn(
   admin: Admin,
@@ -131,7 +174,7 @@ async function goOn(
   if (partitions.length === 0) return; // to set a group takes seconds
   await pRetry(() => admin.setOffsets({ groupId, topic, partitions }), PATIENCE).catch((error: unknown) => {
     throw new CommandFailed(
-      `the consumer group ${groupId} cannot be set behind the events of ${topic} (${error instanceof Error ? error.message : String(error)}): stop the shard's apps, then run this again with --again`,
+      `the place of the consumer group ${groupId} in ${topic} cannot be set (${error instanceof Error ? error.message : String(error)}): stop the shard's apps, then run this again with --again`,
     );
   });
 }

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
+import { REPEATABLE_REACTIONS } from '@caregate/change-events/repeatable-reactions';
+import { type RestoreDocument, RESTORES } from '@caregate/change-events/restores';
 import mongoose, { type Connection } from 'mongoose';
 import { CommandFailed } from '../command-failed.ts';
 import type { Archive, Manifest } from './archive.ts';
 
 type Say = (line: string) => void;
 type Document = mongoose.mongo.Document;
+type DealtWith = RestoreDocument['dealtWith'];
 
 const { BSON } = mongoose.mongo;
 const UNDER_WAY = 'restore_under_way';
@@ -15,23 +19,35 @@ const DURABLE = { writeConcern: { w: 'majority', journal: true } } as const;
 
 /**
  * A database to restore into must be empty: a collection in it was made by an app that still runs, or is somebody's data.
- * What a restore left that was cut off is removed with `again`.
+ * What a restore left that was cut off is removed with `again`. From here to its end a collection says that a restore is under way.
  * @throws {CommandFailed}
  */
 export async function makeRoom(connection: Connection, again: boolean): Promise<void> {
   const db = databaseOf(connection);
   const names = (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
-  if (names.length === 0) return;
+  if (names.length === 0) return void (await db.createCollection(UNDER_WAY));
   if (!names.includes(UNDER_WAY))
     throw new CommandFailed(
       `the database ${connection.name} is not empty (${names.slice(0, 3).join(', ')} …): stop all apps of the shard, and drop the database if it is to be replaced`,
     );
   if (!again)
     throw new CommandFailed('a restore was cut off here; with --again what it wrote is removed and it begins anew');
-  await db.dropDatabase();
+  for (const name of names) if (name !== UNDER_WAY && !name.startsWith('system.')) await db.dropCollection(name);
 }
 
-/** All of a verified backup, with options and indexes. Until it has ended, a collection says that it is under way. */
+/** What a restore that was cut off noted; it may have set the worker's places already, so that Kafka knows it no longer. */
+export async function notedDealtWith(connection: Connection): Promise<DealtWith | undefined> {
+  return (await notesOf(connection).findOne())?.dealtWith;
+}
+
+export async function noteDealtWith(connection: Connection, dealtWith: DealtWith): Promise<void> {
+  await notesOf(connection).updateOne({ _id: 'kafka' }, { $set: { dealtWith } }, { upsert: true, ...DURABLE });
+}
+
+const notesOf = (connection: Connection) =>
+  databaseOf(connection).collection<{ _id: string; dealtWith: DealtWith }>(UNDER_WAY);
+
+/** All of a verified backup, with options and indexes. */
 export async function restoreDatabase(
   connection: Connection,
   archive: Archive,
@@ -39,7 +55,6 @@ export async function restoreDatabase(
   say: Say,
 ): Promise<void> {
   const db = databaseOf(connection);
-  await db.createCollection(UNDER_WAY);
   for (const { name, documents } of collections) {
     const { options, indexes } = await archive.metadata(name);
     await db.createCollection(name, options);
@@ -68,15 +83,39 @@ async function* inBatches(documents: AsyncIterable<Buffer>): AsyncGenerator<Docu
   if (batch.length > 0) yield batch;
 }
 
+/** What of the events of before the restore is to be read again, beside the database. */
+export interface Events {
+  readonly backup: mongoose.mongo.Timestamp;
+  /** User events of since then are published again, as the sources may not have come so far. */
+  readonly since: Date;
+  readonly dealtWith: DealtWith;
+}
+
+/** In milliseconds: how long before the backup, or the oldest reaction that was open then, events are read again that the worker had dealt with. */
+const BEFORE_MS = 86_400_000;
+
+/** Since when events are to be read again: what was open or under way at the moment of the backup is among them. */
+export async function eventsSince(connection: Connection, backupTime: Date): Promise<Date> {
+  const [oldest] = await databaseOf(connection)
+    .collection<{ beganTime?: Date }>('reactions')
+    .find({ open: true, beganTime: { $type: 'date' } }, { sort: { beganTime: 1 }, limit: 1 })
+    .toArray();
+  return new Date(Math.min(backupTime.getTime(), oldest?.beganTime?.getTime() ?? Infinity) - BEFORE_MS);
+}
+
 /**
- * What was open at the moment of the backup may have happened since: it is closed rather than done a second time, and listed as what
- * nobody could react to or deliver. Sources of change events begin behind the restore, or all of it would be taken for news.
+ * What was open at the moment of the backup may have happened since. An email is closed rather than sent a second time, and listed as what
+ * nobody could react to or deliver. What can be repeated is repeated: its record goes, and the worker reads its event again.
+ * Sources of change events begin behind the restore, or all of it would be taken for news.
  */
-export async function settle(connection: Connection, say: Say): Promise<void> {
+export async function settle(connection: Connection, events: Events | undefined, say: Say): Promise<void> {
   const db = databaseOf(connection);
   const now = new Date();
+  const repeated = events
+    ? await db.collection('reactions').deleteMany({ open: true, reaction: { $in: [...REPEATABLE_REACTIONS] } }, DURABLE)
+    : undefined;
   const reactions = await db.collection('reactions').updateMany(
-    { open: true },
+    { open: true, ...(!events && { reaction: { $nin: [...REPEATABLE_REACTIONS] } }) },
     {
       $set: {
         state: 'dead',
@@ -107,12 +146,28 @@ export async function settle(connection: Connection, say: Say): Promise<void> {
   const time = operationTime as mongoose.mongo.Timestamp; // replica sets always say it
   const startAt = new mongoose.mongo.Timestamp({ t: (time.getHighBits() >>> 0) + 1, i: 1 });
   await db
-    .collection<{ _id: string; startAt: mongoose.mongo.Timestamp }>('change_event_beginnings')
-    .updateOne({ _id: 'worker' }, { $set: { startAt } }, { upsert: true, ...DURABLE });
+    .collection<{ _id: string; startAt: mongoose.mongo.Timestamp; userEventsSince?: Date }>('change_event_beginnings')
+    .updateOne(
+      { _id: 'worker' },
+      { $set: { startAt, ...(events && { userEventsSince: events.since }) } },
+      { upsert: true, ...DURABLE },
+    );
+  if (events) await note(connection, events, startAt);
   await db.collection(UNDER_WAY).drop();
   say(
     `closed as they were open at the time of the backup: ${reactions.modifiedCount} reactions, ${mails.modifiedCount} emails`,
   );
+  if (repeated) say(`reactions that were open and will be repeated: ${repeated.deletedCount}`);
+}
+
+/** By it the worker, and commands, know events of the time that is undone. */
+async function note(
+  connection: Connection,
+  { backup, dealtWith }: Events,
+  restored: mongoose.mongo.Timestamp,
+): Promise<void> {
+  const restore = { _id: randomUUID(), backup, restored, restoredTime: new Date(), dealtWith };
+  await databaseOf(connection).collection<RestoreDocument>(RESTORES).insertOne(restore, DURABLE);
 }
 
 function databaseOf({ db }: Connection) {

@@ -101,7 +101,8 @@ test('what was open is closed and listed, and is not done again', async () => {
     { _id: 'a' as never, open: true, state: 'waiting', due: new Date() },
     { _id: 'b' as never, state: 'done' },
   ];
-  await source.collection('reactions').insertMany([open, done]);
+  const repeatable = { ...open, _id: 'c' as never, reaction: 'forget_user_records' };
+  await source.collection('reactions').insertMany([open, done, repeatable]);
   await source.collection('mail_deliveries').insertMany([
     { _id: 'x' as never, state: 'waiting' },
     { _id: 'y' as never, state: 'sent' },
@@ -111,6 +112,7 @@ test('what was open is closed and listed, and is not done again', async () => {
   expect(await target.collection('reactions').find().sort({ _id: 1 }).toArray()).toEqual([
     { _id: 'a', state: 'dead', failure: expect.any(String), endedTime: expect.any(Date) },
     { _id: 'b', state: 'done' },
+    { ...repeatable, _id: 'c' }, // its message is where it was, as Kafka is left alone
   ]);
   expect(
     (await target.collection('mail_deliveries').find().sort({ _id: 1 }).toArray()).map(({ state }) => state),

@@ -3,7 +3,14 @@ import { Command } from 'commander';
 import mongoose, { type Connection } from 'mongoose';
 import { Archive, type Manifest } from '../backup/archive.ts';
 import { ChangeEventPlaces } from '../backup/change-events.ts';
-import { makeRoom, restoreDatabase, settle } from '../backup/restore-database.ts';
+import {
+  eventsSince,
+  makeRoom,
+  notedDealtWith,
+  noteDealtWith,
+  restoreDatabase,
+  settle,
+} from '../backup/restore-database.ts';
 import { takeBackup } from '../backup/take-backup.ts';
 import { assertSameShard, claimRestored, ownerInBackup, ownerOfDatabase } from '../backup/ownership.ts';
 import { CommandFailed } from '../command-failed.ts';
@@ -35,7 +42,8 @@ export function restoreCommand(): Command {
       `
 All apps of the shard must be stopped. MONGODB_URI is the clinic database, which must be empty. GATEKEEPER_MONGODB_URI, KAFKA_BROKERS,
 CONNECT_URL, SHARD_ID, and TOPIC_PREFIX and USER_EVENTS_TOPIC where they have them, are those of the apps: the gatekeeper database is emptied and copied anew when the
-apps start, connectors forget their places, and events that tell of the time after the backup are skipped.`,
+apps start, connectors forget their places, and events that tell of the time after the backup are ignored. What was open at the moment of the
+backup and can be repeated, such as the end of a user's records, is repeated; emails are not sent again.`,
     )
     .action((options: RestoreOptions) => onDatabase('MONGODB_URI', (connection) => restore(connection, options)));
 }
@@ -68,17 +76,21 @@ async function restore(
       assertSameShard(shardId, 'the gatekeeper database', await ownerOfDatabase(gatekeeper)),
     );
   await events?.assertOf(shardId);
+  const dealtWith = events && ((await notedDealtWith(connection)) ?? (await events.dealtWith()));
   await makeRoom(connection, again);
+  if (dealtWith) await noteDealtWith(connection, dealtWith);
   const forgotten = await events?.forgetConnectors();
   if (forgotten) say(`Connectors removed, and their places forgotten: ${forgotten.join(', ') || 'none'}.`);
   await restoreDatabase(connection, archive, manifest, say);
-  if (events) {
+  const since = await eventsSince(connection, timeOf(manifest));
+  if (events && dealtWith) {
     await onDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) => void (await gatekeeper.dropDatabase()));
-    await events.skipEvents(timeOf(manifest));
+    await events.setBack(since, dealtWith);
     await events.forgetOwner();
   }
   await claimRestored(connection, events !== undefined);
-  await settle(connection, say);
+  const backup = new mongoose.mongo.Timestamp(manifest.clusterTime);
+  await settle(connection, dealtWith && { backup, since, dealtWith }, say);
   say('Restored. Start the apps: gatekeeper-sync copies the permissions anew.');
 }
 

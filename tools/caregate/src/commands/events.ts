@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import mongoose, { type Connection } from 'mongoose';
 import { CommandFailed } from '../command-failed.ts';
 import { mongoAddress, shardSettings } from '../settings.ts';
+import { planReplay } from './replay.ts';
 
 /** `caregate events …`: the change events that the worker reacts to. */
 export function eventsCommand(): Command {
@@ -22,10 +23,18 @@ export function eventsCommand(): Command {
     .action((options: { from?: Date; topic?: string; follow: boolean }) => tail(options));
   group
     .command('replay')
-    .description('give all events since a time to all reactions; what has happened does not happen again')
-    .requiredOption('--from <time>', 'such as 2026-01-31T08:00:00Z', time)
+    .description('give the events between two times to all reactions; what has happened does not happen again')
+    .requiredOption('--from <time>', 'changes that were committed then or later, such as 2026-01-31T08:00:00Z', time)
+    .option('--to <time>', 'changes that were committed then or earlier; up to now unless given', time)
     .option('--topic <name>', 'only this topic, such as au1.patients')
-    .action((options: { from: Date; topic?: string }) => replay(options));
+    .option('--dry-run', 'only say how many events that are, and what the processed-event store knows of them')
+    .addHelpText(
+      'after',
+      `
+MONGODB_URI is the clinic database of the shard: its processed-event store says what has happened, and its restores which time is undone.
+Events of a time that a restore has undone are left out. After a restore, emails about what the worker had dealt with before are not sent again.`,
+    )
+    .action((options: { from: Date; to?: Date; topic?: string; dryRun?: true }) => replay(options));
   group
     .command('gaps')
     .description('list events that are gone from Kafka and that nobody has read, oldest first')
@@ -68,9 +77,28 @@ async function tail({ from, topic, follow }: { from?: Date; topic?: string; foll
   );
 }
 
-async function replay({ from, topic }: { from: Date; topic?: string }): Promise<void> {
+async function replay({
+  from,
+  to = new Date(),
+  topic,
+  dryRun = false,
+}: {
+  from: Date;
+  to?: Date;
+  topic?: string;
+  dryRun?: boolean;
+}): Promise<void> {
+  if (to < from) throw new CommandFailed('--to is earlier than --from');
   const { log, topics } = opened(topic);
-  process.stdout.write(`${await log.replay(topics, from)} given to the reactions\n`);
+  await withDatabase(async (connection) => {
+    const plan = await planReplay({ log, topics, connection }, { from, to });
+    for (const [name, { done, dead, open, none }] of Object.entries(plan.topics))
+      say(`${name}: ${done} reacted to, ${dead} given up, ${open} under way, ${none} without a reaction so far`);
+    if (plan.undone > 0) say(`${plan.undone} left out: a restore has undone their time`);
+    if (plan.unreadable > 0) say(`${plan.unreadable} left out: they are no events`);
+    if (!dryRun) await log.give(plan.messages);
+    say(`${plan.messages.length} ${dryRun ? 'would be given' : 'given'} to the reactions`);
+  });
 }
 
 async function withDatabase(work: (connection: Connection) => Promise<void>): Promise<void> {

@@ -144,6 +144,19 @@ export class ClinicLife {
   async changePermissions(): Promise<{ userId: string; permissions: string }> {
     const patient = this.sharing[this.turn % this.sharing.length];
     if (!patient) throw new Error('begin first');
+    return this.changePermissionsOf(patient);
+  }
+
+  /** All sharing patients change what the clinic may do, again and again, as fast as it is accepted. */
+  async burstOfPermissions(times: number): Promise<void> {
+    await Promise.all(
+      this.sharing.map(async (patient) => {
+        for (let n = 0; n < times; n++) await this.changePermissionsOf(patient);
+      }),
+    );
+  }
+
+  private async changePermissionsOf(patient: { userId: string; token: string }) {
     const before = this.accepted.permissions.get(patient.userId);
     const permissions = before?.includes('note') ? { view: {}, upload: {} } : { view: {}, note: {} };
     await this.send('set permissions', {
@@ -155,6 +168,16 @@ export class ClinicLife {
     const set = JSON.stringify(permissions);
     this.accepted.permissions.set(patient.userId, set);
     return { userId: patient.userId, permissions: set };
+  }
+
+  /** Users who are to be deleted at once, later. */
+  async admitMany(count: number): Promise<void> {
+    for (let n = 0; n < count; n++) await this.admit();
+  }
+
+  /** Many users are deleted at once. */
+  async burstOfDeletions(count: number): Promise<void> {
+    await Promise.all(Array.from({ length: count }, () => this.deleteUser()));
   }
 
   /** Makes a patient who has an email, and so gets one. */

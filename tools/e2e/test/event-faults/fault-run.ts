@@ -13,6 +13,10 @@ import { MailServer } from './mail-server.ts';
 export const VICTIMS = ['mongod', 'kafka', 'connect', 'clinic-worker', 'gatekeeper-sync', 'smtp'] as const;
 export type Victim = (typeof VICTIMS)[number];
 
+/** What can be paused: beside what is killed the API, whose writers would have to wait for it. */
+export const SLEEPERS = [...VICTIMS, 'clinic-api'] as const;
+export type Sleeper = (typeof SLEEPERS)[number];
+
 export interface FaultSettings {
   readonly writers: number;
   /** How long each stays dead, in milliseconds. */
@@ -31,8 +35,16 @@ export interface Recovery {
   readonly mailed: number;
 }
 
-/** One of whom is killed, and started again. */
-interface Killable {
+/** For how long a part stands still, and how long after something has begun. */
+export interface Pause {
+  readonly part: Sleeper;
+  readonly seconds: number;
+  readonly afterMs: number;
+}
+
+/** One of whom is killed, and started again, or paused. */
+interface Part {
+  readonly pid?: number | undefined;
   kill(): Promise<void>;
   start(): Promise<void>;
 }
@@ -41,6 +53,8 @@ interface Killable {
 export class FaultRun {
   readonly accepted: Accepted = nothingAccepted();
   readonly recoveries: Recovery[] = [];
+  /** What was killed or paused so far. */
+  readonly disturbed: Sleeper[] = [];
   readonly failures: string[] = [];
   private writing: Promise<unknown> = Promise.resolve();
   private stopping = false;
@@ -99,18 +113,29 @@ export class FaultRun {
       service: await identity.serviceToken('e2e'),
     };
     const run = new FaultRun(settings, servers, platform, mail, mongo, connection, scene);
-    await run.startWriting();
+    await run.moveIn();
     return run;
   }
 
-  private async startWriting(): Promise<void> {
+  private async moveIn(): Promise<void> {
     this.canary = new ClinicLife(this.scene, this.accepted, 0);
     this.lives = Array.from(
       { length: this.settings.writers },
       (_, n) => new ClinicLife(this.scene, this.accepted, n + 1),
     );
     for (const life of [this.canary, ...this.lives]) await life.begin();
+    this.startWriting();
+  }
+
+  /** Everybody is at work, again or for the first time. */
+  startWriting(): void {
+    this.stopping = false;
     this.writing = Promise.all(this.lives.map((life) => this.live(life)));
+  }
+
+  /** Does something at each clinic at once. */
+  async everywhere(work: (life: ClinicLife) => Promise<void>): Promise<void> {
+    await Promise.all(this.lives.map(work));
   }
 
   private async live(life: ClinicLife): Promise<void> {
@@ -122,18 +147,38 @@ export class FaultRun {
 
   /** Kills these at once, in the midst of everything, starts them again, and waits until all goes on. */
   async killAndRevive(killed: readonly Victim[]): Promise<Recovery> {
-    const victims = killed.map((name) => this.victim(name));
+    const victims = killed.map((name) => this.part(name));
+    this.disturbed.push(...killed);
     await Promise.all(victims.map((each) => each.kill()));
     await delay(this.settings.downMs);
     const servers = killed.filter((name) => !isApp(name));
-    const apps = killed.filter(isApp).map((name) => this.victim(name).start());
-    await Promise.all(servers.map((name) => this.victim(name).start()));
+    const apps = killed.filter(isApp).map((name) => this.part(name).start());
+    await Promise.all(servers.map((name) => this.part(name).start()));
     const back = performance.now();
     const [replicated, mailed] = await Promise.all([this.replicates(), this.mails(), ...apps]);
     const recovery = { killed, replicated: Math.round(replicated - back), mailed: Math.round(mailed - back) };
     this.recoveries.push(recovery);
     await delay(this.settings.betweenMs);
     return recovery;
+  }
+
+  /** One process stands still for a while, as a paused virtual machine does, while something is done. */
+  async pauseDuring<T>({ part, seconds, afterMs }: Pause, work: () => Promise<T>): Promise<T> {
+    this.disturbed.push(part);
+    const [done] = await Promise.all([work(), this.pause(part, seconds, afterMs)]);
+    return done;
+  }
+
+  private async pause(part: Sleeper, seconds: number, afterMs: number): Promise<void> {
+    await delay(afterMs);
+    const { pid } = this.part(part);
+    if (pid === undefined) throw new Error(`${part} does not run`);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await delay(seconds * 1_000);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
   }
 
   /** When a permission that is changed now was seen in the gatekeeper database. */
@@ -249,9 +294,10 @@ export class FaultRun {
     return this.canary;
   }
 
-  private victim(name: Victim): Killable {
+  private part(name: Sleeper): Part {
     const { servers, mail, scene } = this;
-    const apps: Partial<Record<Victim, App>> = {
+    const apps: Partial<Record<Sleeper, App>> = {
+      'clinic-api': scene.shard.api,
       'clinic-worker': scene.shard.worker,
       'gatekeeper-sync': scene.shard.sync,
     };

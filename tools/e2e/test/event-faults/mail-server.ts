@@ -32,6 +32,10 @@ export class MailServer {
     return `smtp://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
   async start(): Promise<void> {
     const program = join(import.meta.dirname, 'mail-server-main.ts');
     // Without the flags of the test runner.

@@ -1,7 +1,7 @@
-import type { FaultRun, Recovery, Victim } from './fault-run.ts';
+import type { FaultRun, Recovery, Sleeper } from './fault-run.ts';
 import { Reckoning } from './reckoning.ts';
 
-/** Each kill can have the emails that were on their way over the worker's connections accepted again. */
+/** Each kill or pause can have the emails that were on their way over the worker's connections accepted again. */
 const CONNECTIONS = 4;
 
 /** From the moment that a server answers again until replication goes on. */
@@ -11,9 +11,9 @@ const WELL_WITHIN_MS = 20_000;
 export async function expectNothingAmiss(run: FaultRun): Promise<void> {
   const reckoning = new Reckoning(run);
   const emails = await reckoning.emails();
-  const windows = run.recoveries.flatMap(({ killed }) => killed).filter(hasWindow).length;
+  const windows = run.disturbed.filter(hasWindow).length;
   console.log(
-    `${emails.due} emails due, ${emails.doubled} accepted again after ${windows} kills of worker or SMTP server`,
+    `${emails.due} emails due, ${emails.doubled} accepted again after ${windows} kills or pauses of worker or SMTP server`,
   );
   expect(run.failures).toEqual([]);
   expect(await reckoning.lost()).toEqual([]);
@@ -29,4 +29,4 @@ export const tooSlow = (recoveries: readonly Recovery[]) =>
   recoveries.filter(({ replicated }) => replicated > WELL_WITHIN_MS);
 
 /** Between the mail server's acceptance and the worker's note of it one message can be lost from sight. */
-const hasWindow = (victim: Victim) => victim === 'clinic-worker' || victim === 'smtp';
+const hasWindow = (part: Sleeper) => part === 'clinic-worker' || part === 'smtp';
