@@ -1,3 +1,6 @@
+/** Brings a user's new email to their records. */
+export const UPDATE_USER_EMAIL = 'update_user_email';
+
 /**
  * The worker's reactions that are not `outward`, by name, for commands that work on a shard's database without the worker. A test of clinic-worker keeps
  * the list to what the reactions say of themselves.
@@ -11,5 +14,5 @@ export const REPEATABLE_REACTIONS: readonly string[] = [
   'remove_deleted_tag',
   'save_custodial_profile',
   'stop_user_keys',
-  'update_user_email',
+  UPDATE_USER_EMAIL,
 ];

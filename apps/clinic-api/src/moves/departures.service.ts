@@ -18,7 +18,7 @@ import { packed } from './batch.ts';
 import { BelongingsRepository, puts } from './belongings.repository.ts';
 import { ChangesRepository } from './changes.repository.ts';
 import { type ClaimedMove, MoveClaims } from './move-claims.ts';
-import { UnfinishedDeletions } from './unfinished-deletions.ts';
+import { UnfinishedReactions } from './unfinished-reactions.ts';
 
 export interface Destination {
   readonly shard: string;
@@ -54,7 +54,7 @@ export class DeparturesService {
     private readonly belongings: BelongingsRepository,
     private readonly changesOf: ChangesRepository,
     private readonly claims: MoveClaims,
-    private readonly deletions: UnfinishedDeletions,
+    private readonly reactions: UnfinishedReactions,
   ) {}
 
   async begin(accountId: AccountId) {
@@ -107,10 +107,10 @@ export class DeparturesService {
 
   /**
    * Keeps writers out, on every copy of every app, and waits until none is inside.
-   * @throws {ServiceUnavailable} when that takes too long, or the worker has not removed deleted users yet: then they are let in again
+   * @throws {ServiceUnavailable} when that takes too long, or the worker has something left to do: then they are let in again
    */
   async fence(accountId: AccountId, move: ClaimedMove, { fenceId, forMs, withinMs }: FenceWanted): Promise<void> {
-    await this.deletions.assertNone(accountId);
+    await this.reactions.assertNone(accountId);
     await forgetSilentWriters(this.connection);
     if (!(await allHeardOf(this.connection)))
       throw new ServiceUnavailable('a copy of an app was not heard of for some seconds; try again');
@@ -139,7 +139,7 @@ export class DeparturesService {
       await this.lift(accountId, { 'fence.id': fenceId });
       throw new ServiceUnavailable('writes are under way that take too long just now; try again');
     }
-    await this.deletions.assertNone(accountId).catch(async (error: unknown) => {
+    await this.reactions.assertNone(accountId).catch(async (error: unknown) => {
       await this.lift(accountId, { 'fence.id': fenceId }); // the worker cannot go on before
       throw error;
     });

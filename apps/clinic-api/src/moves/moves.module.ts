@@ -13,7 +13,7 @@ import { DeparturesService } from './departures.service.ts';
 import { DirectoryAudit } from './directory-audit.interceptor.ts';
 import { MoveClaims } from './move-claims.ts';
 import { OfItsMove } from './of-its-move.guard.ts';
-import { UnfinishedDeletions } from './unfinished-deletions.ts';
+import { UnfinishedReactions } from './unfinished-reactions.ts';
 import { WriteInterceptor } from './write.interceptor.ts';
 
 /** Accounts that move between shards: what the directory asks of this one, and what callers are told meanwhile. */
@@ -28,7 +28,7 @@ import { WriteInterceptor } from './write.interceptor.ts';
     ChangesRepository,
     DeparturesService,
     MoveClaims,
-    UnfinishedDeletions,
+    UnfinishedReactions,
     { provide: APP_GUARD, useClass: OfItsMove },
     { provide: APP_INTERCEPTOR, useClass: WriteInterceptor },
     { provide: APP_INTERCEPTOR, useClass: DirectoryAudit },

@@ -1,9 +1,11 @@
 import { eventually } from '@caregate/eventually';
 import { randomUUID } from 'node:crypto';
+import { reactionId } from '@caregate/change-events/reaction-records';
 import { newNotice } from '@caregate/clinic-model';
 import type { AccountClient } from '@caregate/contracts';
 import type { UserId } from '@caregate/identity';
 import { inTransaction } from '@caregate/service';
+import { mongo } from 'mongoose';
 import { answered, type Harness, startHarness, statusOf } from '../../test/harness.ts';
 import { identityOf, LOCAL, type LocalPractice, newLocalPractice } from '../../test/local-practice.ts';
 import { activateAt, bringTo, copyAll } from '../../test/moves.ts';
@@ -215,6 +217,44 @@ test('an account is not fenced while users who were deleted have records in it: 
   await eventually(async () => door.standingOf(accountId)?.fence === undefined);
   await au1.models.patients.deleteMany({ userId: patientId }); // as the worker does
   expect(statusOf(await fence(au1.directory(), practice, moveId))).toBe(204);
+});
+
+test('an account is not fenced while a new email has not reached the records of its user', async () => {
+  const practice = await newPractice();
+  const { patientId } = practice;
+  const moveId = randomUUID();
+  const { connection } = au1;
+  const worker = { _id: 'worker' };
+  const begun = { $set: { startAt: new mongo.Timestamp({ t: Math.floor(Date.now() / 1_000) - 60, i: 1 }) } };
+  const beginnings = connection.collection<{ _id: string }>('change_event_beginnings');
+  await beginnings.updateOne(worker, begun, { upsert: true }); // as gatekeeper-sync does
+  await identityOf(au1).updateUser(patientId, { email: `${randomUUID()}@patient.test` });
+  const refused = await fence(au1.directory(), practice, moveId);
+  expect([statusOf(refused), refused.error?.message]).toEqual([503, expect.stringContaining('new email')]);
+  const changed = await connection
+    .collection<{ event: { id: string; source: string } }>('user_events')
+    .findOne({ 'event.subject': patientId, 'event.type': 'users:update' });
+  if (!changed) throw new Error('the change is noted');
+  const { event } = changed;
+  const _id = reactionId('update_user_email', { id: `${event.source}#${event.id}`, key: patientId });
+  await connection.collection<{ _id: string }>('reactions').insertOne({ _id }); // as the worker does
+  await eventually(async () => statusOf(await fence(au1.directory(), practice, moveId)) === 204);
+  await beginnings.deleteOne(worker);
+});
+
+test('an account is not fenced while patients carry a tag that was deleted', async () => {
+  const practice = await newPractice();
+  const { patientId, clinicId } = practice;
+  const moveId = randomUUID();
+  const { models } = au1;
+  const [tag, kept] = [new mongo.ObjectId(), new mongo.ObjectId()];
+  const patientTags = [{ _id: kept, name: 'Kept' }];
+  await models.clinics.updateOne({ _id: clinicId }, { patientTags, lastDeletedPatientTag: { _id: tag, name: 'Gone' } });
+  await models.patients.updateOne({ userId: patientId }, { tags: [tag, kept] });
+  const refused = await fence(au1.directory(), practice, moveId);
+  expect([statusOf(refused), refused.error?.message]).toEqual([503, expect.stringContaining('tag')]);
+  await models.patients.updateOne({ userId: patientId }, { $pull: { tags: tag } }); // as the worker does
+  await eventually(async () => statusOf(await fence(au1.directory(), practice, moveId)) === 204);
 });
 
 test('a user of whom a shard has only a copy is not deleted there: 503 while they are on the way, 404 once they have left', async () => {

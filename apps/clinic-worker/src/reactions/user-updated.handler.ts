@@ -1,4 +1,4 @@
-import { Reaction } from '@caregate/change-events';
+import { Reaction, UPDATE_USER_EMAIL } from '@caregate/change-events';
 import { CLINIC_MODELS, type ClinicModels, updateUserEmail } from '@caregate/clinic-model';
 import { IdentityService } from '@caregate/identity';
 import { CONFIG, LOGGER, type Logger, MONGO } from '@caregate/service';
@@ -23,7 +23,7 @@ export class UserUpdated {
   ) {}
 
   @Reaction<UserEvent>({
-    name: 'update_user_email',
+    name: UPDATE_USER_EMAIL,
     stream: 'users',
     when: (event) => event.type === 'updated' && (event.email === undefined || event.email !== event.formerEmail),
     deadline: 30 * 60_000,

@@ -1,4 +1,4 @@
-import type { EventStream, RawMessage } from '@caregate/change-events';
+import { type EventStream, type RawMessage, userEventId } from '@caregate/change-events';
 import { type CloudEventV1, Kafka } from 'cloudevents';
 import { isUserId, type UserId } from '@caregate/identity';
 import { z } from 'zod';
@@ -30,7 +30,7 @@ export function userEvents(topic: string): EventStream<UserEvent> {
       const read = userEvent(type, data);
       return (
         read && {
-          id: `${source}#${id}`,
+          id: userEventId({ source, id }),
           key: read.userId,
           time: time === undefined ? message.time : new Date(time),
           data: read.event,

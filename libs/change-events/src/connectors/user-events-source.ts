@@ -52,6 +52,10 @@ const contentType = ({ config }: ConnectorDefinition) => ({
   'transforms.contentType.negate': 'true',
 });
 
+/** What tells an event from every other. */
+export const userEventId = ({ source, id }: { readonly source: string; readonly id: string }): string =>
+  `${source}#${id}`;
+
 interface UserEventDocument {
   readonly createdTime: Date;
   readonly event: { readonly type: string; readonly subject: string };

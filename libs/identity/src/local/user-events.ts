@@ -28,6 +28,11 @@ export class UserEvents {
     const events = connection.collection(USER_EVENTS);
     // deletions, which an account that moves must not outrun
     await events.createIndex({ 'event.type': 1 }, { partialFilterExpression: { 'event.type': 'users:delete' } });
+    // and new emails, which must have reached all records before
+    await events.createIndex(
+      { 'event.type': 1, createdTime: 1 },
+      { partialFilterExpression: { 'event.type': 'users:update' } },
+    );
     const create = () => events.createIndex({ createdTime: 1 }, { expireAfterSeconds: USER_EVENTS_KEPT_DAYS * 86_400 });
     try {
       await create();
