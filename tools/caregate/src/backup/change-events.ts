@@ -11,6 +11,7 @@ import { CommandFailed } from '../command-failed.ts';
 import { assertSameShard } from './ownership.ts';
 
 type DealtWith = RestoreDocument['dealtWith'];
+type Place = DealtWith[number];
 
 export interface EventPlace extends KafkaAddress {
   readonly connectUrl: string;
@@ -105,15 +106,52 @@ export class ChangeEventPlaces {
     const { topicPrefix } = this.place;
     const topics = topicsOf(topicPrefix);
     await this.asAdmin(async (admin, there) => {
-      for (const topic of this.workerTopics().filter((each) => there.has(each))) {
-        const found = await admin.fetchTopicOffsetsByTimestamp(topic, since.getTime());
-        await goOn(admin, this.workerGroup, topic, earlierOf(topic, found, dealtWith));
-      }
-      if (there.has(topics.retry))
-        await goOn(admin, this.workerGroup, topics.retry, await admin.fetchTopicOffsets(topics.retry));
+      const wanted: Place[] = [];
+      for (const topic of this.workerTopics().filter((each) => there.has(each)))
+        wanted.push(
+          ...earlierOf(placesIn(topic, await admin.fetchTopicOffsetsByTimestamp(topic, since.getTime())), dealtWith),
+        );
+      if (there.has(topics.retry)) wanted.push(...placesIn(topics.retry, await admin.fetchTopicOffsets(topics.retry)));
+      await this.put(admin, this.workerGroup, wanted);
       for (const topic of [topics.patientPermissions, topics.clinicianPermissions])
-        if (there.has(topic)) await goOn(admin, `connect-${topic}.sink`, topic, await admin.fetchTopicOffsets(topic));
+        if (there.has(topic))
+          await this.put(admin, `connect-${topic}.sink`, placesIn(topic, await admin.fetchTopicOffsets(topic)));
     });
+  }
+
+  /** Puts a consumer group, none of whose members runs, to places in topics. */
+  private async put(admin: Admin, groupId: string, wanted: readonly Place[]): Promise<void> {
+    const committed = await placesOf(admin, groupId, [...new Set(wanted.map(({ topic }) => topic))]);
+    const places = wanted.filter((place) => place.offset !== (placeIn(committed, place)?.offset ?? '0'));
+    if (places.length === 0) return; // to put a group takes seconds
+    await pRetry(async () => {
+      const { groups } = await admin.describeGroups([groupId]);
+      const state = groups[0]?.state;
+      if (state !== 'Empty' && state !== 'Dead') throw new Error(`its state is ${state}`);
+      await this.commit(groupId, places);
+    }, PATIENCE).catch((error: unknown) => {
+      throw new CommandFailed(
+        `the places of the consumer group ${groupId} cannot be set (${error instanceof Error ? error.message : String(error)}): stop the shard's apps, then run this again with --again`,
+      );
+    });
+  }
+
+  /** As the only member, for a moment. The client's own `setOffsets` joins the group anew for each topic, which takes seconds each. */
+  private async commit(groupId: string, places: readonly Place[]): Promise<void> {
+    const consumer = this.kafka.consumer({ groupId, allowAutoTopicCreation: false });
+    const topics = [...new Set(places.map(({ topic }) => topic))];
+    await consumer.connect();
+    try {
+      const joined = new Promise<void>((resolve, reject) => {
+        consumer.on(consumer.events.GROUP_JOIN, () => resolve());
+        consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      });
+      await consumer.subscribe({ topics, fromBeginning: true });
+      await Promise.all([joined, consumer.run({ autoCommit: false, eachBatch: async () => {} })]);
+      await consumer.commitOffsets([...places]);
+    } finally {
+      await consumer.disconnect();
+    }
   }
 
   private workerTopics(): string[] {
@@ -138,43 +176,23 @@ export class ChangeEventPlaces {
 /** Where a group is that has read nothing yet. */
 const NONE = '-1';
 
-async function placesOf(admin: Admin, groupId: string, topics: readonly string[]): Promise<DealtWith> {
+async function placesOf(admin: Admin, groupId: string, topics: readonly string[]): Promise<Place[]> {
   const found = await admin.fetchOffsets({ groupId, topics: [...topics] });
-  return found.flatMap(({ topic, partitions }) =>
-    partitions.filter(({ offset }) => offset !== NONE).map(({ partition, offset }) => ({ topic, partition, offset })),
-  );
+  return found.flatMap(({ topic, partitions }) => placesIn(topic, partitions)).filter(({ offset }) => offset !== NONE);
 }
+
+const placesIn = (
+  topic: string,
+  offsets: readonly { readonly partition: number; readonly offset: string }[],
+): Place[] => offsets.map(({ partition, offset }) => ({ topic, partition, offset }));
+
+const placeIn = (places: readonly Place[], { topic, partition }: Place) =>
+  places.find((place) => place.topic === topic && place.partition === partition);
 
 /** What the worker had not dealt with is read, however old it is. */
-function earlierOf(
-  topic: string,
-  offsets: readonly { readonly partition: number; readonly offset: string }[],
-  dealtWith: DealtWith,
-) {
-  return offsets.map(({ partition, offset }) => {
-    const known = dealtWith.find((place) => place.topic === topic && place.partition === partition)?.offset;
-    return { partition, offset: known !== undefined && BigInt(known) < BigInt(offset) ? known : offset };
-  });
-}
-
-async function goOn(
-  admin: Admin,
-  groupId: string,
-  topic: string,
-  offsets: readonly { readonly partition: number; readonly offset: string }[],
-): Promise<void> {
-  const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
-  const committed = new Map(found?.partitions.map(({ partition, offset }) => [partition, offset]));
-  const partitions = offsets
-    .filter(
-      ({ partition, offset }) =>
-        committed.get(partition) !== offset && !(offset === '0' && committed.get(partition) === NONE),
-    )
-    .map(({ partition, offset }) => ({ partition, offset }));
-  if (partitions.length === 0) return; // to set a group takes seconds
-  await pRetry(() => admin.setOffsets({ groupId, topic, partitions }), PATIENCE).catch((error: unknown) => {
-    throw new CommandFailed(
-      `the place of the consumer group ${groupId} in ${topic} cannot be set (${error instanceof Error ? error.message : String(error)}): stop the shard's apps, then run this again with --again`,
-    );
+function earlierOf(places: readonly Place[], dealtWith: DealtWith): Place[] {
+  return places.map((place) => {
+    const known = placeIn(dealtWith, place);
+    return known && BigInt(known.offset) < BigInt(place.offset) ? known : place;
   });
 }

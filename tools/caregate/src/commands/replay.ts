@@ -41,12 +41,17 @@ export async function planReplay(
 ): Promise<ReplayPlan> {
   const restores = await Restores.of(connection);
   const events: Event[] = [];
+  const known = new Set<string>();
   const begin = Math.floor(from.getTime() / 1_000) * 1_000; // the oplog's times are whole seconds
   let [undone, unreadable] = [0, 0];
   await log.read(topics, { from }, (message) => {
     const event = readable(message);
     if (!event) return void unreadable++;
     if (event.time.getTime() < begin || event.time > to) return;
+    // A source that has lost its place publishes an event again. Whether it was dealt with is known of the first.
+    const name = `${message.topic} ${event.key} ${event.id}`;
+    if (known.has(name)) return;
+    known.add(name);
     if (restores.standingOf(event) === 'undone') return void undone++;
     events.push({ ...event, message });
   });
