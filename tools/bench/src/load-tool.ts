@@ -53,7 +53,8 @@ export async function startPlace(
   const database = `bench_${randomBytes(4).toString('hex')}`;
   later(async () => {
     const client = await MongoClient.connect(servers.mongodbUri);
-    for (const name of [database, bareOf(database)]) await client.db(name).dropDatabase();
+    const { databases } = await client.db().admin().listDatabases({ nameOnly: true });
+    for (const { name } of databases) if (name.startsWith(database)) await client.db(name).dropDatabase();
     await client.close();
   });
   const stub = await startStub(compat);
@@ -64,11 +65,15 @@ export async function startPlace(
 const bareOf = (database: string) => `${database}_bare`;
 
 /** The built clinic API as users get it, but that a remote service knows the callers: the load tool's stub. */
-export async function startMeasuredApi({ servers, database, identityUrl }: Place, profile?: string) {
+export async function startMeasuredApi(
+  { servers, database, identityUrl }: Place,
+  { profile, dist }: { profile?: string | undefined; dist?: string | undefined } = {},
+) {
   const began = performance.now();
   const app = await startApp({
     name: 'clinic-api',
     label: 'bench-clinic-api',
+    ...(dist !== undefined && { dist }),
     env: {
       SHARD_ID: 'au1',
       DOMAIN: 'localhost',

@@ -95,7 +95,7 @@ const measured = (plan: Plan, say: (line: string) => void): Promise<LoadFigures>
     const scratch = await mkdtemp(join(tmpdir(), 'caregate-bench-'));
     later(() => rm(scratch, { recursive: true }));
     const place = await startPlace(plan.compat, later, say);
-    const { app: api, startSeconds } = await startMeasuredApi(place, plan.profile);
+    const { app: api, startSeconds } = await startMeasuredApi(place, { profile: plan.profile });
     later(() => api.stop());
     const bare = await startBare(place);
     later(() => bare.stop());

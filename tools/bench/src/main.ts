@@ -5,6 +5,7 @@ import { growth } from './growth.ts';
 import { lists } from './lists.ts';
 import { load } from './load.ts';
 import { moves } from './moves.ts';
+import { pairs } from './pairs.ts';
 import { profile } from './profile.ts';
 import { prove } from './prove.ts';
 import { report } from './report.ts';
@@ -14,7 +15,7 @@ import { soak } from './soak.ts';
 /** Each bench by its name. */
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   ...{ all, load, lists, events, moves, growth, sizes, soak, profile },
-  ...{ report, prove },
+  ...{ pairs, report, prove },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

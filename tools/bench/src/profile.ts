@@ -88,7 +88,7 @@ const profiled = (plan: Plan, say: (line: string) => void): Promise<(Profiled & 
     await seeding.stop();
     for (const scenario of plan.scenarios) {
       const folder = join(scratch, scenario);
-      const { app, startSeconds } = await startMeasuredApi(place, folder);
+      const { app, startSeconds } = await startMeasuredApi(place, { profile: folder });
       later(() => app.stop());
       const { rps } = await toolOf(app.url, app.pid).run(scenario);
       await app.stop();
