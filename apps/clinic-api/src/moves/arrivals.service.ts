@@ -34,6 +34,9 @@ export interface MovingAccount {
 const MOST_IN_THE_WAY = 200;
 const CANCEL_MS = 3_000;
 
+/** The marks of the users that a move has brought: a move's id, a slash, a user's id. */
+const marksOf = (moveId: string) => ({ _id: { $gt: `${moveId}/`, $lt: `${moveId}0` } }); // 0 comes after the slash
+
 /** What this shard does for the directory when an account moves here (design, decision 9). */
 @Injectable()
 export class ArrivalsService {
@@ -87,14 +90,17 @@ export class ArrivalsService {
     }
   }
 
-  /** Can be repeated. Waits until each copy knows, so that none sends callers away. */
+  /**
+   * Can be repeated. Waits until each copy knows, so that none sends callers away. Writers wait meanwhile, so what takes its time is left to the call
+   * that follows when they are served.
+   */
   async activate(accountId: AccountId, move: ClaimedMove): Promise<void> {
     const { moveId } = move;
     const arrival = await this.arrivals.findOne({ _id: accountId, moveId });
     if (!arrival) {
       const here = await this.accounts.findOne({ _id: accountId });
       if (here?.arrived?.moveId !== moveId) throw new NotFound('this account is not on its way here');
-      await this.arrivedUsers.deleteMany({ moveId });
+      await this.arrivedUsers.deleteMany(marksOf(moveId));
       return void (await announced(this.connection, here.notice ?? '', 1_000));
     }
     const [through, lived] = await Promise.all([
@@ -125,7 +131,6 @@ export class ArrivalsService {
       await new UserEvents(this.connection, this.config.SHARD_ID).emailsShared(sharing, session);
       await this.arrivals.deleteOne({ _id: accountId, moveId }, { session });
     });
-    await this.arrivedUsers.deleteMany({ moveId }); // only needed while the move can be cancelled
     // A copy can only think that it is elsewhere when it has been here before.
     if (lived) await announced(this.connection, notice.id, 1_000);
   }
@@ -152,11 +157,11 @@ export class ArrivalsService {
       },
     });
     if (!progress.done) return progress;
-    const brought = await this.arrivedUsers.find({ moveId }).toArray();
+    const brought = await this.arrivedUsers.find(marksOf(moveId)).toArray();
     const ids = brought.map(({ userId }) => userId);
     await this.claims.under(move, async (session) => {
       await this.belongings.deleteUsersOfNobodyElse(ids, scope, session);
-      await this.arrivedUsers.deleteMany({ moveId }, { session });
+      await this.arrivedUsers.deleteMany(marksOf(moveId), { session });
       await this.arrivals.deleteOne({ _id: accountId, moveId }, { session });
     });
     return progress;
@@ -288,9 +293,9 @@ export class ArrivalsService {
   }
 
   /** Of some users those whom this move has brought. */
-  private async broughtAmong(moveId: string, ids: readonly string[], session: ClientSession): Promise<Set<string>> {
+  private async broughtAmong(moveId: string, ids: readonly string[], session?: ClientSession): Promise<Set<string>> {
     const marks = [...new Set(ids)].map((id) => `${moveId}/${id}`);
-    const found = await this.arrivedUsers.find({ _id: { $in: marks } }, { session }).toArray();
+    const found = await this.arrivedUsers.find({ _id: { $in: marks } }, { ...(session && { session }) }).toArray();
     return new Set(found.map(({ userId }) => userId));
   }
 
@@ -312,12 +317,12 @@ export class ArrivalsService {
 
   /** Users whom the move brought and whose email another has here; they are mailed about it (clinic-worker, `EmailShared`). */
   private async whoShareTheirEmail(moveId: string): Promise<UserId[]> {
-    const brought = await this.arrivedUsers.find({ moveId }).toArray();
-    const among = { $in: brought.map(({ userId }) => userId as UserId) }; // as the other shard calls them
     const found = await this.users
-      .find({ _id: among, sharedEmailKey: { $exists: true } }, { projection: { _id: 1 } })
+      .find({ sharedEmailKey: { $type: 'string' } }, { projection: { _id: 1 } }) // by its index: they are few
       .toArray();
-    return found.map(({ _id }) => _id);
+    const ids = found.map(({ _id }) => _id);
+    const brought = await this.broughtAmong(moveId, ids);
+    return ids.filter((id) => brought.has(id));
   }
 
   /** Which document holds what another was to have; undefined for any other fault. */

@@ -4,7 +4,7 @@ import type { ClientSession, Connection, Types } from 'mongoose';
 import type { AccountDocument } from '../documents.ts';
 import { RECORDS_OF_USERS } from './belongings.ts';
 import { elsewhereAmong } from './clinics-elsewhere.ts';
-import { ARRIVED_USERS } from './standing.ts';
+import { ARRIVALS, ARRIVED_USERS } from './standing.ts';
 
 /**
  * Of some users a shard has only a copy: what a move has left behind, until it is deleted, or what one is just bringing. What was done to the
@@ -17,8 +17,8 @@ export async function assertUserLivesHere(
   userId: UserId,
   session: ClientSession,
 ): Promise<void> {
-  const coming = await connection.collection(ARRIVED_USERS).findOne({ userId }, { session, projection: { _id: 1 } });
-  if (coming) throw new ServiceUnavailable('the user is just on the way to this shard; try again in a moment');
+  if (await isComing(connection, userId, session))
+    throw new ServiceUnavailable('the user is just on the way to this shard; try again in a moment');
   const owned = await connection
     .collection<AccountDocument>('accounts')
     .find({ ownerUserId: userId }, { session, projection: { moved: 1 } })
@@ -31,4 +31,14 @@ export async function assertUserLivesHere(
   const elsewhere = new Set((await elsewhereAmong(connection, clinicIds, session)).map(String));
   if (clinicIds.some((id) => !elsewhere.has(id.toHexString()))) return;
   if (left.length + clinicIds.length > 0) throw new NotFound('user not found: they live on another shard now');
+}
+
+/** The mark that a move has brought a user stays for a while after the account was activated; who is still coming says the arrival. */
+async function isComing(connection: Connection, userId: UserId, session: ClientSession): Promise<boolean> {
+  const moves = await connection.collection(ARRIVED_USERS).distinct('moveId', { userId }, { session });
+  if (moves.length === 0) return false;
+  const found = await connection
+    .collection(ARRIVALS)
+    .findOne({ moveId: { $in: moves } }, { session, projection: { _id: 1 } });
+  return found !== null;
 }
