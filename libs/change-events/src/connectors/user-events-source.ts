@@ -1,6 +1,6 @@
 import { USER_EVENTS } from '@caregate/identity/user-events';
 import type { Connection } from 'mongoose';
-import type { RawMessage } from '../runtime/event-stream.ts';
+import { IN_NO_TOPIC, type RawMessage } from '../runtime/event-stream.ts';
 import { topicsOf } from '../topics.ts';
 import { type ConnectorDefinition, type ConnectorPlace, type SourceStart, sourceConnector } from './definition.ts';
 import type { Stage } from './pipeline.ts';
@@ -85,7 +85,7 @@ export async function* writtenUserEvents({
     yield {
       topic,
       partition: 0,
-      offset: 0n,
+      offset: IN_NO_TOPIC,
       key: Buffer.from(event.subject),
       value: Buffer.from(JSON.stringify(event)),
       headers: { 'content-type': CONTENT_TYPE },

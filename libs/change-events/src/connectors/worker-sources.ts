@@ -7,7 +7,7 @@ import type {
   SignUpDocument,
 } from '@caregate/clinic-model';
 import mongoose, { type Connection, type Types } from 'mongoose';
-import type { RawMessage } from '../runtime/event-stream.ts';
+import { IN_NO_TOPIC, type RawMessage } from '../runtime/event-stream.ts';
 import { topicsOf, type Topics } from '../topics.ts';
 import { type ConnectorDefinition, type ConnectorPlace, type SourceStart, sourceConnector } from './definition.ts';
 import { changePipeline, type Stage, WITHOUT_LARGE_DOCUMENT } from './pipeline.ts';
@@ -159,7 +159,7 @@ export async function* copiedEvents({
     yield {
       topic: topicsOf(prefix)[topic],
       partition: 0,
-      offset: 0n,
+      offset: IN_NO_TOPIC,
       key: Buffer.from(String(event['documentKey']._id)),
       value: Buffer.from(value),
       headers: {},

@@ -7,7 +7,7 @@ import { lastValueFrom } from 'rxjs';
 import { ensureTopics, runtimeTopicDefinitions, type TopicDefinition, topicsOf } from '../topics.ts';
 import { malformedId } from './dead-letter.ts';
 import { type DueEvent, DueEvents, type DueSettings } from './due-events.ts';
-import type { EventStream, RawMessage, StreamEvent } from './event-stream.ts';
+import { type EventStream, IN_NO_TOPIC, type RawMessage, type StreamEvent } from './event-stream.ts';
 import { describeFailure } from './failures.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
@@ -353,8 +353,8 @@ export class ChangeEventServer extends Server implements CustomTransportStrategy
   ): BoundReaction[] {
     const standing = this.restores.standingOf(event);
     if (standing === 'undone' && !stream.outlastsRestores) return [];
-    const mayBeTold =
-      standing === 'counts' || (standing === 'before a restore' && isReplayed && !this.restores.wasDealtWith(message));
+    const wasNotTold = isReplayed && message.offset !== IN_NO_TOPIC && !this.restores.wasDealtWith(message);
+    const mayBeTold = standing === 'counts' || (standing === 'before a restore' && wasNotTold);
     return [...this.reactions.values()].filter(({ definition }) => {
       if (definition.stream !== stream.name || (definition.outward && !mayBeTold)) return false;
       // A condition that fails on a strange event lets it through: the reaction then fails on it with a record and a reason.

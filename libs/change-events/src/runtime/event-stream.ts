@@ -2,12 +2,16 @@
 export interface RawMessage {
   readonly topic: string;
   readonly partition: number;
+  /** `IN_NO_TOPIC` for what was read from the database in its place. */
   readonly offset: bigint;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly time: Date;
 }
+
+/** Nobody knows whether such a message was ever dealt with. */
+export const IN_NO_TOPIC = -1n;
 
 /** An event of a stream: what happened (`data`), to what, and when. */
 export interface StreamEvent<T = unknown> {

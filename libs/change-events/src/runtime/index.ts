@@ -2,6 +2,7 @@ export * from './change-event-server.ts';
 export * from './dead-letter.ts';
 export { DeadLetters, type DeadLettersSettings, NoSuchDeadLetter, NothingToReplay } from './dead-letters.ts';
 export type { DueEvent, DueSettings, FindDue } from './due-events.ts';
+export { IN_NO_TOPIC } from './event-stream.ts';
 export * from './failures.ts';
 export * from './reaction.ts';
 export { beginningOfSources, closeGaps, type EventGap, openGaps } from './read-positions.ts';
