@@ -94,8 +94,12 @@ export class Deliveries {
       return { claim };
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      const { state, due } = (await this.deliveries.findOne({ _id }, { projection: { state: 1, due: 1 } })) ?? {};
+      const projection = { state: 1, due: 1, handedOverTime: 1, leaseUntil: 1 };
+      const { state, due, handedOverTime, leaseUntil } = (await this.deliveries.findOne({ _id }, { projection })) ?? {};
       if (state === 'waiting' && due) return { notBefore: due };
+      // Whoever handed it over was not heard of again: nobody knows whether the server took it.
+      const isSilent = handedOverTime !== undefined && now.getTime() - handedOverTime.getTime() > this.lease;
+      if (state === 'sending' && isSilent && leaseUntil) return { notBefore: leaseUntil };
       return state === 'sent' || state === 'given_up' ? state : 'busy';
     }
   }

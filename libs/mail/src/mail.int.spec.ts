@@ -285,10 +285,16 @@ describeWithServers('mail on real MongoDB and SMTP', () => {
     });
     const dead = new Deliveries(connection, 1);
     expect(await dead.handOver(sending.deliveryId, 'of the dead')).toBe(true);
-    await expect(mail({ url, lease: 1 }).deliver(sending)).rejects.toThrow('another worker');
-    await connection
-      .collection<{ _id: string }>(MAIL_DELIVERIES)
-      .updateOne({ _id: sending.deliveryId }, { $set: { leaseUntil: new Date() } });
+    const sender = mail({ url });
+    await expect(sender.deliver(sending)).rejects.toThrow('another worker');
+    const change = (of: object) =>
+      connection.collection<{ _id: string }>(MAIL_DELIVERIES).updateOne({ _id: sending.deliveryId }, { $set: of });
+    // It has not been heard of for longer than any attempt takes.
+    await change({ handedOverTime: new Date(Date.now() - 10 * 60_000) });
+    const refused = await sender.deliver(sending).catch((error: unknown) => error);
+    expect(String(refused)).toContain('may have taken');
+    expect(retryAfter(refused)).toBeGreaterThan(1_700);
+    await change({ leaseUntil: new Date() });
     expect(await mail({ url, lease: 1 }).deliver(sending)).toBe('sent');
     expect(taken).toHaveLength(1);
   });
