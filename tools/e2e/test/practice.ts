@@ -36,7 +36,7 @@ export async function openPractice(shard: Shard, name: string): Promise<Practice
     });
     if (status !== 200) throw new Error(`no clinic was made: ${status} ${JSON.stringify(body)}`);
     const { id: clinicId } = body as { id: string }; // as the contract says
-    return { clinicId, ownerEmail, password: PASSWORD, token, serviceToken: await identity.serviceToken('e2e') };
+    return { clinicId, ownerEmail, password: PASSWORD, token, serviceToken: await identity.serviceToken(name) };
   } finally {
     await connection.close();
   }

@@ -1,6 +1,12 @@
 import { Unauthorized } from '@caregate/service';
 import { InvalidApiKey, parseApiKey, type ShardId } from '@caregate/shard';
 
+/** The API key that a request brings, as it stands there. */
+export function keySent(authorization: string | undefined): string | undefined {
+  const [, credentials] = /^basic +(.+)$/i.exec(authorization ?? '') ?? [];
+  return credentials === undefined ? undefined : Buffer.from(credentials, 'base64').toString('utf8').split(':')[0];
+}
+
 /**
  * The shard that a request to the unsharded API is meant for: that of its key's suffix, or the default one
  * (source "Sharding", section "Older API keys").
@@ -11,9 +17,8 @@ export function shardMeant(
   shards: readonly ShardId[],
   defaultShard: ShardId,
 ): ShardId {
-  const [, credentials] = /^basic +(.+)$/i.exec(authorization ?? '') ?? [];
-  if (credentials === undefined) return defaultShard;
-  const [key = ''] = Buffer.from(credentials, 'base64').toString('utf8').split(':');
+  const key = keySent(authorization);
+  if (key === undefined) return defaultShard;
   try {
     return parseApiKey(key, shards).shardId ?? defaultShard;
   } catch (error) {

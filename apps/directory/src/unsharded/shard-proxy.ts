@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { hasBody, ServiceUnavailable, streamBody } from '@caregate/service';
+import { hasBody, knowCaller, ServiceUnavailable, streamBody } from '@caregate/service';
 import { apiHost, type ShardId } from '@caregate/shard';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, type Dispatcher } from 'undici';
 import type { ShardsService } from '../shards/shards.service.ts';
-import { sameAt } from './redirects.ts';
+import { keySent, sameAt } from './redirects.ts';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -45,6 +45,9 @@ export class ShardProxy {
   async ask(shardId: ShardId, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     streamBody(request);
     const { statusCode, headers, body } = await this.answerOf(shardId, request, reply);
+    const caller = keySent(request.headers.authorization) ?? request.headers['x-tidepool-session-token'];
+    // The shard has found it good. What waits here next is known by that, as nothing else is known of callers here.
+    if (statusCode < 300 && typeof caller === 'string') knowCaller(request, caller);
     // What is left of a request that was answered early is not read, so its connection cannot serve another.
     if (!request.raw.complete) void reply.header('connection', 'close');
     return reply.code(statusCode).headers(ofTheMessage(headers)).send(body);

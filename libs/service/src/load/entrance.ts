@@ -25,6 +25,7 @@ export interface Proxies {
 /** A request that waits for a place in this line, and until when. */
 interface Waiting {
   readonly line: string;
+  readonly isKnown: boolean;
   readonly exchange: Exchange;
   readonly until: number;
   readonly begin: () => void;
@@ -257,8 +258,9 @@ export class Entrance {
     const now = performance.now();
     if (this.waiting.size === 0) this.calmAt = now;
     const patience = now - this.calmAt < BURST_MS ? BURST_MS : UNDER_PRESSURE_MS;
-    const line = this.callers.of(exchange.request.headers) ?? exchange.network;
-    const displaced = this.waiting.push({ line, exchange, begin, refuse, until: now + patience });
+    const caller = this.callers.of(exchange.request.headers);
+    const whose = { line: caller ?? exchange.network, isKnown: caller !== undefined };
+    const displaced = this.waiting.push({ ...whose, exchange, begin, refuse, until: now + patience });
     displaced?.refuse();
     this.timer ??= setTimeout(() => this.losePatience(), patience);
   }
