@@ -7,7 +7,6 @@ import {
   belongingTo,
   ownersIn,
   SHARING,
-  stripArchives,
   USERS,
   valueAt,
 } from '@caregate/clinic-model';
@@ -57,7 +56,6 @@ export class BelongingsRepository {
 
   async scopeOf(accountId: string, session?: ClientSession): Promise<AccountScope> {
     const inSession = session && { session };
-    if (!session) await stripArchives(this.connection); // or those of earlier versions would be left behind
     const [clinics, deleted] = await Promise.all([
       this.collection('clinics')
         .find({ accountId }, { ...inSession, projection: { _id: 1 } })

@@ -11,6 +11,7 @@ import {
   BELONGINGS,
   forgetSilentWriters,
   newNotice,
+  stripArchives,
 } from '@caregate/clinic-model';
 import { Conflict, MONGO, NotFound, ServiceUnavailable } from '@caregate/service';
 import type { ClientSession, Connection } from 'mongoose';
@@ -60,6 +61,7 @@ export class DeparturesService {
   async begin(accountId: AccountId) {
     const { subdomain, name, ownerUserId, createdTime } = await this.accountHere(accountId);
     const token = await this.changesOf.now();
+    await stripArchives(this.connection); // or those of earlier versions would be left behind
     const scope = await this.belongings.scopeOf(accountId);
     const collections = await Promise.all(
       BELONGINGS.map(async (belonging) => ({
@@ -209,6 +211,7 @@ export class DeparturesService {
     const mine = { _id: accountId, 'moved.moveId': moveId };
     const account = await this.accounts.findOne(mine);
     if (!account || (await this.arriving(accountId))) return { done: true, deleted: 0 };
+    await stripArchives(this.connection);
     const scope = await this.belongings.scopeOf(accountId);
     const progress = await this.belongings.purge({
       scope,
