@@ -20,7 +20,7 @@ beforeAll(async () => {
     downMs: seconds('FAULT_SECONDS_DOWN', 4),
     paceMs: seconds('FAULT_SECONDS_PACE', 0.25),
     // An email that a mail server may have taken when it was killed is sent again after half an hour, for which nobody waits here.
-    workerEnv: { MAIL_UNKNOWN_SECONDS: '60' },
+    workerEnv: { MAIL_UNKNOWN_SECONDS: '10' },
   });
 }, 180_000);
 afterAll(() => run?.end(), 180_000);
