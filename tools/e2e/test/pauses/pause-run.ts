@@ -51,6 +51,8 @@ export class PauseRun {
     private readonly platform: Platform,
     private readonly parts: ReadonlyMap<string, Part>,
     private readonly directories: readonly App[],
+    /** Second ones of apps, beside those of the platform. */
+    private readonly copies: readonly App[],
     private readonly mongo: MongoClient,
     private readonly practice: Practice & { accountId: string; people: string[] },
     private readonly tokens: Readonly<Record<ShardName, string>>,
@@ -95,6 +97,7 @@ export class PauseRun {
       platform,
       parts,
       [platform.directory, secondDirectory],
+      [secondDirectory, ...secondApis],
       mongo,
       practice,
       tokens,
@@ -283,7 +286,7 @@ export class PauseRun {
   async end(): Promise<void> {
     for (const { pid } of this.parts.values()) if (pid !== undefined) process.kill(pid, 'SIGCONT');
     await this.platform.stop();
-    await Promise.all(this.directories.slice(1).map((each) => each.stop()));
+    await Promise.all(this.copies.map((each) => each.stop()));
     await this.mongo.close();
     await this.servers.stop();
   }
