@@ -13,6 +13,7 @@ export * from './health.ts';
 export * from './leased-job.ts';
 export { hasBody } from './load/exchange.ts';
 export * from './load/settings.ts';
+export { SESSION_HEADER } from './load/known-callers.ts';
 export { aside, knowCaller, streamBody } from './load/shed-load.ts';
 export * from './load/wanted.ts';
 export * from './log.ts';

@@ -10,15 +10,21 @@ import {
 } from '@caregate/access';
 import { IdentityService } from '@caregate/identity';
 import { readDirectoryToken } from '@caregate/identity/directory-token';
-import { BadRequest, CONFIG, Forbidden, knowCaller, type ServedOperation, Unauthorized } from '@caregate/service';
+import {
+  BadRequest,
+  CONFIG,
+  Forbidden,
+  knowCaller,
+  type ServedOperation,
+  SESSION_HEADER,
+  Unauthorized,
+} from '@caregate/service';
 import { ApiKeysService } from '../api-keys/api-keys.service.ts';
 import type { ClinicApiConfig } from '../config.ts';
 import { ShardFacts } from './facts.ts';
 import { AccountStandings, type Found } from '../moves/account-standings.service.ts';
 import { HostRules } from './host-rules.ts';
 import { RateLimits } from './rate-limits.ts';
-
-const SESSION_HEADER = 'x-tidepool-session-token';
 
 const BY_MEMBERSHIP: ReadonlySet<Who> = new Set(['member', 'admin', 'ownMembership']);
 

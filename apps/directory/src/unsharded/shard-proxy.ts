@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { hasBody, knowCaller, ServiceUnavailable, streamBody } from '@caregate/service';
+import { hasBody, knowCaller, ServiceUnavailable, SESSION_HEADER, streamBody } from '@caregate/service';
 import { apiHost, type ShardId } from '@caregate/shard';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, type Dispatcher } from 'undici';
@@ -45,7 +45,7 @@ export class ShardProxy {
   async ask(shardId: ShardId, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     streamBody(request);
     const { statusCode, headers, body } = await this.answerOf(shardId, request, reply);
-    const caller = keySent(request.headers.authorization) ?? request.headers['x-tidepool-session-token'];
+    const caller = keySent(request.headers.authorization) ?? request.headers[SESSION_HEADER];
     // The shard has found it good. What waits here next is known by that, as nothing else is known of callers here.
     if (statusCode < 300 && typeof caller === 'string') knowCaller(request, caller);
     // What is left of a request that was answered early is not read, so its connection cannot serve another.

@@ -1,12 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { IdentityService, isUserId, type Principal, type UserId } from '@caregate/identity';
-import { BadRequest, Forbidden, knowCaller, type ServedOperation, Unauthorized } from '@caregate/service';
+import {
+  BadRequest,
+  Forbidden,
+  knowCaller,
+  type ServedOperation,
+  SESSION_HEADER,
+  Unauthorized,
+} from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { AccessService } from './access.service.ts';
 import { letsReadOthersRows } from './permissions.ts';
 import { ReadAfter } from './read-after.guard.ts';
-
-const SESSION_HEADER = 'x-tidepool-session-token';
 
 /**
  * Who may ask what (behaviour, "Gatekeeper"): a service everything; a user what names them; someone with `admin` or `custodian`

@@ -1,16 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { type OplogTime, type SourceStart, workerCollections } from '@caregate/change-events';
+import {
+  BEGINNINGS,
+  type OplogTime,
+  type SourcesBeginning,
+  type SourceStart,
+  workerCollections,
+} from '@caregate/change-events';
 import { LIMITED_COLLECTIONS } from '@caregate/clinic-model';
 import { USER_EVENTS } from '@caregate/identity';
 import { databaseTime, InjectMongo, limitDocuments } from '@caregate/service';
 import type { Connection, mongo } from 'mongoose';
-
-interface StartDocument {
-  readonly _id: string;
-  readonly startAt: mongo.Timestamp;
-  /** Set by a restore: user events of since then may not have been published before the database was lost. */
-  readonly userEventsSince?: Date;
-}
 
 /** A database whose first document is younger than this is a new shard: all of its changes are reacted to. Of an older one, none from before. */
 const NEW_SECONDS = 3_600;
@@ -26,8 +25,7 @@ const HAD_PRE_IMAGES = ['clinics', 'clinicians'] as const;
  */
 @Injectable()
 export class PrepareSourcesService {
-  private chosen: OplogTime | undefined;
-  private chosenOfUserEvents: SourceStart | undefined;
+  private chosen: SourcesBeginning | undefined;
 
   constructor(@InjectMongo() private readonly connection: Connection) {}
 
@@ -45,26 +43,28 @@ export class PrepareSourcesService {
    * Kafka Connect miss nothing that the oplog still has.
    */
   async beginning(): Promise<OplogTime> {
-    this.chosen ??= await this.choose();
-    return this.chosen;
+    return pointOf((await this.chosenBeginning()).startAt);
   }
 
   /** Where the source of user events begins when it has no offset: after a restore with what the collection has of the time before. */
   async beginningOfUserEvents(): Promise<SourceStart> {
-    if (this.chosenOfUserEvents) return this.chosenOfUserEvents;
-    const at = await this.beginning();
-    const since = (await this.beginnings.findOne({ _id: 'worker' }))?.userEventsSince;
-    return (this.chosenOfUserEvents = since ? { mode: 'copy_existing', since } : { mode: 'timestamp', at });
+    const { startAt, userEventsSince: since } = await this.chosenBeginning();
+    return since ? { mode: 'copy_existing', since } : { mode: 'timestamp', at: pointOf(startAt) };
   }
 
-  private async choose(): Promise<OplogTime> {
-    const { beginnings } = this;
-    const chosen = await beginnings.findOne({ _id: 'worker' });
-    if (chosen) return pointOf(chosen.startAt);
+  private async chosenBeginning(): Promise<SourcesBeginning> {
+    this.chosen ??= await this.choose();
+    return this.chosen;
+  }
+
+  private async choose(): Promise<SourcesBeginning> {
+    const beginnings = this.connection.collection<SourcesBeginning>(BEGINNINGS);
+    const worker = { _id: 'worker' };
+    const chosen = await beginnings.findOne(worker);
+    if (chosen) return chosen;
     const startAt = await this.recentPoint();
-    await beginnings.updateOne({ _id: 'worker' }, { $setOnInsert: { startAt } }, { upsert: true });
-    const settled = await beginnings.findOne({ _id: 'worker' });
-    return pointOf(settled?.startAt ?? startAt);
+    await beginnings.updateOne(worker, { $setOnInsert: { startAt } }, { upsert: true });
+    return (await beginnings.findOne(worker)) ?? { ...worker, startAt };
   }
 
   /** Sources read the oplog from here on, each on its own: the less of it, the sooner they run. */
@@ -98,10 +98,6 @@ export class PrepareSourcesService {
     } catch {
       return undefined;
     }
-  }
-
-  private get beginnings() {
-    return this.connection.collection<StartDocument>('change_event_beginnings');
   }
 
   private get database() {

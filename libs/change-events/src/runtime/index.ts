@@ -5,7 +5,14 @@ export type { DueEvent, DueSettings, FindDue } from './due-events.ts';
 export { IN_NO_TOPIC } from './event-stream.ts';
 export * from './failures.ts';
 export * from './reaction.ts';
-export { beginningOfSources, closeGaps, type EventGap, openGaps } from './read-positions.ts';
+export {
+  beginningOfSources,
+  BEGINNINGS,
+  closeGaps,
+  type EventGap,
+  openGaps,
+  type SourcesBeginning,
+} from './read-positions.ts';
 export * from './retry-policy.ts';
 export * from './restores.ts';
 export { REACTIONS, reactionId } from './reaction-records.ts';

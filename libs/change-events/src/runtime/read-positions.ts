@@ -30,8 +30,16 @@ interface PositionDocument {
   readonly gap?: EventGap;
 }
 
-/** Beside where the sources of the shard begin. */
-const BEGINNINGS = 'change_event_beginnings';
+/** Holds where the sources of the shard begin and, beside it, how far the worker has read. */
+export const BEGINNINGS = 'change_event_beginnings';
+
+/** Where the sources of a shard begin when they have no offset: the document `worker`. */
+export interface SourcesBeginning {
+  readonly _id: string;
+  readonly startAt: mongo.Timestamp;
+  /** Set by a restore: user events of since then may not have been published before the database was lost. */
+  readonly userEventsSince?: Date;
+}
 const nameOf = ({ topic, partition }: { topic: string; partition: number }) => `${topic}/${partition}`;
 
 /**
@@ -102,7 +110,7 @@ export async function beginningOfSources(connection: Connection): Promise<Date |
   const chosen = await connection
     .getClient()
     .db(connection.name)
-    .collection<{ readonly _id: string; readonly startAt: mongo.Timestamp }>(BEGINNINGS)
+    .collection<SourcesBeginning>(BEGINNINGS)
     .findOne({ _id: 'worker' });
   return chosen ? new Date((chosen.startAt.getHighBits() >>> 0) * 1_000) : undefined;
 }

@@ -6,6 +6,9 @@ const MOST = 10_000;
 /** No credential that an app takes is longer. */
 const LONGEST = 2_048;
 
+/** In which users and services send their session tokens. */
+export const SESSION_HEADER = 'x-tidepool-session-token';
+
 /** Whose the credentials are that were found good of late. Nobody is let in by this; it only says in which line a request waits. */
 export class KnownCallers {
   private readonly callers = new LRUCache<string, string>({ max: MOST });
@@ -22,6 +25,6 @@ export class KnownCallers {
 }
 
 function credentialOf(headers: IncomingHttpHeaders): string | undefined {
-  const credential = headers['x-tidepool-session-token'] ?? headers.authorization;
+  const credential = headers[SESSION_HEADER] ?? headers.authorization;
   return typeof credential === 'string' && credential.length <= LONGEST ? credential : undefined;
 }

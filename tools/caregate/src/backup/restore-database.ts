@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { BEGINNINGS, type SourcesBeginning } from '@caregate/change-events/read-positions';
 import { REPEATABLE_REACTIONS } from '@caregate/change-events/repeatable-reactions';
 import { type RestoreDocument, RESTORES } from '@caregate/change-events/restores';
+import { databaseTime } from '@caregate/service/database-time';
 import mongoose, { type Connection } from 'mongoose';
 import { CommandFailed } from '../command-failed.ts';
 import type { Archive, Manifest } from './archive.ts';
@@ -140,13 +142,12 @@ export async function settle(connection: Connection, events: Events | undefined,
   );
   // Of topics as they were then; the worker goes on where its group is put.
   await db
-    .collection('change_event_beginnings')
+    .collection(BEGINNINGS)
     .deleteMany({ $or: [{ read: { $exists: true } }, { gap: { $exists: true } }] }, DURABLE);
-  const { operationTime } = await db.command({ ping: 1 });
-  const time = operationTime as mongoose.mongo.Timestamp; // replica sets always say it
+  const time = await databaseTime(db);
   const startAt = new mongoose.mongo.Timestamp({ t: (time.getHighBits() >>> 0) + 1, i: 1 });
   await db
-    .collection<{ _id: string; startAt: mongoose.mongo.Timestamp; userEventsSince?: Date }>('change_event_beginnings')
+    .collection<SourcesBeginning>(BEGINNINGS)
     .updateOne(
       { _id: 'worker' },
       { $set: { startAt, ...(events && { userEventsSince: events.since }) } },

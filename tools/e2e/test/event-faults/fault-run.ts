@@ -9,6 +9,7 @@ import { MongoClient } from 'mongodb';
 import { type Connection, createConnection } from 'mongoose';
 import { type Accepted, ClinicLife, nothingAccepted, persistently, type Scene } from './clinic-life.ts';
 import { MailServer } from './mail-server.ts';
+import { standStill } from '../pauses/stand-still.ts';
 
 export const VICTIMS = ['mongod', 'kafka', 'connect', 'clinic-worker', 'gatekeeper-sync', 'smtp'] as const;
 export type Victim = (typeof VICTIMS)[number];
@@ -165,20 +166,12 @@ export class FaultRun {
   /** One process stands still for a while, as a paused virtual machine does, while something is done. */
   async pauseDuring<T>({ part, seconds, afterMs }: Pause, work: () => Promise<T>): Promise<T> {
     this.disturbed.push(part);
-    const [done] = await Promise.all([work(), this.pause(part, seconds, afterMs)]);
+    const pause = async () => {
+      await delay(afterMs);
+      await standStill(part, this.part(part).pid, seconds);
+    };
+    const [done] = await Promise.all([work(), pause()]);
     return done;
-  }
-
-  private async pause(part: Sleeper, seconds: number, afterMs: number): Promise<void> {
-    await delay(afterMs);
-    const { pid } = this.part(part);
-    if (pid === undefined) throw new Error(`${part} does not run`);
-    process.kill(pid, 'SIGSTOP');
-    try {
-      await delay(seconds * 1_000);
-    } finally {
-      process.kill(pid, 'SIGCONT');
-    }
   }
 
   /** When a permission that is changed now was seen in the gatekeeper database. */

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { caregate } from '../operator-command.ts';
 import type { Seeded } from '../pauses/seeded.ts';
-import type { FaultRun, Pause, Sleeper } from './fault-run.ts';
-import { SLEEPERS } from './fault-run.ts';
+import { type FaultRun, type Pause, type Sleeper, SLEEPERS } from './fault-run.ts';
 
 /** What is done while a part stands still. */
 export interface Happening {

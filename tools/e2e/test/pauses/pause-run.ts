@@ -15,6 +15,7 @@ import { type Db, MongoClient, ObjectId } from 'mongodb';
 import { createConnection } from 'mongoose';
 import { type Practice, Traffic } from '../moving-traffic.ts';
 import { type Seeded } from './seeded.ts';
+import { standStill } from './stand-still.ts';
 
 const SHARDS = ['au1', 'uk1'] as const;
 type ShardName = (typeof SHARDS)[number];
@@ -50,7 +51,6 @@ export class PauseRun {
     private readonly servers: Servers,
     private readonly platform: Platform,
     private readonly parts: ReadonlyMap<string, Part>,
-    private readonly directories: readonly App[],
     /** Second ones of apps, beside those of the platform. */
     private readonly copies: readonly App[],
     private readonly mongo: MongoClient,
@@ -92,17 +92,7 @@ export class PauseRun {
     const practice = await openPractice(servers, platform, ports);
     const tokens = { au1: await serviceTokenOf(platform, 'au1'), uk1: await serviceTokenOf(platform, 'uk1') };
     const traffic = new Traffic(practice, 'au1', { patienceMs: PATIENCE_MS });
-    return new PauseRun(
-      servers,
-      platform,
-      parts,
-      [platform.directory, secondDirectory],
-      [secondDirectory, ...secondApis],
-      mongo,
-      practice,
-      tokens,
-      traffic,
-    );
+    return new PauseRun(servers, platform, parts, [secondDirectory, ...secondApis], mongo, practice, tokens, traffic);
   }
 
   start(): void {
@@ -125,14 +115,7 @@ export class PauseRun {
       await victim.kill();
       return victim.start();
     }
-    const { pid } = victim;
-    if (pid === undefined) throw new Error(`${part} does not run`);
-    process.kill(pid, 'SIGSTOP');
-    try {
-      await delay(seconds * 1_000);
-    } finally {
-      process.kill(pid, 'SIGCONT');
-    }
+    await standStill(part, victim.pid, seconds);
   }
 
   get acknowledged(): number {
@@ -220,7 +203,8 @@ export class PauseRun {
   /** Asks one copy of the directory, and the other where that gives no answer. */
   private async ask(method: string, path: string, body?: unknown): Promise<Answer> {
     const headers = { authorization: `Bearer ${OPERATOR_TOKEN}` };
-    for (const { url } of this.directories) {
+    const directories = [this.platform.directory, ...this.copies.filter(({ name }) => name === 'directory')];
+    for (const { url } of directories) {
       const asked = call({ method, url: `${url}/caregate/v1${path}`, headers, ...(body !== undefined && { body }) });
       const answer = await Promise.race([asked.catch(() => undefined), delay(3_000)]);
       if (answer && answer.status !== 503) return answer;
