@@ -134,31 +134,47 @@ test('no request target leads to another server', async () => {
   }
 });
 
-test('a body is handed on while it comes, and so is the answer', async () => {
-  const shardHas: string[] = [];
-  world.au1.api = (request, response) => {
+test('a shard is asked once the whole body is here, and the answer is handed on while it comes', async () => {
+  const asked: string[] = [];
+  let goOn = (): void => undefined;
+  world.au1.api = async (request, response) => {
+    asked.push(request.url ?? '');
     response.writeHead(200, { 'content-type': 'text/plain' });
-    request.setEncoding('utf8').on('data', (chunk: string) => {
-      shardHas.push(chunk);
-      response.write(`got ${chunk};`);
-    });
-    request.on('end', () => response.end('done'));
+    if (request.method === 'GET') return void response.end();
+    const body = (await request.setEncoding('utf8').toArray()).join('');
+    response.write(`got ${body};`);
+    goOn = () => response.end('done');
   };
   const request = send(world.directory.url, {
     method: 'POST',
-    path: '/v1/x',
+    path: '/v1/slow',
     headers: { host, 'content-type': 'text/plain' },
   });
   request.write('one');
+  await call({ path: '/v1/quick' });
+  expect(asked).toEqual(['/v1/quick']);
+  request.end('two');
   const [response] = (await once(request, 'response')) as [IncomingMessage]; // what Node emits
   let text = '';
   response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-  await eventually(() => text === 'got one;');
-  request.write('two');
-  await eventually(() => text === 'got one;got two;');
-  request.end();
+  await eventually(() => text === 'got onetwo;');
+  goOn();
   await once(response, 'end');
-  expect([shardHas, text]).toEqual([['one', 'two'], 'got one;got two;done']);
+  expect([asked, text]).toEqual([['/v1/quick', '/v1/slow'], 'got onetwo;done']);
+});
+
+test.each([
+  ['says how large it is', { 'content-length': 1024 * 1024 + 1 }],
+  ['does not say it', { 'transfer-encoding': 'chunked' }],
+])('a body that is larger than any shard takes, and %s, is refused here', async (_how, headers) => {
+  const { seen, answer } = await asked(
+    world.au1,
+    { method: 'POST', path: '/v1/x', headers: { 'content-type': 'text/plain', ...headers } },
+    'x'.repeat(1024 * 1024 + 1),
+  );
+  expect(seen).toBeUndefined();
+  expect(answer).toMatchObject({ status: 413, headers: { connection: 'close' } });
+  expect(JSON.parse(answer.text)).toEqual({ message: 'request body has an error: it is larger than 1 MiB' });
 });
 
 test.each([

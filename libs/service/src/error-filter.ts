@@ -9,6 +9,7 @@ import {
   ServiceUnavailable,
   UnsupportedMediaType,
 } from './errors.ts';
+import { bodyTooLarge } from './load/body-buffer.ts';
 import type { Logger } from './log.ts';
 
 /** Turns whatever was thrown into `{"message"}` and a status. What nobody expected becomes a 500 that says nothing but its request id. */
@@ -50,7 +51,7 @@ export function toCaregateError(thrown: unknown): CaregateError {
   if (!(thrown instanceof Error)) return new CaregateError('unknown');
   const code = 'code' in thrown ? thrown.code : undefined;
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new PayloadTooLarge('request body has an error: it is larger than 1 MiB');
+    return bodyTooLarge();
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new UnsupportedMediaType('request body has an error: send it as application/json');
   if (isTooLarge(thrown))

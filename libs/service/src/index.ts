@@ -14,7 +14,7 @@ export * from './leased-job.ts';
 export { hasBody } from './load/exchange.ts';
 export * from './load/settings.ts';
 export { SESSION_HEADER } from './load/known-callers.ts';
-export { aside, knowCaller, streamBody } from './load/shed-load.ts';
+export { aside, knowCaller, wholeBody } from './load/shed-load.ts';
 export * from './load/wanted.ts';
 export * from './log.ts';
 export * from './mailbox.ts';

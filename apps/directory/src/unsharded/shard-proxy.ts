@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { hasBody, knowCaller, ServiceUnavailable, SESSION_HEADER, streamBody } from '@caregate/service';
+import { knowCaller, ServiceUnavailable, SESSION_HEADER, wholeBody } from '@caregate/service';
 import { apiHost, type ShardId } from '@caregate/shard';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, type Dispatcher } from 'undici';
@@ -28,7 +28,10 @@ const NOT_HANDED_ON = [
   'x-forwarded-host',
 ];
 
-/** Asks the API of a shard in the place of whoever asked here, as a stream in both directions. Nothing is tried twice: that is for callers to decide. */
+/**
+ * Asks the API of a shard in the place of whoever asked here, once all of the request is here: a client who is slow costs the shard nothing.
+ * The answer is handed on while it comes. Nothing is tried twice: that is for callers to decide.
+ */
 export class ShardProxy {
   private readonly agent = new Agent({
     connect: { timeout: CONNECT_TIMEOUT_MS },
@@ -43,13 +46,11 @@ export class ShardProxy {
 
   /** @throws {ServiceUnavailable} when the shard does not answer */
   async ask(shardId: ShardId, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    streamBody(request);
-    const { statusCode, headers, body } = await this.answerOf(shardId, request, reply);
+    const sent = await wholeBody(request, reply);
+    const { statusCode, headers, body } = await this.answerOf(shardId, request, sent, reply);
     const caller = keySent(request.headers.authorization) ?? request.headers[SESSION_HEADER];
     // The shard has found it good. What waits here next is known by that, as nothing else is known of callers here.
     if (statusCode < 300 && typeof caller === 'string') knowCaller(request, caller);
-    // What is left of a request that was answered early is not read, so its connection cannot serve another.
-    if (!request.raw.complete) void reply.header('connection', 'close');
     return reply.code(statusCode).headers(ofTheMessage(headers)).send(body);
   }
 
@@ -60,6 +61,7 @@ export class ShardProxy {
   private async answerOf(
     shardId: ShardId,
     request: FastifyRequest,
+    body: Buffer | null,
     reply: FastifyReply,
   ): Promise<Dispatcher.ResponseData> {
     const shard = this.shards.find(shardId);
@@ -72,7 +74,7 @@ export class ShardProxy {
         path: sameAt('', request.raw.url ?? '/'),
         method: request.method as Dispatcher.HttpMethod, // undici sends whatever method it is given
         headers: { ...ofTheMessage(request.raw.headers), ...originOf(request), host: apiHost(shardId, this.domain) },
-        body: hasBody(request.raw.headers) ? request.raw : null,
+        body,
         signal: gone.signal,
       });
     } catch (error) {

@@ -2,6 +2,7 @@ import { BadRequest, PayloadTooLarge } from '../errors.ts';
 
 /** The most that a body may have, in bytes. */
 export const BODY_LIMIT = 1024 * 1024;
+export const bodyTooLarge = () => new PayloadTooLarge('request body has an error: it is larger than 1 MiB');
 /** In how many pieces a body may come: each costs time of its own, however small it is. A client that writes a kilobyte at a time needs 1 024. */
 const MOST_PIECES = 10_000;
 const FIRST_BYTES = 1_024;
@@ -18,7 +19,7 @@ export class BodyBuffer {
     if (this.pieces > MOST_PIECES)
       throw new BadRequest('request body has an error: it came in more than 10 000 pieces; send larger ones');
     const length = this.length + piece.length;
-    if (length > BODY_LIMIT) throw new PayloadTooLarge('request body has an error: it is larger than 1 MiB');
+    if (length > BODY_LIMIT) throw bodyTooLarge();
     if (length > this.buffer.length) this.makeRoomFor(length);
     this.length += piece.copy(this.buffer, this.length);
   }

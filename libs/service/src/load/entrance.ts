@@ -98,23 +98,11 @@ export class Entrance {
 
   /** The whole body of a request, which has no place while it comes. @throws {CaregateError} when it cannot be taken */
   async wholeBody(exchange: Exchange): Promise<Buffer> {
+    if (exchange.request.complete) return this.gather(exchange);
     this.pause(exchange);
     const body = await this.gather(exchange);
     await this.placeAgain(exchange);
     return body;
-  }
-
-  /** Somebody else reads the body: while it comes the request has no place, and then has one whether there is one or not, as it cannot be refused any more. */
-  streamBody(exchange: Exchange): void {
-    const { request } = exchange;
-    this.pause(exchange);
-    const wait = this.awaitBody(exchange);
-    request.once('end', () => {
-      this.unfinished.remove(wait);
-      if (exchange.isClosed || exchange.answer) return;
-      this.limit.resume();
-      this.takePlace(exchange);
-    });
   }
 
   /**

@@ -2,9 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } fr
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Metrics } from '../metrics.ts';
-import { BODY_LIMIT } from './body-buffer.ts';
+import { BODY_LIMIT, bodyTooLarge } from './body-buffer.ts';
 import { Entrance, type Proxies } from './entrance.ts';
-import { exchangeOf, hasBody } from './exchange.ts';
+import { type Exchange, exchangeOf, hasBody } from './exchange.ts';
 import type { LoadSettings } from './settings.ts';
 import { ClientGone } from './wanted.ts';
 
@@ -62,25 +62,44 @@ function waitForBody(
   done: (error: Error | null, payload?: RequestPayload) => void,
 ): void {
   const exchange = exchangeOf(raw);
+  const entrance = server[ENTRANCE];
   const isComing = !raw.complete && hasBody(raw.headers) && !BODYLESS.has(raw.method ?? '');
-  const isTooLarge = Number(raw.headers['content-length'] ?? 0) > BODY_LIMIT;
-  if (!exchange || !isComing || isTooLarge) return done(null, payload);
-  server[ENTRANCE]?.wholeBody(exchange).then(
+  if (!exchange || !entrance || !isComing || isTooLarge(raw)) return done(null, payload);
+  gather(entrance, exchange, reply).then(
     (body) => done(null, Readable.from([body], { objectMode: false })),
     (error: Error) => {
-      // Nobody would read an answer, and to make one takes longer than all else that is done for a stranger who comes and goes.
-      if (error instanceof ClientGone) return void reply.hijack();
-      void reply.header('connection', 'close'); // what is left of the body is not read
-      done(error);
+      if (!reply.sent) done(error);
     },
   );
 }
 
-/** For a handler that hands the body on while it comes: its request has no place until it is there. */
-export function streamBody({ raw, server }: FastifyRequest): void {
+/**
+ * For a handler that hands the body on as it is: all of it, or null where there is none. The request has no place while it comes.
+ * @throws {CaregateError} when it cannot be taken
+ */
+export async function wholeBody({ raw, server }: FastifyRequest, reply: FastifyReply): Promise<Buffer | null> {
   const exchange = exchangeOf(raw);
-  if (exchange && !raw.complete && hasBody(raw.headers)) server[ENTRANCE]?.streamBody(exchange);
+  const entrance = server[ENTRANCE];
+  if (!exchange || !entrance || !hasBody(raw.headers)) return null;
+  if (isTooLarge(raw)) {
+    void reply.header('connection', 'close');
+    throw bodyTooLarge();
+  }
+  return gather(entrance, exchange, reply);
 }
+
+async function gather(entrance: Entrance, exchange: Exchange, reply: FastifyReply): Promise<Buffer> {
+  try {
+    return await entrance.wholeBody(exchange);
+  } catch (error) {
+    // Nobody would read an answer, and to make one takes longer than all else that is done for a stranger who comes and goes.
+    if (error instanceof ClientGone) reply.hijack();
+    else void reply.header('connection', 'close'); // what is left of the body is not read
+    throw error;
+  }
+}
+
+const isTooLarge = ({ headers }: IncomingMessage) => Number(headers['content-length'] ?? 0) > BODY_LIMIT;
 
 /** For work that waits its turn elsewhere, such as the hashing of passwords: the request has no place meanwhile. @throws {ServiceUnavailable} when there is too much of it */
 export function aside<T>({ raw, server }: FastifyRequest, work: () => Promise<T>): Promise<T> {
