@@ -50,8 +50,7 @@ export function toCaregateError(thrown: unknown): CaregateError {
     return new NotFound('no matching operation was found');
   if (!(thrown instanceof Error)) return new CaregateError('unknown');
   const code = 'code' in thrown ? thrown.code : undefined;
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return bodyTooLarge();
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge();
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new UnsupportedMediaType('request body has an error: send it as application/json');
   if (isTooLarge(thrown))

@@ -235,11 +235,14 @@ export class FaultRun {
     );
     // An email that waited for the mail server while its patient was deleted is not sent any more, and its note stays as it was.
     const stillThere = { userId: { $nin: [...accepted.deletedUsers] }, state: { $in: ['sending', 'waiting'] } };
+    const open = () => clinicDb.collection('mail_deliveries').find(stillThere).toArray();
     await eventually(
       'every delivery to somebody who is still there has ended',
-      async () => (await clinicDb.collection('mail_deliveries').countDocuments(stillThere)) === 0,
+      async () => (await open()).length === 0,
       300_000,
-    );
+    ).catch(async (error: Error) => {
+      throw new Error(`${error.message}; open are ${JSON.stringify(await open())}`);
+    });
     await eventually(
       'everything is ready',
       async () => {
