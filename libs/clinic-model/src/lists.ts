@@ -5,7 +5,11 @@ import { newObjectId } from './ids.ts';
  * Lists that grow with use keep their newest entries only. What is told of an entry goes by the entry itself, its id or its time, and
  * never by its place in the list.
  */
-const MOST_ROLES_UPDATES = 20;
+/**
+ * An email about each is owed, and made of the entry: one that is cut before that is never told. MAILS_PER_RECORD allows ten an hour, so this
+ * is the better part of a day without a mail server; of a burst without that limit it is several minutes, longer than a lost worker's lease.
+ */
+const MOST_ROLES_UPDATES = 200;
 const MOST_CONNECTION_REQUESTS = 10;
 
 export type IdentifiedRolesUpdate = RolesUpdate & { readonly id: string };
