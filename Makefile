@@ -11,7 +11,7 @@ nx := nx run-many --output-style=static
 formatted := prettier --log-level warn --check --cache .
 installed := node_modules/.caregate-installed
 
-.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration e2e mail-preview fuzz sbom licences audit bench bench-events bench-profile soak prove model format affected clean
+.PHONY: help demo test up down logs status generate build apps lint typecheck unit integration oldest e2e mail-preview fuzz sbom licences audit bench bench-events bench-profile soak prove model format affected clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ unit: $(installed) ## Run the tests that need no server
 
 integration: $(installed) ## Run the tests that need the real servers
 	@$(stack) run -- $(nx) -t integration --parallel=1
+
+oldest: $(installed) ## Run the integration tests on the oldest Node.js that Caregate runs on
+	@TEST_NODE=$$($(stack) oldest-node) $(stack) run -- $(nx) -t integration --parallel=1
 
 e2e: apps ## Run the end-to-end tests: the story, faults, the built apps
 	@$(stack) run -- $(nx) -t e2e --parallel=1
@@ -111,7 +114,7 @@ clean: ## Remove what was built (downloads and caches in the home folder stay)
 
 # npm itself checks each package against the lock file's hashes, so an interrupted install is simply repeated.
 $(installed): package-lock.json
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 22.18 or newer" >&2; exit 1; }
 	@echo "Installing the packages of package-lock.json (about 250 MB unpacked; a minute the first time) ..."
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,4 +1,5 @@
-// Bundles the app in the current folder into dist/apps/<app>/main.js: our own sources inside, packages of others left to node_modules.
+// Bundles the app in the current folder into dist/apps/<app>/app.js: our own sources inside, packages of others left to node_modules.
+// main.js beside it is what is run: it looks whether this Node.js will do, and knows the version.
 // esbuild cannot emit the decorator metadata that Nest's injection reads, so each source goes through swc first.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -28,20 +29,25 @@ const swcWithMetadata = {
 const packagesOfOthersStayOutside = {
   name: 'packages-of-others-stay-outside',
   setup({ onResolve }) {
+    onResolve({ filter: /^\.\/app\.js$/ }, ({ path }) => ({ path, external: true }));
     onResolve({ filter: /^[^./]/ }, ({ path }) =>
       path.startsWith('@caregate/') ? undefined : { path, external: true },
     );
   },
 };
 
+const root = join(import.meta.dirname, '../..');
 const app = basename(process.cwd());
-const outdir = join(import.meta.dirname, '../../dist/apps', app);
+const { engines, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+const oldestNode = engines.node.replace('>=', '');
+const outdir = join(root, 'dist/apps', app);
 await build({
-  entryPoints: ['src/main.ts'],
+  entryPoints: { main: join(import.meta.dirname, 'start-app.mjs'), app: 'src/main.ts' },
   outdir,
   bundle: true,
   platform: 'node',
-  target: 'node20',
+  target: `node${oldestNode}`,
+  define: { APP: JSON.stringify(app), VERSION: JSON.stringify(version), OLDEST_NODE: JSON.stringify(oldestNode) },
   format: 'esm',
   sourcemap: 'linked',
   keepNames: true,

@@ -40,6 +40,12 @@ test('help names each setting, what it is for and whether it is needed', () => {
   expect(help).toMatch(/SECRET .*\(optional\)/);
 });
 
+test('help keeps a name apart from what it is for, however long it is', () => {
+  const long = 'A_SETTING_WITH_A_NAME_THAT_IS_RATHER_LONG';
+  const help = settingsHelp('clinic-api', z.object({ [long]: z.string().describe('something') }));
+  expect(help).toContain(`${long}  something (needed)`);
+});
+
 describe('a value in a file', () => {
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'caregate-config-'))));

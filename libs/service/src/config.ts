@@ -120,12 +120,14 @@ export function readBy<T>(read: (text: string) => T) {
 
 /** What `--help` of an app prints: each setting, whether it is needed, and what it is for. */
 export function settingsHelp(app: string, schema: z.ZodObject): string {
-  const rows = Object.entries(schema.shape).map(([name, type]) => {
+  const settings = Object.entries(schema.shape);
+  const width = Math.max(...settings.map(([name]) => name.length));
+  const rows = settings.map(([name, type]) => {
     const description = 'description' in type ? String(type.description ?? '') : '';
-    return `  ${name.padEnd(26)}${description} (${needOf(type)})`;
+    return `  ${name.padEnd(width)}  ${description} (${needOf(type)})`;
   });
   return [
-    `Usage: node ${app}/main.js`,
+    `Usage: node ${app}/main.js [--help | --version]`,
     '',
     'Settings are environment variables; NAME_FILE may name a file that holds the value of NAME:',
     ...rows,

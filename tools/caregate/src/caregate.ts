@@ -16,6 +16,7 @@ import { CommandFailed } from './command-failed.ts';
 export async function caregate(args: readonly string[]): Promise<number> {
   const program = new Command('caregate')
     .description('Commands for operators of a shard')
+    .option('--version', 'print the version')
     .addCommand(accountsCommand())
     .addCommand(auditCommand())
     .addCommand(backupCommand())

@@ -1,14 +1,22 @@
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newDirectoryKey } from '@caregate/identity/directory-token';
+import { oldestNode } from '@caregate/stack';
 
 const dist = join(import.meta.dirname, '../../../dist/apps');
 
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
 /** Starts a built app with just these settings and waits until it has ended by itself. */
-function runToEnd(app: string, env: Record<string, string>): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [join(dist, app, 'main.js')], {
-    env: { PATH: process.env.PATH ?? '', ...env },
-  });
+const runToEnd = (app: string, env: Record<string, string>, nodeOptions: readonly string[] = []): Promise<Ended> =>
+  ended([...nodeOptions, join(dist, app, 'main.js')], env);
+
+function ended(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH ?? '', ...env } });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
@@ -61,4 +69,41 @@ test.each<readonly [string, Record<string, string>, RegExp]>([
   expect(lines[0]).toMatch(named);
   expect(lines[0]).toMatch(new RegExp(`^${app}: cannot start: `));
   expect(code).toBe(1);
+});
+
+const programs = [
+  ...['clinic-api', 'clinic-worker', 'gatekeeper-sync', 'directory'].map(
+    (app) => [app, join(dist, app, 'main.js')] as const,
+  ),
+  ['caregate', join(import.meta.dirname, '../../caregate/bin/caregate.mjs')] as const,
+];
+
+test.each(programs)('%s tells its version', async (name, program) => {
+  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8'));
+  expect(await ended([program, '--version'])).toEqual({ code: 0, output: `${name} ${version}\n` });
+});
+
+describe('a Node.js that is too old', () => {
+  /** Gives out this Node.js for another one. */
+  const asNode = (version: string) => [
+    '--import',
+    `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`,
+  ];
+  test.each(programs)('is refused by %s in one line', async (name, program) => {
+    for (const version of ['20.19.5', '22.17.1']) {
+      const { code, output } = await ended([...asNode(version), program, '--help']);
+      expect(output).toBe(
+        `${name}: cannot start: this is Node.js ${version}, and ${oldestNode.version} or newer is needed\n`,
+      );
+      expect(code).toBe(1);
+    }
+  });
+
+  test.each(programs)('is no other than one that package.json leaves out: %s', async (_name, program) => {
+    for (const version of [oldestNode.version, '26.0.0'])
+      expect(await ended([...asNode(version), program, '--help'])).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('Usage: '),
+      });
+  });
 });

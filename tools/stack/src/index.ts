@@ -10,4 +10,4 @@ export { exitCodeOf, onInterruption } from './process/interruption.ts';
 export { freePort } from './process/ports.ts';
 export { type Server, type ServerName } from './servers/server.ts';
 export { startServers, type Servers, type StartServersOptions } from './servers/start-servers.ts';
-export { versions } from './versions.ts';
+export { oldestNode, versions } from './versions.ts';

@@ -4,11 +4,20 @@ import { backgroundCommand } from './commands/background.ts';
 import { downCommand } from './commands/down.ts';
 import { installCommand } from './commands/install.ts';
 import { logsCommand } from './commands/logs.ts';
+import { oldestNodeCommand } from './commands/oldest-node.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
 
-const commands: CliCommand[] = [installCommand, runCommand, upCommand, downCommand, logsCommand, statusCommand];
+const commands: CliCommand[] = [
+  installCommand,
+  oldestNodeCommand,
+  runCommand,
+  upCommand,
+  downCommand,
+  logsCommand,
+  statusCommand,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 

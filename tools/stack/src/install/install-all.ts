@@ -5,10 +5,16 @@ import { archiveFlags, classArchivesArtifact } from './class-archives.ts';
 import { findJava } from './java.ts';
 import { kafkaArtifact } from './kafka-artifact.ts';
 import { mongodArtifact } from './mongod-artifact.ts';
+import { oldestNodeArtifact } from './oldest-node-artifact.ts';
 
 /** The path of mongod, downloaded if need be. */
 export async function installMongod(options: InstallOptions): Promise<string> {
   return `${await install(mongodArtifact(), options)}/bin/mongod`;
+}
+
+/** The path of the oldest Node.js that Caregate runs on, downloaded if need be. */
+export async function installOldestNode(options: InstallOptions): Promise<string> {
+  return `${await install(oldestNodeArtifact(), options)}/bin/node`;
 }
 
 /** Kafka, Connect and the connector, downloaded if need be. */
