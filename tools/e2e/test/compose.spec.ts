@@ -49,6 +49,15 @@ test.each(SHARDS.flatMap((shard) => SHARD_APPS.map((app) => [app, shard] as cons
   },
 );
 
+test('operators have a token there, and Kafka writes where its volume is', () => {
+  expect(services.directory?.environment?.OPERATOR_TOKEN).toBe('${SECRET}-operator');
+  expect(services.kafka?.volumes).toContain(`kafka:${services.kafka?.environment?.KAFKA_LOG_DIRS}`);
+});
+
+test('the README starts it with the secret that it asks for', async () => {
+  expect(await readFile(join(root, 'README.md'), 'utf8')).toMatch(/SECRET=\$\(.*\) docker compose up --build/);
+});
+
 test('it starts one directory, which knows just these shards', async () => {
   expect(services.directory?.build).toEqual({ context: '.', args: { APP: 'directory' } });
   const { shards } = (await read('deploy/shards.yaml')) as { shards: { id: string }[] };

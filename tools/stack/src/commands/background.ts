@@ -132,6 +132,7 @@ function addressesOf(servers: Servers, platform: Platform): [string, string][] {
   return [
     ...platform.apps.map(({ label, url }): [string, string] => [label, url]).sort(([a], [b]) => a.localeCompare(b)),
     ...Object.entries(servers.env),
+    ['OPERATOR_TOKEN', platform.operatorToken],
     ['logs', servers.run.logs],
   ];
 }
