@@ -286,6 +286,14 @@ test('a clinician, whatever the role, may delete their own record; someone elseâ
   }
 });
 
+test('a service ends the custody of an account that is claimed, and takes no other permission', async () => {
+  const operation = every.find(({ operationId }) => operationId === 'DeletePatientPermission');
+  const asks = (permission: string) =>
+    operation && ask(operation, { ...names, permission }, headersOf(callers['a service'], operation));
+  expect(await asks('custodian')).toBe(ADMITTED);
+  for (const permission of ['view', 'upload', 'note']) expect(await asks(permission)).toBe(NOT_ALLOWED);
+});
+
 test('an operation is as closed to HEAD as to GET', async () => {
   for (const operation of every.filter(({ method }) => method === 'get')) {
     const head = await fetch(harness.url + pathOf(operation, names), { method: 'HEAD' });
@@ -397,7 +405,8 @@ async function ask(
     headers: { ...headers },
   });
   const text = await response.text();
-  if (response.status === TOKEN_MISSING) expect(text).toBe('{"message":"session token is missing"}');
+  if (response.status === TOKEN_MISSING)
+    expect(text).toMatch(/^\{"message":"session token is missing: send one as .* or .* an API key as .*"\}$/);
   return response.status;
 }
 

@@ -12,7 +12,7 @@ export interface Facts {
   ownerOfAccount(accountId: string): Promise<string | undefined>;
 }
 
-/** The path's parameters that matter: clinicId, clinicianId, userId, patientId, accountId. */
+/** The path's parameters that matter: clinicId, clinicianId, userId, patientId, permission, accountId. */
 export type PathParameters = Readonly<Record<string, string | undefined>>;
 
 /** Says whether an operation looks at who calls. */
@@ -47,6 +47,7 @@ const FITS: Readonly<Record<Who, Fit>> = {
   ownMembership: async (caller, path, facts) =>
     caller.kind === 'user' && caller.userId === path.clinicianId && (await rolesOf(caller, path, facts)).length > 0,
   userInPath: (caller, path) => caller.kind === 'user' && caller.userId === (path.userId ?? path.patientId),
+  custodyEnder: (caller, path) => caller.kind === 'service' && path.permission === 'custodian',
   clinicKey: async (caller, path, facts) =>
     caller.kind === 'apiKey' &&
     path.clinicId !== undefined &&

@@ -8,6 +8,7 @@
  * - `admin`          a clinician of the clinic in the path with the role CLINIC_ADMIN
  * - `ownMembership`  a clinician of the clinic in the path, on their own clinician record
  * - `userInPath`     the user whom the path names
+ * - `custodyEnder`   a back-end service, where the path names the permission `custodian`: the account is claimed
  * - `clinicKey`      an API key of the account that holds the clinic in the path
  * - `accountKey`     any API key: the operation itself looks only at what the key's account holds
  * - `accountOwner`   the user who owns the account in the path
@@ -22,6 +23,7 @@ export type Who =
   | 'admin'
   | 'ownMembership'
   | 'userInPath'
+  | 'custodyEnder'
   | 'clinicKey'
   | 'accountKey'
   | 'accountOwner'
@@ -84,7 +86,7 @@ const clinicApi = {
   UpdatePatient: ['member', 'service', 'clinicKey'],
   DeletePatient: ['admin', 'userInPath', 'clinicKey'],
   UpdatePatientPermissions: ['userInPath'],
-  DeletePatientPermission: ['userInPath'],
+  DeletePatientPermission: ['userInPath', 'custodyEnder'],
   UpdatePatientReviews: ['member'],
   DeletePatientReviews: ['member'],
   SendUploadReminder: ['member', 'clinicKey'],
