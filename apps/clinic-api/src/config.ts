@@ -1,7 +1,7 @@
 import { clinicSettings, retentionSettings } from '@caregate/clinic-model';
 import { identitySettings } from '@caregate/identity';
 import { readVerificationKeys } from '@caregate/identity/directory-token';
-import { commonSettings, ownShard, readBy } from '@caregate/service';
+import { commonSettings, corsSetting, ownShard, readBy } from '@caregate/service';
 import { z } from 'zod';
 
 export const settings = z.object({
@@ -10,6 +10,7 @@ export const settings = z.object({
   ...identitySettings,
   ...clinicSettings,
   ...retentionSettings,
+  ...corsSetting,
   DIRECTORY_PUBLIC_KEYS: z
     .string()
     .transform(readBy(readVerificationKeys))

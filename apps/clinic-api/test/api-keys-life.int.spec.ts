@@ -140,6 +140,28 @@ test('a key whose suffix names another shard is refused with the right host', as
   expect(error?.message).toBe('this API key belongs to shard uk1; send the request to api.uk1.localhost');
 });
 
+test('a key of this shard with the suffix of another is told the right one, whether its account ever moved or not', async () => {
+  const { key } = await account.newKey();
+  const { response, error } = await ask(copies[0], key.replace(/-au1$/, '-uk1'));
+  expect([response.status, response.headers.get('caregate-shard')]).toEqual([401, 'au1']);
+  expect(error?.message).toBe('this API key belongs to shard au1; send it with the suffix -au1');
+});
+
+test('who sends a key that is refused is told how to send one, and no browser is made to show a dialog', async () => {
+  const refusedWith = async (headers: Readonly<Record<string, string>>) => {
+    const { status, headers: answered } = await fetch(`${copies[0].url}/v1/clinics/${clinicId}`, { headers });
+    return [status, answered.get('www-authenticate')];
+  };
+  const authorization = `Basic ${btoa('MS0xLWl4SzYYYYdtR3V2:')}`;
+  const challenge = 'Basic realm="API key as the user name, no password", charset="UTF-8"';
+  expect(await refusedWith({ authorization })).toEqual([401, challenge]);
+  expect(await refusedWith({ authorization: `Basic ${btoa('"MS0xLWl4"-au1:')}` })).toEqual([401, challenge]);
+  expect(await refusedWith({ authorization, cookie: 'a=b' })).toEqual([401, null]);
+  expect(await refusedWith({ authorization, 'x-tidepool-session-token': 'x' })).toEqual([401, null]);
+  expect(await refusedWith({ 'x-tidepool-session-token': 'x' })).toEqual([401, null]);
+  expect(await refusedWith({ authorization: 'Bearer x' })).toEqual([401, null]);
+});
+
 describe('that an account is about to move', () => {
   const write = (token: string) =>
     copies[0].send(`/v1/clinics/${clinicId}/patients`, {

@@ -90,6 +90,7 @@ test.each([
 test('a key of a shard that does not exist is refused here', async () => {
   expect(await call({ path: '/v1/clinics', headers: basic('MS0xLWl4SzYY-nz1') })).toMatchObject({
     status: 401,
+    headers: { 'www-authenticate': expect.stringMatching(/^Basic realm=/) },
     text: expect.stringContaining('names shard nz1, which does not exist'),
   });
 });

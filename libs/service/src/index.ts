@@ -14,6 +14,8 @@ export * from './leased-job.ts';
 export { hasBody } from './load/exchange.ts';
 export * from './load/settings.ts';
 export { SESSION_HEADER } from './load/known-callers.ts';
+export { allowOrigins, corsSetting } from './cors.ts';
+export { challengeForKey } from './key-challenge.ts';
 export { aside, knowCaller, wholeBody } from './load/shed-load.ts';
 export * from './load/wanted.ts';
 export * from './log.ts';

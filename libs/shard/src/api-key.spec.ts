@@ -69,6 +69,19 @@ describe('reading an API key', () => {
     expect(reasonOf(text)).toBe(reason);
   });
 
+  test.each([
+    ['MS0x:-au1', 'a colon'],
+    ['MS0x-au1:', 'a colon'],
+    ['"MS0x-au1"', 'a quotation mark'],
+    ['MS0x-au1\u201d', 'a quotation mark'],
+    ['\u00a0MS0x-au1', 'cannot be seen'],
+    ['MS0x-au1\u200b', 'cannot be seen'],
+    ['MS0x\u2013au1', 'a dash that is no hyphen'],
+    ['MS0\u0445-au1', 'a character that no API key has'],
+  ])('of %j the message says what came along when it was copied: %s', (text, named) => {
+    expect(faultOf(text).message).toContain(named);
+  });
+
   test('what was written is read again', () => {
     fc.assert(
       fc.property(secrets, fc.option(shardIds, { nil: undefined }), (secret, shardId) => {

@@ -24,6 +24,24 @@ export class InvalidApiKey extends Error {
 const LONGEST_KEY = 512;
 /** No hyphen, which separates the suffix; no colon, which ends the user name in Basic authorization. */
 const SECRET = /^[A-Za-z0-9+/=_.~]+$/;
+const SUFFIX = /^[A-Za-z0-9_]*$/;
+
+/** What comes along when a key is copied from a document, a chat or a config file. */
+const STRANGE_SIGNS: readonly (readonly [RegExp, string])[] = [
+  [/:/, 'a colon, which is no part of it'],
+  [/["'`\u2018-\u201F\u00AB\u00BB]/, 'a quotation mark'],
+  [/[\s\p{Zs}\p{Cf}\p{Cc}]/u, 'a blank or a sign that cannot be seen'],
+  [/[\p{Pd}\u2212]/u, 'a dash that is no hyphen'],
+];
+
+function strangeSignOf(text: string): string {
+  const [, name = 'a character that no API key has'] =
+    STRANGE_SIGNS.find(([sign]) => sign.test(withoutHyphens(text))) ?? [];
+  return name;
+}
+
+/** The hyphen is a dash, too. */
+const withoutHyphens = (text: string) => text.replaceAll('-', '');
 
 /**
  * Reads an API key as a person may have pasted it: `<secret>-<shard>`, or the secret alone for keys of the time before shards.
@@ -42,7 +60,7 @@ export function parseApiKey(text: string, knownShards?: Iterable<string>): ApiKe
   }
   if (secret === '') throw new InvalidApiKey('empty', 'there is nothing before the hyphen of the API key');
   if (!SECRET.test(secret)) {
-    throw new InvalidApiKey('characters', 'the API key has a character that no API key has; copy it anew');
+    throw new InvalidApiKey('characters', `the API key has ${strangeSignOf(key)}; copy it anew`);
   }
   return { secret, shardId: suffix === undefined ? undefined : shardOfSuffix(suffix, knownShards) };
 }
@@ -65,9 +83,10 @@ export function basicAuthorization(apiKey: ApiKey): string {
 function shardOfSuffix(suffix: string, knownShards: Iterable<string> | undefined): ShardId {
   const id = toLowerAscii(suffix);
   if (!isShardId(id)) {
+    const sign = SUFFIX.test(suffix) ? '' : `; it has ${strangeSignOf(suffix)}`;
     throw new InvalidApiKey(
       'suffix',
-      'the API key must end in a hyphen and a shard id, such as -au1, or have no hyphen',
+      `the API key must end in a hyphen and a shard id, such as -au1, or have no hyphen${sign}`,
     );
   }
   if (knownShards && !new Set(knownShards).has(id)) {

@@ -12,6 +12,7 @@ import { IdentityService } from '@caregate/identity';
 import { readDirectoryToken } from '@caregate/identity/directory-token';
 import {
   BadRequest,
+  challengeForKey,
   CONFIG,
   Forbidden,
   knowCaller,
@@ -47,7 +48,7 @@ export class Gate {
     request.account = await this.hosts.accountOf(request);
     request.caller = isOpenToEverybody(operationId)
       ? { kind: 'nobody' }
-      : await this.standings.orAtItsHost(request, () => this.callerOf(request, operation));
+      : await this.standings.orAtItsHost(request, () => this.callerOf(request, operation, reply));
     const line = lineOf(request.caller);
     if (line !== undefined) knowCaller(request, line);
     await this.limits.ofCaller(request.caller, reply);
@@ -82,15 +83,24 @@ export class Gate {
     return (await this.facts.ownerOfAccount(accountId)) !== caller.userId;
   }
 
-  private async callerOf(request: FastifyRequest, operation: ServedOperation): Promise<Caller> {
+  private async callerOf(request: FastifyRequest, operation: ServedOperation, reply: FastifyReply): Promise<Caller> {
     const { authorization, [SESSION_HEADER]: token } = request.headers;
-    if (authorization !== undefined && /^basic /i.test(authorization)) return this.apiKeys.callerOf(authorization);
+    if (authorization !== undefined && /^basic /i.test(authorization)) return this.ofKey(authorization, request, reply);
     if (authorization !== undefined && /^bearer /i.test(authorization))
       return this.directory(authorization, request, operation);
-    if (typeof token !== 'string' || token === '') throw new BadRequest('session token is missing');
+    if (typeof token !== 'string' || token === '') throw new BadRequest(NOBODY_SAID);
     const principal = await this.identity.authenticate(token);
     if (!principal) throw new Unauthorized('session token is invalid');
     return principal;
+  }
+
+  private async ofKey(authorization: string, request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
+    try {
+      return await this.apiKeys.callerOf(authorization);
+    } catch (error) {
+      if (error instanceof Unauthorized) challengeForKey(request, reply);
+      throw error;
+    }
   }
 
   /** A token is good for the very operation and account that it names. What it says of a move the body may contradict: `OfItsMove`. */
@@ -110,6 +120,9 @@ function lineOf(caller: Caller): string | undefined {
   if (caller.kind === 'nobody' || caller.kind === 'directory') return undefined;
   return caller.kind === 'apiKey' ? `account:${caller.accountId}` : callerName(caller);
 }
+
+const NOBODY_SAID =
+  'session token is missing: send one as x-tidepool-session-token, or with this very request an API key as the user name of Basic with an empty password';
 
 /** Most who send a bearer token are people and programs who only took the wrong way to say who they are. */
 const NOT_OF_THE_DIRECTORY =

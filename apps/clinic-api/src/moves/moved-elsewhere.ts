@@ -34,6 +34,6 @@ export class WrongShard extends Unauthorized {
   }
 
   static suffix(shard: ShardId): WrongShard {
-    return new WrongShard(shard, `the account of this API key has moved to this shard; the key ends in -${shard} now`);
+    return new WrongShard(shard, `this API key belongs to shard ${shard}; send it with the suffix -${shard}`);
   }
 }

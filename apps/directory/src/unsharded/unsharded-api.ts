@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Metrics } from '@caregate/service';
+import { challengeForKey, Metrics, Unauthorized } from '@caregate/service';
 import { parseHost, type ShardId } from '@caregate/shard';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DirectoryConfig } from '../config.ts';
@@ -24,10 +24,19 @@ export function serveUnshardedApi(app: NestFastifyApplication, config: Directory
     .getInstance()
     .addHook('onRequest', async (request, reply) => {
       if (!request.is404 || parseHost(request.host ?? '', config.DOMAIN).kind !== 'unshardedApi') return;
-      const shard = shardMeant(request.headers.authorization, shards.ids, config.DEFAULT_SHARD);
+      const shard = shardOf(request, reply);
       requests.inc({ shard });
       return answer(request, reply, shard);
     });
+
+  function shardOf(request: FastifyRequest, reply: FastifyReply): ShardId {
+    try {
+      return shardMeant(request.headers.authorization, shards.ids, config.DEFAULT_SHARD);
+    } catch (error) {
+      if (error instanceof Unauthorized) challengeForKey(request, reply);
+      throw error;
+    }
+  }
 }
 
 function redirected(shards: ShardsService): Answer {
