@@ -55,7 +55,10 @@ describe('a body that is not what the contract says', () => {
         form: await send(operation, url, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }),
         'a broken type': await send(operation, url, json, { 'content-type': 'application/json/' + 'x'.repeat(100) }),
         compressed: await send(operation, url, json, { 'content-encoding': 'gzip' }),
+        'another charset': await send(operation, url, json, { 'content-type': 'application/json; charset=iso-8859-1' }),
         'half of it': await send(operation, url, json.slice(0, -1)),
+        'no UTF-8': await send(operation, url, Buffer.from(`{"name":"Zo\u00EB"}`, 'latin1')),
+        'half of a sign': await send(operation, url, '{"name":"\\\\ \\uD83D\\uDE00 \\ud83d"}'),
         'no JSON': await send(operation, url, '{name: 1}'),
         'a byte order mark in it': await send(operation, url, '{\uFEFF}'),
         'too large': await send(operation, url, `${json}${' '.repeat(MIB)}`),
@@ -67,7 +70,8 @@ describe('a body that is not what the contract says', () => {
       };
       const statuses = Object.fromEntries(Object.entries(answers).map(([name, { status }]) => [name, status]));
       expect(statuses).toEqual({
-        ...{ text: 415, xml: 415, form: 415, 'a broken type': 415, compressed: 415 },
+        ...{ text: 415, xml: 415, form: 415, 'a broken type': 415, compressed: 415, 'another charset': 415 },
+        ...{ 'no UTF-8': 400, 'half of a sign': 400 },
         ...{ 'half of it': 400, 'no JSON': 400, 'a byte order mark in it': 400, 'too large': 413 },
         ...{ deep: 400, 'deep and whole': 400, 'deep objects': 400, prototype: 400, constructor: 400 },
       });
@@ -76,6 +80,16 @@ describe('a body that is not what the contract says', () => {
     },
   );
 });
+
+test.each(['application/x-www-form-urlencoded', 'text/plain', 'application/json; charset=iso-8859-1'])(
+  'of a body that is not there nobody is asked for another type than %s',
+  async (type) => {
+    const operation = every.find(([operationId]) => operationId === 'RefreshPatientCount')?.[1];
+    if (!operation) throw new Error('the operation has a name');
+    const url = `/v1/clinics/${practice.clinicId}/patient_count/refresh`;
+    expect(await send(operation, url, '', { 'content-type': type })).toEqual({ status: 200, message: '' });
+  },
+);
 
 describe('parameters', () => {
   const inPath = every.flatMap(([operationId, operation, document]) =>
@@ -164,7 +178,7 @@ describe('parameters', () => {
       for (const pair of [
         `${name}[$ne]=`,
         `${name}[$regex]=.*`,
-        `${name}[]=x`,
+        ...(schema.type === 'array' ? [] : [`${name}[]=x`]), // lists are named so by many libraries
         `${name}.$gt=1`,
         '__proto__[a]=1',
         'constructor.prototype=1',
@@ -320,20 +334,15 @@ test('texts that are unusual but allowed are kept as they are', async () => {
     const found = await api.GET('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId }, query } });
     if (!fullName.includes('\0')) expect(found.data?.data?.map((patient) => patient.fullName)).toEqual([fullName]);
   }
-  // Half of a character cannot be written in UTF-8; it becomes the sign for that.
-  const half = await harness.send(`/v1/clinics/${clinicId}/patients`, {
-    method: 'POST',
-    headers: admin(),
-    body: '{"fullName":"\\ud800 half","birthDate":"1990-02-03"}',
-  });
-  expect(half.status).toBe(200);
-  const query = { search: ' half' };
-  const found = await api.GET('/v1/clinics/{clinicId}/patients', { params: { path: { clinicId }, query } });
-  expect(found.data?.data?.map((patient) => patient.fullName)).toEqual(['\uFFFD half']);
 });
 
 /** Sends a request as somebody who may; whatever comes back must be a refusal in the one form, or a success. */
-async function send(operation: Operation, url: string, body?: string, headers: Readonly<Record<string, string>> = {}) {
+async function send(
+  operation: Operation,
+  url: string,
+  body?: string | Buffer,
+  headers: Readonly<Record<string, string>> = {},
+) {
   const answer = await harness.send(url, {
     method: operation.method.toUpperCase(),
     headers: { ...(await someoneFor(operation.operationId)), ...headers },

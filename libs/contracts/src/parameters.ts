@@ -6,6 +6,8 @@ export type Read = { readonly value: unknown } | { readonly fault: string };
 
 export interface ParameterReader {
   readonly name: string;
+  /** As it may be sent: `tags`, and as many libraries name a list, `tags[]`. */
+  readonly sentAs: readonly string[];
   readonly defaultValue: unknown;
   /** `raw` is what the HTTP server has parsed: a string, or several when the name occurs more than once. */
   read(raw: unknown): Read;
@@ -17,6 +19,7 @@ export function parameterReader(document: OpenApiDocument, parameter: Parameter)
   const isList = schema.type === 'array';
   return {
     name: parameter.name,
+    sentAs: isList && parameter.in === 'query' ? [parameter.name, `${parameter.name}[]`] : [parameter.name],
     defaultValue: schema.default,
     read(raw) {
       const texts = Array.isArray(raw) ? raw : [raw];

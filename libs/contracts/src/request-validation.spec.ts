@@ -48,6 +48,11 @@ describe('the query', () => {
     },
   );
 
+  it('takes a list whose name has the brackets that many libraries write', () => {
+    expect(validate('ListPatients', { query: { 'tags[]': [tag, clinicId] } }).query['tags']).toEqual([tag, clinicId]);
+    expect(validate('ListPatients', { query: { 'tags[]': tag } }).query['tags']).toEqual([tag]);
+  });
+
   it('takes a list that is given in several parts', () => {
     expect(validate('ListPatients', { query: { tags: [tag, clinicId] } }).query['tags']).toEqual([tag, clinicId]);
   });
@@ -69,7 +74,7 @@ describe('the query', () => {
     [{ search: 'a\0b' }, 'parameter "search" in query has an error: must not contain a NUL character'],
     [{ search: 'x'.repeat(257) }, 'parameter "search" in query has an error: must NOT have more than 256 characters'],
     [{ tags: 'x'.repeat(65) }, 'parameter "tags" in query has an error: /0 must NOT have more than 64 characters'],
-    [{ sort: 'fullName' }, 'parameter "sort" in query has an error: must match ^[+-][a-zA-Z_]+$'],
+    [{ sort: 'fullName' }, 'parameter "sort" in query has an error: must match ^[+ -][a-zA-Z_]+$'],
     [
       { lastReviewed: '2026-02-30T00:00:00Z' },
       'parameter "lastReviewed" in query has an error: must be a date and time',

@@ -196,8 +196,9 @@ function isDeeperThan(limit: number, body: unknown): boolean {
 function readAll(place: string, readers: readonly ParameterReader[], raw: unknown): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   const given = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {}; // an object has keys
-  for (const { name, defaultValue, read } of readers) {
-    const result = Object.hasOwn(given, name) && given[name] !== undefined ? read(given[name]) : { value: undefined };
+  for (const { name, sentAs, defaultValue, read } of readers) {
+    const sent = sentAs.find((each) => Object.hasOwn(given, each) && given[each] !== undefined);
+    const result = sent === undefined ? { value: undefined } : read(given[sent]);
     if ('fault' in result) throw violationAt(place, name, result.fault);
     const value = result.value ?? defaultValue;
     if (value !== undefined) values[name] = value;

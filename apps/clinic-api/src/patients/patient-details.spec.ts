@@ -1,4 +1,5 @@
 import { newObjectId } from '@caregate/clinic-model';
+import { Unprocessable } from '@caregate/service/errors';
 import { detailsOf, permissionsFrom, permissionsFromPatient } from './patient-details.ts';
 
 const person = { fullName: 'Ann', birthDate: '1990-01-01' };
@@ -17,11 +18,14 @@ test('a site has the name that the clinic gives it, is there once, and is one of
   const sites = [
     { id: known.toHexString(), name: 'Old name' },
     { id: known.toHexString(), name: 'Other name' },
-    { id: gone.toHexString(), name: 'Gone' },
   ];
   expect(detailsOf({ ...person, sites }, [{ _id: known, name: 'North' }]).sites).toEqual([
     { _id: known, name: 'North' },
   ]);
+  const byName = { ...person, sites: [{ id: gone.toHexString(), name: 'NORTH' }] };
+  expect(detailsOf(byName, [{ _id: known, name: 'North' }]).sites).toEqual([{ _id: known, name: 'North' }]);
+  const unknown = { ...person, sites: [...sites, { id: gone.toHexString(), name: 'Gone' }] };
+  expect(() => detailsOf(unknown, [{ _id: known, name: 'North' }])).toThrow(Unprocessable);
 });
 
 test('a permission is there or not, and custody is not the patient’s to give', () => {

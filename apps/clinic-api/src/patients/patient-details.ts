@@ -12,6 +12,7 @@ import {
   type Site,
 } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
+import { Unprocessable } from '@caregate/service/errors';
 import type { Types } from 'mongoose';
 
 export type PatientInput = ClinicInputs['Patient'];
@@ -82,7 +83,8 @@ export function plainChange(input: PatientInput): PlainChange {
   };
 }
 
-const emailFrom = (email: string | undefined) => (email === undefined ? undefined : normalEmail(email));
+/** As it is kept. */
+export const emailFrom = (email: string | undefined) => (email === undefined ? undefined : normalEmail(email));
 
 type Labels = Pick<PatientInput, 'tags' | 'sites' | 'glycemicRanges' | 'diagnosisType'>;
 
@@ -111,13 +113,19 @@ export function dataSourcesFrom(sources: readonly ClinicInputs['DataSource'][]):
 }
 
 /**
- * The sites of the clinic that are meant, each once, by the clinic's names. A site that the clinic does not have is left out: a client
- * that read the patient before the site went can still save the rest, and no patient carries a site that nobody can rename or delete.
+ * The sites of the clinic that are meant, by id or else by name, each once and as the clinic has them.
+ * @throws {Unprocessable} for a site that the clinic does not have: nobody could rename or delete it
  */
-function sitesFrom(given: readonly { id: string }[], sites: readonly Site[]): PatientSite[] {
-  const byId = new Map(sites.map(({ _id, name }) => [_id.toHexString(), { _id, name }]));
-  return [...new Set(given.map(({ id }) => id))].flatMap((id) => byId.get(id) ?? []);
+function sitesFrom(given: readonly { id: string; name: string }[], sites: readonly Site[]): PatientSite[] {
+  const meant = given.map(({ id, name }) => {
+    const site = sites.find(({ _id }) => _id.toHexString() === id) ?? sites.find((each) => isNamed(each, name));
+    if (!site) throw new Unprocessable('the clinic has no such site: read its sites again');
+    return site;
+  });
+  return [...new Set(meant)].map(({ _id, name }) => ({ _id, name }));
 }
+
+const isNamed = (site: Site, name: string) => site.name.toLowerCase() === name.toLowerCase();
 
 export const idsFrom = (texts: readonly string[]): Types.ObjectId[] => texts.map((text) => objectId(text));
 

@@ -10,6 +10,7 @@ import { type Page, PatientListsRepository } from './patient-lists.repository.ts
 let harness: Harness;
 let api: ClinicClient;
 let clinicId: string;
+let token: string;
 const tags: string[] = [];
 const sites: { id: string; name: string }[] = [];
 const ids: Record<string, string> = {};
@@ -27,7 +28,9 @@ const NAMES = Object.values(PEOPLE).map(({ fullName }) => fullName);
 
 beforeAll(async () => {
   harness = await startHarness();
-  ({ api } = harness.newUser());
+  const user = harness.newUser();
+  ({ api } = user);
+  token = `user:${user.userId}`;
   clinicId = (await newClinic(api)).id;
   const params = { path: { clinicId } };
   for (const name of ['One', 'Two']) {
@@ -179,4 +182,17 @@ test.each([
   const list = (page: Page) => lists.list(objectId(clinicId), filterOf(query), orderOf({}), page);
   expect((await list({})).totalCount).toBe(6);
   await expect(list({ wanted: AbortSignal.abort(new ClientGone()) })).rejects.toThrow(ClientGone);
+});
+
+test('an address that was written by hand or by another library asks for the same: a plus that is not encoded, a list with brackets', async () => {
+  const namesAt = async (query: string) => {
+    const { body } = await harness.send(`/v1/clinics/${clinicId}/patients?${query}`, { token });
+    return (body as { data: { fullName: string }[] }).data.map(({ fullName }) => fullName); // as the contract says
+  };
+  const ascending = await namesAt('sort=%2BbirthDate&sortType=cgm');
+  expect(ascending[0]).toBe('Delta Dog');
+  expect(await namesAt('sort=+birthDate&sortType=cgm')).toEqual(ascending);
+  const tagged = await namesAt(`tags=${tags.join(',')}`);
+  expect(tagged).toHaveLength(1);
+  expect(await namesAt(tags.map((tag) => `tags[]=${tag}`).join('&'))).toEqual(tagged);
 });

@@ -24,6 +24,7 @@ import {
   asKnown,
   dataSourcesFrom,
   detailsOf,
+  emailFrom,
   isCustodial,
   type PatientInput,
   permissionsFromPatient,
@@ -90,16 +91,18 @@ export class PatientsService {
 
   /** Whoever gets an address, or another, is written to there. */
   private async countMails({ clinicId, userId, email: before }: PatientDocument, input: PatientInput, caller: Caller) {
-    const { email: to } = detailsOf(input, []);
+    const to = emailFrom(input.email);
     if (to === undefined || to === before) return;
     const clinic = clinicId.toHexString();
     await this.limits.count('UpdatePatient', { caller, clinicId: clinic, to, record: `${clinic}:${userId}` });
   }
 
   private async updateAccount(patient: PatientDocument, input: PatientInput): Promise<void> {
-    const { email, mrn } = detailsOf(input, []);
+    const email = emailFrom(input.email);
     if (!isCustodial(patient) || email === patient.email) return;
-    await this.admission.assertMrn(await this.patients.rulesOf(patient.clinicId), mrn, patient.userId);
+    const clinic = await this.patients.rulesOf(patient.clinicId);
+    const { mrn } = detailsOf(input, clinic.sites); // what is refused for the patient must not have changed the account
+    await this.admission.assertMrn(clinic, mrn, patient.userId);
     await this.accounts.setEmail(patient.userId, email);
   }
 

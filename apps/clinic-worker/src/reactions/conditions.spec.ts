@@ -51,10 +51,15 @@ describe('requests to connect', () => {
   });
 
   it('ask for what the patient has to do', () => {
-    const had = (providerName: string) => ({ permissions: {}, dataSources: [{ providerName, state: 'error' }] });
+    const had = (providerName: string, state = 'error') => ({
+      permissions: {},
+      dataSources: [{ providerName, state }],
+    });
     expect(kindOf('dexcom', { permissions: { view: {} } })).toBe('connect');
     expect(kindOf('dexcom', { permissions: { custodian: {} } })).toBe('connect_custodial');
     expect(kindOf('dexcom', had('dexcom'))).toBe('reconnect');
+    expect(kindOf('dexcom', had('dexcom', 'pendingReconnect'))).toBe('reconnect');
+    expect(kindOf('dexcom', had('dexcom', 'pending'))).toBe('connect');
     expect(kindOf('dexcom', had('twiist'))).toBe('connect');
   });
 });

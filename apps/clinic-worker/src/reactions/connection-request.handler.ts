@@ -13,7 +13,8 @@ type PatientEvent = ChangeEvent<ChangedPatient>;
 
 /** How long a patient has to follow a request (the public service's figure); older ones are not mailed again. */
 const EXPIRES_MS = 30 * 86_400_000;
-const ENDED = new Set(['error', 'disconnected']);
+/** Of the data source of who was connected before; asking to connect sets the first one. */
+const WAS_CONNECTED = new Set(['pendingReconnect', 'error', 'disconnected']);
 
 /** A patient was asked to connect a provider's account, or can now be reached elsewhere: they are told. */
 @Controller()
@@ -81,7 +82,8 @@ export function kindOf(
   patient: Pick<PatientDocument, 'permissions' | 'dataSources'>,
 ): 'connect' | 'connect_custodial' | 'reconnect' {
   const { dataSources = [] }: { dataSources?: readonly DataSource[] } = patient;
-  if (dataSources.some(({ providerName, state }) => providerName === provider && ENDED.has(state))) return 'reconnect';
+  if (dataSources.some(({ providerName, state }) => providerName === provider && WAS_CONNECTED.has(state)))
+    return 'reconnect';
   return isCustodial(patient) ? 'connect_custodial' : 'connect';
 }
 

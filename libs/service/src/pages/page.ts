@@ -42,7 +42,7 @@ ${body}
 
 const LONGEST_FORM = 16 * 1024;
 
-/** Takes the body of a form, as text, for a page's own route; everything else knows JSON only. */
+/** Takes the body of a form, as text, for a page's own route; everything else knows JSON only, and a form without anything is no body. */
 export function acceptForms(app: NestFastifyApplication, route: string): void {
   app
     .getHttpAdapter()
@@ -51,7 +51,8 @@ export function acceptForms(app: NestFastifyApplication, route: string): void {
       'application/x-www-form-urlencoded',
       { parseAs: 'string', bodyLimit: LONGEST_FORM },
       (request, body, done) => {
-        if (request.routeOptions.url !== route)
+        if (request.routeOptions.url !== route && body === '') done(null, undefined);
+        else if (request.routeOptions.url !== route)
           done(new UnsupportedMediaType('request body has an error: send it as application/json'));
         else if (isOfAnotherSite(request.headers))
           done(new Forbidden('this form was sent by a page of another site; open our page and send its form'));
