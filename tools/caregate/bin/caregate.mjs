@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { requireNode } from '../../build/require-node.mjs';
+import { requireNode } from '@caregate/build/require-node';
 
 const { engines, version } = createRequire(import.meta.url)('../../../package.json');
 requireNode('caregate', engines.node.replace('>=', ''));
