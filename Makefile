@@ -82,7 +82,7 @@ bench-profile: apps ## Draw a flame graph of each scenario of the load (FLAGS=--
 soak: apps ## Watch the memory of the API for 20 minutes under a mix of reads and writes
 	@exec node tools/bench/src/main.ts soak $(FLAGS)
 
-prove: apps ## Show isolation, hardening, overload, crash and restore, faults of events and moves at length; a table of what held (half an hour)
+prove: apps ## Show isolation, hardening, overload, crash and restore, faults of events and moves at length; a table of what held (80 minutes)
 	@exec node tools/bench/src/main.ts prove --readme $(FLAGS)
 
 model: ## Check the model of the protocol of moves in all its states (needs spin and gcc; three minutes)
