@@ -123,9 +123,14 @@ describe('queries', () => {
   test.each(reads)('%s selects the same with operators in the names of its query', async (id, operation, document) => {
     const names = operation.queryParameters.map(({ name }) => name);
     const queries = [
-      ...['[$ne]=', '[$regex]=.*', '[$gt]=', '[]=x', '[0]=x', '.$gt=1', '[__proto__][planted]=1'].map((end) =>
+      ...['[$ne]=', '[$regex]=.*', '[$gt]=', '[0]=x', '.$gt=1', '[__proto__][planted]=1'].map((end) =>
         names.map((name) => name + end).join('&'),
       ),
+      // A list may be named so.
+      operation.queryParameters
+        .filter(({ schema }) => resolveSchema(document, schema).type !== 'array')
+        .map(({ name }) => `${name}[]=x`)
+        .join('&'),
       '$where=1&$or[0][a]=1&__proto__[planted]=1&constructor[prototype][planted]=1&filter={"$ne":null}',
     ];
     const joined = toBeJoined(id, document);

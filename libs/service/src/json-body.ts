@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BadRequest, UnsupportedMediaType } from './errors.ts';
+import { hasBody } from './load/exchange.ts';
 
 /**
  * Takes JSON bodies in UTF-8; a broken one is named as what it is, and nothing of it is guessed or replaced. An empty body is no body, whatever its
@@ -19,7 +20,7 @@ export function acceptJson(fastify: FastifyInstance): void {
     parse(request, text, (error, value) => (error ? done(broken('it is not valid JSON')) : done(null, value)));
   });
   fastify.addContentTypeParser('*', (request, _body, done) =>
-    hasBody(request) ? done(refused('send it as application/json')) : done(null, undefined),
+    hasBody(request.headers) ? done(refused('send it as application/json')) : done(null, undefined),
   );
 }
 
@@ -30,9 +31,6 @@ function isEncoded({ headers }: FastifyRequest): boolean {
   const { 'content-encoding': encoding = 'identity' } = headers;
   return encoding !== 'identity';
 }
-
-const hasBody = ({ headers: { 'content-length': length = '0', 'transfer-encoding': encoding } }: FastifyRequest) =>
-  encoding !== undefined || length !== '0';
 
 /** ASCII is UTF-8, too. */
 function isInUtf8({ headers }: FastifyRequest): boolean {

@@ -1,3 +1,4 @@
+import { eventually } from '@caregate/eventually';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -46,6 +47,23 @@ test('of many connections that wait several are taken at a time, so that nobody 
 
 test('a port that is taken is taken for a second app too', async () => {
   await expect(startSmallApp({ PORT: portOf(small) })).rejects.toThrow(/EADDRINUSE/);
+});
+
+test('an app that is told to end finishes what is running, by whichever socket it came', async () => {
+  const COUNT = 40;
+  const answers = Array.from({ length: COUNT }, () =>
+    fetch(`${small.url}/held`, { headers: { connection: 'close' } }).then(({ status }) => status),
+  );
+  await eventually(() => small.happenings.begun === COUNT);
+  const closed = small.app.close();
+  let isClosed = false;
+  void closed.then(() => (isClosed = true));
+  await new Promise(setImmediate);
+  expect(isClosed).toBe(false);
+  small.happenings.letGo();
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: COUNT }, () => 200));
+  await closed;
+  expect(small.happenings.ended).toBe(COUNT);
 });
 
 test('an app that has ended answers at its port no more, and its port is free', async () => {

@@ -21,20 +21,24 @@ export interface Place {
  * @throws when the port is taken, also by another copy of an app that listens in this way
  */
 export async function listen(app: NestFastifyApplication, { host, port }: Place): Promise<void> {
-  const more: Server[] = [];
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('preClose', async () => {
-      for (const each of more) each.close();
-    });
   if (port !== 0) await assertFree({ host, port });
   const place = { host, port, backlog: BACKLOG, reusePort: true }; // Fastify hands on what its type does not know
   await app.listen(place);
   const server: HttpServer = app.getHttpServer();
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('it listens at a port');
+  const more: Server[] = [];
+  closeTogether(server, more);
   while (more.length < SOCKETS - 1) more.push(await listenFor(server, { host: address.address, port: address.port }));
+}
+
+/** Whoever closes the server closes its other sockets too, and waits for what is running on their connections. */
+function closeTogether(server: HttpServer, more: readonly Server[]): void {
+  const close = server.close.bind(server);
+  server.close = (done) => {
+    const closed = more.map((each) => once(each.close(), 'close'));
+    return close((error) => void Promise.all(closed).then(() => done?.(error)));
+  };
 }
 
 /** One more socket, whose connections are the server's. */
