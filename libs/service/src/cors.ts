@@ -1,6 +1,7 @@
 import cors from '@fastify/cors';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { z } from 'zod';
+import { readBy } from './config.ts';
 import { SESSION_HEADER } from './load/known-callers.ts';
 import { WRITTEN_AT } from './written-at.ts';
 
@@ -10,17 +11,7 @@ const LARGEST_AGE_SECONDS = 600;
 export const corsSetting = {
   CORS_ORIGINS: z
     .string()
-    .transform((text, context) => {
-      const origins = text.split(',').map((origin) => origin.trim());
-      for (const origin of origins)
-        if (!isOrigin(origin))
-          context.addIssue({
-            code: 'custom',
-            message:
-              'must be exact origins with commas between them, such as https://app.example.com, without a path or *',
-          });
-      return origins;
-    })
+    .transform(readBy(originsIn))
     .optional()
     .describe(
       'origins whose pages may call this app from a browser, exact and with commas between them; none unless given',
@@ -58,6 +49,16 @@ const READ = [
   ...['ratelimit', 'ratelimit-policy', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
 ];
 
+function originsIn(text: string): string[] {
+  const origins = text.split(',').map((origin) => origin.trim());
+  if (!origins.every(isOrigin))
+    throw new Error(
+      'must be exact origins with commas between them, such as https://app.example.com, without a path or *',
+    );
+  return origins;
+}
+
 function isOrigin(text: string): boolean {
-  return /^https?:$/.test(URL.parse(text)?.protocol ?? '') && URL.parse(text)?.origin === text;
+  const url = URL.parse(text);
+  return url?.origin === text && /^https?:$/.test(url.protocol);
 }

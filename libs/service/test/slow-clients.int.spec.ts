@@ -236,6 +236,7 @@ describe('requests that no client sends', () => {
     ['two lengths', `${post('Content-Length: 2', 'Content-Length: 100')}{}`, 400],
     ['a length and pieces', `${post('Content-Length: 2', 'Transfer-Encoding: chunked')}{}`, 400],
     ['five hundred headers', `GET /quick HTTP/1.1\r\nHost: x\r\n${'a:b\r\n'.repeat(500)}\r\n`, 200],
+    ['three thousand headers', `GET /quick HTTP/1.1\r\nHost: x\r\n${'a:b\r\n'.repeat(3_000)}\r\n`, 431],
     ['nine thousand headers', `GET /quick HTTP/1.1\r\nHost: x\r\n${'a:b\r\n'.repeat(9_000)}\r\n`, 431],
     [
       'a request for another protocol',

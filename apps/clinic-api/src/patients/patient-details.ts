@@ -14,6 +14,7 @@ import {
 import type { ClinicInputs } from '@caregate/contracts';
 import { Unprocessable } from '@caregate/service/errors';
 import type { Types } from 'mongoose';
+import { sameName } from '../sites/site-names.ts';
 
 export type PatientInput = ClinicInputs['Patient'];
 export type PatientFromUserInput = ClinicInputs['PatientFromUser'];
@@ -118,14 +119,12 @@ export function dataSourcesFrom(sources: readonly ClinicInputs['DataSource'][]):
  */
 function sitesFrom(given: readonly { id: string; name: string }[], sites: readonly Site[]): PatientSite[] {
   const meant = given.map(({ id, name }) => {
-    const site = sites.find(({ _id }) => _id.toHexString() === id) ?? sites.find((each) => isNamed(each, name));
+    const site = sites.find(({ _id }) => _id.toHexString() === id) ?? sites.find((each) => sameName(each.name, name));
     if (!site) throw new Unprocessable('the clinic has no such site: read its sites again');
     return site;
   });
   return [...new Set(meant)].map(({ _id, name }) => ({ _id, name }));
 }
-
-const isNamed = (site: Site, name: string) => site.name.toLowerCase() === name.toLowerCase();
 
 export const idsFrom = (texts: readonly string[]): Types.ObjectId[] => texts.map((text) => objectId(text));
 

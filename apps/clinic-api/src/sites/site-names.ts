@@ -3,7 +3,8 @@ import { Conflict, Unprocessable } from '@caregate/service';
 
 export const MOST_SITES = 50;
 
-const sameName = (one: string, other: string) => fold(one) === fold(other);
+/** Names of sites are compared without case (behaviour, "Patients"). */
+export const sameName = (one: string, other: string) => fold(one) === fold(other);
 
 /**
  * Says whether a clinic may have a site of this name; `own` is the site that is renamed. Case makes no difference (behaviour, "Patients").

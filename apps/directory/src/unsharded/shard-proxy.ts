@@ -29,8 +29,8 @@ const NOT_HANDED_ON = [
 ];
 
 /**
- * Asks the API of a shard in the place of whoever asked here, once all of the request is here: a client who is slow costs the shard nothing.
- * The answer is handed on while it comes. Nothing is tried twice: that is for callers to decide.
+ * Forwards a request to the API of a shard. It waits for the whole request first, so a slow client holds nothing on the shard. The answer is
+ * handed on while it comes. Nothing is tried twice: that is for callers to decide.
  */
 export class ShardProxy {
   private readonly agent = new Agent({

@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
-/** So many new connections are taken in a turn of the event loop. */
+/** Each gives one new connection in a turn of the event loop. */
 const SOCKETS = 16;
 /** Connections that wait to be taken, of each socket. One that finds no place tries again only after a second, and is the slowest of all. */
 const BACKLOG = 4_096;
@@ -32,7 +32,7 @@ export async function listen(app: NestFastifyApplication, { host, port }: Place)
   while (more.length < SOCKETS - 1) more.push(await listenFor(server, { host: address.address, port: address.port }));
 }
 
-/** Whoever closes the server closes its other sockets too, and waits for what is running on their connections. */
+/** Closing the server closes its other sockets too, and waits until their connections have ended. */
 function closeTogether(server: HttpServer, more: readonly Server[]): void {
   const close = server.close.bind(server);
   server.close = (done) => {

@@ -51,9 +51,9 @@ export function acceptForms(app: NestFastifyApplication, route: string): void {
       'application/x-www-form-urlencoded',
       { parseAs: 'string', bodyLimit: LONGEST_FORM },
       (request, body, done) => {
-        if (request.routeOptions.url !== route && body === '') done(null, undefined);
-        else if (request.routeOptions.url !== route)
-          done(new UnsupportedMediaType('request body has an error: send it as application/json'));
+        const isOfPage = request.routeOptions.url === route;
+        if (!isOfPage && body === '') done(null, undefined);
+        else if (!isOfPage) done(new UnsupportedMediaType('request body has an error: send it as application/json'));
         else if (isOfAnotherSite(request.headers))
           done(new Forbidden('this form was sent by a page of another site; open our page and send its form'));
         else done(null, body);
