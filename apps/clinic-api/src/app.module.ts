@@ -22,6 +22,8 @@ import { ModelsModule } from './models.module.ts';
 import { PatientInvitesModule } from './patient-invites/patient-invites.module.ts';
 import { PatientsModule } from './patients/patients.module.ts';
 import { QuotasModule } from './quotas/quotas.module.ts';
+import { CallersController } from './callers/callers.controller.ts';
+import { CallersService } from './callers/callers.service.ts';
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { SettingsModule } from './settings/settings.module.ts';
 import { SitesModule } from './sites/sites.module.ts';
@@ -71,7 +73,8 @@ export class AppModule {
         PatientInvitesModule,
         TideModule,
       ],
-      controllers: [SessionsController],
+      controllers: [CallersController, SessionsController],
+      providers: [CallersService],
     };
   }
 }

@@ -107,6 +107,7 @@ const WHO: Readonly<Record<string, string>> = {
   ProvisionAccount: 'directory',
   GetAccount: 'directory, owner, own key',
   SignIn: 'nobody',
+  GetCaller: 'user, service, any key',
   SignOut: 'user',
   DeleteUser: 'service, self',
   GetQuotas: 'owner, directory',

@@ -69,13 +69,15 @@ describe('the clinics of another account', () => {
       body: [theirs.patientId],
     });
     expect(statusOf(assigned)).toBeLessThan(500);
-    const site = { id: theirs.siteId, name: 'A guess' };
-    const updated = await api.PUT(PATIENT, {
-      params: { path: { clinicId, patientId } },
-      body: { fullName: 'Patient of Ours', birthDate: '1990-02-03', mrn: MRN, tags: [theirs.tagId], sites: [site] },
-    });
-    expect(statusOf(updated)).toBeLessThan(500);
-    expect(JSON.stringify(updated.data)).not.toContain('Theirs');
+    const patient = { fullName: 'Patient of Ours', birthDate: '1990-02-03', mrn: MRN };
+    const update = (labels: { tags?: string[]; sites?: { id: string; name: string }[] }) =>
+      api.PUT(PATIENT, { params: { path: { clinicId, patientId } }, body: { ...patient, ...labels } });
+    const ofTheirSite = await update({ sites: [{ id: theirs.siteId, name: 'A guess' }] });
+    expect(statusOf(ofTheirSite)).toBe(422);
+    expect(JSON.stringify(ofTheirSite.error)).not.toContain('Theirs');
+    const ofTheirTag = await update({ tags: [theirs.tagId] });
+    expect(statusOf(ofTheirTag)).toBeLessThan(500);
+    expect(JSON.stringify(ofTheirTag.data ?? ofTheirTag.error)).not.toContain('Theirs');
     const theirPatient = answered(await theirs.api.GET(PATIENT, { params: { path: theirs } }));
     expect(theirPatient.tags).toEqual([theirs.tagId]);
     expect(await labelsOf(theirs)).toEqual([

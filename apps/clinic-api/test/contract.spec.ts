@@ -68,6 +68,27 @@ test('every operation has a row in the access table, and every row an operation'
   expect(Object.keys(ACCESS).toSorted()).toEqual(promised.map((line) => line.split(' ')[0]).toSorted());
 });
 
+test('the contracts say of every operation by what a caller may say who they are', () => {
+  const KEYS = ['clinicKey', 'accountKey', 'ownAccountKey'];
+  const rows = [contracts.clinic, contracts.account].flatMap((contract) =>
+    operations(contract).map(({ operationId, security }) => ({
+      operationId,
+      said: security.flatMap((each) => Object.keys(each)).toSorted(),
+    })),
+  );
+  const allowed = rows.map(({ operationId }) => {
+    const who = ACCESS[operationId] ?? [];
+    const people = who.some((each) => ![...KEYS, 'directory', 'everybody'].includes(each));
+    const said = [
+      ...(who.some((each) => KEYS.includes(each)) ? ['apiKey'] : []),
+      ...(who.includes('directory') ? ['provisioning'] : []),
+      ...(people ? ['sessionToken'] : []),
+    ];
+    return { operationId, said };
+  });
+  expect(rows).toEqual(allowed);
+});
+
 /** Only the operation decorator writes this key of a route's config. */
 function operationOf({ config }: RouteOptions): ServedOperation | undefined {
   return (config as { operation?: { operation: ServedOperation } } | undefined)?.operation?.operation;

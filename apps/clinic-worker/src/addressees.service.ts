@@ -1,3 +1,4 @@
+import { knownEmail, knownName } from '@caregate/clinic-model';
 import { IdentityService, isUserId } from '@caregate/identity';
 import type { Recipient } from '@caregate/mail';
 import { Injectable } from '@nestjs/common';
@@ -17,10 +18,10 @@ export class Addressees {
   /** Undefined for a user who is gone or told no name, and for services. */
   async nameOf(userId: string): Promise<string | undefined> {
     if (!isUserId(userId)) return undefined;
-    return (await this.identity.profile(userId))?.fullName || undefined;
+    return knownName((await this.identity.profile(userId))?.fullName);
   }
 
   private async addressOf(userId: string): Promise<string | undefined> {
-    return (await this.identity.findUser(userId))?.email || undefined;
+    return knownEmail((await this.identity.findUser(userId))?.email);
   }
 }

@@ -1,6 +1,13 @@
 import { eventually } from '@caregate/eventually';
 import { randomUUID } from 'node:crypto';
-import { announced, type MigrationDocument, newNotice, readCounts, type UserId } from '@caregate/clinic-model';
+import {
+  announced,
+  type MigrationDocument,
+  newNotice,
+  type PatientDocument,
+  readCounts,
+  type UserId,
+} from '@caregate/clinic-model';
 import { REACTIONS } from '@caregate/change-events';
 import { Types } from 'mongoose';
 import { mailsTo, newUserId, SERVERS_GIVEN, TestShard } from './shard.ts';
@@ -44,6 +51,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     return migration._id;
   }
 
+  const isOf = (user: { userId: UserId }) => (patient: PatientDocument) => patient.userId === user.userId;
   const migrationOf = (_id: Types.ObjectId) => shard.models.migrations.findOne({ _id }).lean<MigrationDocument>();
   const completed = (_id: Types.ObjectId) => eventually(async () => (await migrationOf(_id))?.status === 'COMPLETED');
 
@@ -52,10 +60,21 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     const { owner, patients, clinicId } = await legacyClinic(3);
     const nameless = await shard.user('');
     await shard.identity.setSharing(nameless.userId, owner.userId, { view: {} });
+    const namesake = await shard.user('Patient 0');
+    await shard.identity.saveProfile(namesake.userId, { patient: { birthday: '1990-02-03', mrn: 'M0' } });
+    await shard.identity.setSharing(namesake.userId, owner.userId, { view: {} });
+    await shard.models.clinics.collection.updateOne(
+      { _id: clinicId },
+      { $set: { mrnSettings: { required: false, unique: true } } },
+    );
     const _id = await request(clinicId, owner.userId);
     await completed(_id);
-    const documents = await shard.models.patients.find({ clinicId }).lean();
-    expect(documents.map(({ userId }) => userId).sort()).toEqual(patients.map(({ userId }) => userId).sort());
+    const found = await shard.models.patients.find({ clinicId }).lean<PatientDocument[]>();
+    const { skipped: [skipped] = [] } = (await migrationOf(_id))?.progress ?? {};
+    const [bare, documents] = [found.filter(isOf(nameless)), found.filter((each) => !isOf(nameless)(each))];
+    expect(bare).toMatchObject([{ fullName: nameless.email, birthDate: '', isMigrated: true }]);
+    const withMrns = [...patients, namesake].map(({ userId }) => userId);
+    expect([...documents.map(({ userId }) => userId), skipped?.userId].sort()).toEqual(withMrns.sort());
     for (const document of documents) {
       expect(document).toMatchObject({
         isMigrated: true,
@@ -63,19 +82,25 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
         permissions: { view: {}, note: {} },
       });
     }
-    expect(await readCounts(shard.models, clinicId)).toMatchObject({ total: 3 });
-    expect([...(await shard.identity.sharesWith(owner.userId)).keys()]).toEqual([nameless.userId]);
+    expect(await readCounts(shard.models, clinicId)).toMatchObject({ total: 4 });
+    expect([...(await shard.identity.sharesWith(owner.userId)).keys()]).toEqual([skipped?.userId]);
     expect((await shard.identity.findUser(owner.userId))?.roles).toEqual(['clinician']);
     expect((await migrationOf(_id))?.progress).toMatchObject({
-      ...{ total: 4, done: 3 },
-      skipped: [
-        { userId: nameless.userId, reason: 'the profile has no name or no birth date, or one that is too long' },
-      ],
+      ...{ total: 5, done: 4 },
+      skipped: [{ reason: 'another patient of the clinic has this MRN' }],
+      incomplete: [{ userId: nameless.userId, fields: ['fullName', 'birthDate'] }],
     });
-    for (const { email } of patients) expect(await mailsTo(email)).toHaveLength(1);
-    await eventually(async () =>
-      (await mailsTo(owner.email)).some(({ subject }) => subject === 'All patients have moved to the clinic “Harbour”'),
-    );
+    for (const { userId, email } of [...patients, nameless].filter((each) => each.userId !== skipped?.userId))
+      expect([userId, await mailsTo(email)]).toEqual([userId, [expect.anything()]]);
+    await eventually(async () => (await mailsTo(owner.email)).length > 0);
+    expect(await mailsTo(owner.email)).toMatchObject([
+      {
+        subject: 'Patients have moved to the clinic “Harbour”',
+        text: expect.stringMatching(
+          /Not moved: 1\..*another patient of the clinic has this MRN \(1\)[^]*Of 1 of the moved/,
+        ),
+      },
+    ]);
     await worker.close();
   });
 
@@ -91,7 +116,7 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     await shard.worker(slow);
     await completed(_id);
     expect(await shard.models.patients.countDocuments({ clinicId })).toBe(12);
-    expect((await migrationOf(_id))?.progress).toEqual({ total: 12, done: 12, skipped: [] });
+    expect((await migrationOf(_id))?.progress).toEqual({ total: 12, done: 12, skipped: [], incomplete: [] });
     await eventually(async () => (await mailsTo(owner.email)).length > 0);
     for (const { email } of [...patients, owner]) expect(await mailsTo(email)).toHaveLength(1);
   });

@@ -42,15 +42,20 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     eventually(async () => ((await mailsTo(address)).length >= count ? mailsTo(address) : undefined));
 
   it('invites a custodial patient to claim the account, again at a new address, and writes the profile back', async () => {
-    const [first, second, quiet] = [randomAddress(), randomAddress(), randomAddress()];
-    await custodial({ email: quiet, isMigrated: true });
-    const { _id, userId } = await custodial({ email: first, mrn: 'M1', targetDevices: ['dexcom'] });
+    const [first, second, migrated] = [randomAddress(), randomAddress(), randomAddress()];
+    await custodial({ email: migrated, isMigrated: true });
+    const { _id, userId } = await custodial({
+      email: first,
+      mrn: 'M1',
+      targetDevices: ['dexcom'],
+      diagnosisType: 'type1',
+    });
     const [mail] = await arrived(first);
     expect(mail).toMatchObject({ subject: 'An account was created for you by the clinic “Harbour”' });
     expect(mail?.text).toContain(`https://app.au1.localhost/claim/${userId}`);
     const profile = {
       fullName: 'Ines Okafor',
-      patient: { birthday: '1990-02-03', mrn: 'M1', email: first, targetDevices: ['dexcom'] },
+      patient: { birthday: '1990-02-03', mrn: 'M1', email: first, targetDevices: ['dexcom'], diagnosisType: 'type1' },
     };
     await eventually(async () => (await shard.identity.profile(userId))?.patient?.mrn === 'M1');
     expect(await shard.identity.profile(userId)).toMatchObject(profile);
@@ -59,7 +64,10 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
     await change(_id, { email: second });
     await arrived(second);
     expect(await mailsTo(first)).toHaveLength(1);
-    expect(await mailsTo(quiet)).toHaveLength(0);
+    await arrived(migrated);
+    expect(await mailsTo(migrated)).toHaveLength(1);
+    await shard.models.patients.collection.updateOne({ _id }, { $unset: { diagnosisType: 1 } });
+    await eventually(async () => !('diagnosisType' in ((await shard.identity.profile(userId))?.patient ?? {})));
   });
 
   it('leaves the profile of whoever has claimed their account as it is', async () => {
@@ -73,10 +81,19 @@ describeWithServers('what happens to patients and invites, through MongoDB, Kafk
       });
     await told(1);
     expect((await shard.identity.profile(userId))?.fullName).toBe('Ines Okafor');
+    await arrived(email);
     const owner = { email, fullName: 'Ines Herself', passwordHash: await hashPassword('chosen at sign-up') };
     await shard.identity.confirmOwner(owner, 'chosen at sign-up', '10.0.0.1');
-    await change(_id, { fullName: 'Renamed By A Clinic' });
+    const another = randomAddress();
+    await change(_id, { fullName: 'Renamed By A Clinic', email: another });
     await told(2);
+    await eventually(
+      async () =>
+        (await shard.connection
+          .collection('reactions')
+          .countDocuments({ lane: { $regex: `^custodial_account_created\\|.*${_id}$` }, state: 'done' })) === 2,
+    );
+    expect(await mailsTo(another)).toHaveLength(0);
     expect((await shard.identity.profile(userId))?.fullName).toBe('Ines Herself');
   });
 

@@ -278,6 +278,30 @@ describe('operators', () => {
   );
 });
 
+test('operators list all accounts, page by page, by shard and by state, and nobody else does', async () => {
+  const [first, second] = [newSignUp({ region: 'uk' }), newSignUp({ region: 'uk' })];
+  for (const wanted of [first, second]) expect((await signUp(wanted)).status).toBe(201);
+  const list = (query: string, token = OPERATOR_TOKEN) =>
+    world.directory.call('GET', `/caregate/v1/accounts${query}`, { headers: { authorization: `Bearer ${token}` } });
+  expect((await list('', 'wrong')).status).toBe(401);
+  expect((await list('?shard=nowhere')).status).toBe(400);
+  const subdomains = async (query: string) => {
+    const answer = await list(query);
+    const body = Object.values(answer.body) as { subdomain: string }[]; // `call` knows records only
+    const problems = responseValidator(contracts.directory).problems('ListAccounts', {
+      ...{ ...answer, body, contentType: 'application/json' },
+    });
+    expect(problems).toEqual([]);
+    return body.map(({ subdomain }) => subdomain);
+  };
+  const kept = await world.database.collection('accounts').find({ shard: 'uk1' }).sort({ subdomain: 1 }).toArray();
+  const all = kept.map(({ subdomain }) => String(subdomain));
+  expect(all).toEqual(expect.arrayContaining([first.subdomain, second.subdomain]));
+  expect(await subdomains('?shard=uk1&limit=1000')).toEqual(all);
+  expect(await subdomains(`?shard=uk1&limit=1&after=${all[0]}`)).toEqual([all[1]]);
+  expect(await subdomains('?shard=uk1&state=moving')).toEqual([]);
+});
+
 test('operators get a token for bringing keys to one account on its shard, and nobody else does', async () => {
   const wanted = newSignUp({ region: 'uk' });
   const { body } = await signUp(wanted);

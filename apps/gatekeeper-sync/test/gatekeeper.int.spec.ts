@@ -130,7 +130,9 @@ describe('access', () => {
       view: {},
       upload: {},
     });
-    expect((await ask('POST', path(patientId, memberId), service, { note: {} })).json()).toEqual({ note: {} });
+    expect((await ask('POST', path(patientId, memberId), service, { note: {} })).json()).toEqual({
+      ...{ custodian: {}, view: {}, upload: {}, note: {} },
+    });
     expect((await ask('GET', path(patientId, memberId), service)).json()).toEqual({
       custodian: {},
       view: {},
@@ -157,7 +159,7 @@ describe('access', () => {
     const clinicIds = [new mongo.ObjectId(), new mongo.ObjectId()];
     await clinic.collection('patients').insertMany(clinicIds.map((clinicId) => ({ clinicId, userId: sharer })));
     expect((await ask('POST', path(sharer, grantee), service, { view: {} })).statusCode).toBe(200);
-    expect((await ask('POST', path(sharer, grantee), service, { root: {} })).statusCode).not.toBe(200);
+    expect((await ask('POST', path(sharer, sharer), service, { view: {} })).statusCode).toBe(400);
     const entries = await clinic.collection('audit_entries').find({ patientId: sharer }).sort({ _id: 1 }).toArray();
     expect(entries.map(({ clinicId, status }) => [String(clinicId), status >= 400])).toEqual([
       ...clinicIds.map((id) => [id.toHexString(), false]),
@@ -178,16 +180,12 @@ describe('access', () => {
     expect((await ask('GET', path(patientId), token)).json()).toEqual({
       [patientId]: { root: {} },
       [friendId]: { view: {} },
-      [memberId]: { custodian: {}, view: {}, upload: {} },
     });
     expect((await ask('GET', path('groups', friendId), service)).json()).toEqual({
       [friendId]: { root: {} },
       [patientId]: { view: {} },
     });
-    expect((await ask('GET', path('groups', memberId), service)).json()).toEqual({
-      [memberId]: { root: {} },
-      [patientId]: { custodian: {}, view: {}, upload: {} },
-    });
+    expect((await ask('GET', path('groups', memberId), service)).json()).toEqual({ [memberId]: { root: {} } });
     expect((await ask('POST', path(patientId, friendId), token)).statusCode).toBe(200);
     expect((await ask('GET', path(patientId, friendId), service)).statusCode).toBe(404);
   });
@@ -234,10 +232,31 @@ describe('access', () => {
     expect(await status(strangerId, 'groups', strangerId)).toBe(200);
   });
 
-  test('only the user or a service shares, and only permissions', async () => {
-    expect((await ask('POST', path(patientId, friendId), as(memberId), { view: {} })).statusCode).toBe(403);
-    expect((await ask('POST', path(patientId, strangerId), as(strangerId), { view: {} })).statusCode).toBe(403);
-    for (const body of [{ root: {} }, { view: 'yes' }, { $where: {} }, [], 'view']) {
+  test('whoever looks after a user shares for them, through a clinic too; a stranger does not', async () => {
+    expect((await ask('POST', path(patientId, friendId), as(memberId), { view: {} })).json()).toEqual({ view: {} });
+    expect((await ask('POST', path(patientId, friendId), as(memberId), {})).json()).toEqual({});
+    for (const body of [{ view: {} }, {}, undefined])
+      expect((await ask('POST', path(patientId, strangerId), as(strangerId), body)).statusCode).toBe(403);
+  });
+
+  test('a grantee may leave, and do nothing else', async () => {
+    await ask('POST', path(patientId, strangerId), service, { view: {} });
+    await ask('POST', path(patientId, friendId), service, { view: {} });
+    const leave = (granteeId: string, body?: object) => ask('POST', path(patientId, granteeId), as(strangerId), body);
+    expect((await leave(strangerId, { view: {}, upload: {} })).statusCode).toBe(403);
+    expect((await leave(friendId, {})).statusCode).toBe(403);
+    expect((await leave(strangerId, {})).json()).toEqual({});
+    expect((await ask('GET', path(patientId, strangerId), service)).statusCode).toBe(404);
+    expect((await leave(strangerId, {})).statusCode).toBe(403);
+    await ask('POST', path(patientId, friendId), service);
+  });
+
+  test('only permissions are shared, and root is nothing to share', async () => {
+    expect((await ask('POST', path(patientId, friendId), service, { root: {}, view: {} })).json()).toEqual({
+      view: {},
+    });
+    expect((await ask('POST', path(patientId, friendId), service, { root: {} })).json()).toEqual({});
+    for (const body of [{ view: 'yes' }, { $where: {} }, [], 'view']) {
       const answer = await ask('POST', path(patientId, friendId), service, body);
       expect([body, answer.statusCode]).toEqual([body, 400]);
       expect(answer.json()).toEqual({ message: expect.any(String) });

@@ -29,8 +29,32 @@ export async function assertAllowed(
   facts: Facts,
 ): Promise<Who> {
   for (const who of rowOf(operationId)) if (await FITS[who](caller, path, facts)) return who;
-  throw new Forbidden();
+  throw caller.kind === 'apiKey' ? notForKey(rowOf(operationId)) : new Forbidden();
 }
+
+/** Programs are written by people who read the refusal. The words for people are those of the public service, on which clients rely. */
+function notForKey(row: readonly Who[]): Forbidden {
+  if (row.some((who) => KEYS.has(who)))
+    return new Forbidden(
+      'this API key is not of the account that holds what the path names; GET /caregate/v1/caller says what it reaches',
+    );
+  const others = row.map((who) => IN_WORDS[who]).filter((words) => words !== undefined);
+  return new Forbidden(`no API key may do this; it is for ${[...new Set(others)].join(', or ') || 'nobody'}`);
+}
+
+const KEYS: ReadonlySet<Who> = new Set(['clinicKey', 'accountKey', 'ownAccountKey']);
+
+const IN_WORDS: Readonly<Partial<Record<Who, string>>> = {
+  anyUser: 'a signed-in user',
+  service: 'a back-end service',
+  member: 'a clinician of the clinic',
+  admin: 'an admin of the clinic',
+  ownMembership: 'the clinician themselves',
+  userInPath: 'the user whom the path names',
+  custodyEnder: 'a back-end service',
+  accountOwner: 'the owner of the account',
+  directory: 'the directory',
+};
 
 const rowOf = (operationId: string): readonly Who[] =>
   Object.hasOwn(ACCESS, operationId) ? (ACCESS[operationId] ?? []) : [];

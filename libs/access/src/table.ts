@@ -135,6 +135,7 @@ const accountApi = {
   ProvisionAccount: ['directory'],
   GetAccount: ['directory', 'accountOwner', 'ownAccountKey'],
   SignIn: ['everybody'],
+  GetCaller: ['anyUser', 'service', 'accountKey'],
   SignOut: ['anyUser'],
   DeleteUser: ['userInPath', 'service'],
   GetQuotas: ['accountOwner', 'directory'],

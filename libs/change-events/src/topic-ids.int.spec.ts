@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { eventually } from '@caregate/eventually';
 import { Kafka, logLevel } from 'kafkajs';
+import { madeTopic } from '../test/made-topic.ts';
 import { TopicIds } from './topic-ids.ts';
 
 const { KAFKA_BROKERS } = process.env;
@@ -18,14 +19,14 @@ describeWithKafka('the ids of topics', () => {
     await ids.close();
   });
 
-  const create = () =>
-    eventually(() =>
-      admin.createTopics({ topics: [{ topic, numPartitions: 130 }], waitForLeaders: true }).catch(() => false),
-    );
+  const create = () => madeTopic(admin, topic, 130);
 
   it('are of the topic that there is, and another when it is made anew', async () => {
     await create();
-    const first = await ids.of([topic, 'there-is-none']);
+    const first = await eventually(async () => {
+      const found = await ids.of([topic, 'there-is-none']);
+      return found.size > 0 && found;
+    });
     expect([...first.keys()]).toEqual([topic]);
     expect(first.get(topic)).toMatch(/^[0-9a-f]{32}$/);
     expect(await ids.of([topic])).toEqual(first);

@@ -7,6 +7,7 @@ import { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkaj
 import { type Connection, createConnection } from 'mongoose';
 import { type KafkaAddress, serversOf } from '../src/kafka-address.ts';
 import { TopicIds } from '../src/topic-ids.ts';
+import { madeTopic } from './made-topic.ts';
 import {
   ChangeEventServer,
   type ChangeEventServerSettings,
@@ -49,7 +50,7 @@ export class WorkerHarness {
     await this.connection.openUri(uri.href);
     await this.admin.connect();
     await this.producer.connect();
-    await this.admin.createTopics({ topics: [{ topic: this.topic, numPartitions: partitions }], waitForLeaders: true });
+    await madeTopic(this.admin, this.topic, partitions);
   }
 
   async stop(): Promise<void> {
@@ -106,11 +107,7 @@ export class WorkerHarness {
     const ids = new TopicIds(this.kafka);
     const former = await ids.of([this.topic]);
     await this.admin.deleteTopics({ topics: [this.topic] });
-    const topic = { topic: this.topic, numPartitions: partitions };
-    await eventually(
-      () => this.admin.createTopics({ topics: [topic], waitForLeaders: true }).catch(() => false), // it is still being deleted
-      'the topic is made anew',
-    );
+    await madeTopic(this.admin, this.topic, partitions);
     // The broker learns of it a moment later than the controller, and takes messages for the former one until then.
     await eventually(async () => {
       const id = (await ids.of([this.topic])).get(this.topic);

@@ -199,11 +199,13 @@ export interface MigrationDocument {
   readonly updatedTime: Date;
 }
 
-/** How far a migration has come: patients done and skipped, of all that shared with the legacy account. */
+/** How far a migration has come: patients done and skipped, of all that shared with the legacy account. Lists hold the newest 1 000. */
 export interface MigrationProgress {
   readonly total: number;
   readonly done: number;
   readonly skipped: readonly { readonly userId: UserId; readonly reason: string }[];
+  /** Of those who are done, whose values were missing or left out since the contract refuses them. */
+  readonly incomplete?: readonly { readonly userId: UserId; readonly fields: readonly string[] }[];
 }
 
 /** A patient's offer to share with a clinic, until the clinic accepts or dismisses it. */

@@ -7,6 +7,7 @@ export * from './documents.ts';
 export * from './groups.ts';
 export * from './ids.ts';
 export * from './indexes.ts';
+export * from './known-elsewhere.ts';
 export * from './lists.ts';
 export * from './models.ts';
 export * from './moves/belongings.ts';

@@ -56,6 +56,19 @@ onRealServer('counts', () => {
     inTransaction(connection, (session) => insertPatient({ models, session, isDemo }, patient));
   const drift = async (clinicId: Types.ObjectId) => [...(await checkCounts(recounting, clinicId))];
 
+  test('say which patients are searched and sorted by what an older version made of their names', async () => {
+    const clinicId = newObjectId();
+    const older = patientOf(clinicId, { fullName: 'José' });
+    await add(older);
+    await add(patientOf(clinicId));
+    const { _id } = older;
+    await models.patients.collection.updateOne({ _id }, { $set: { searchText: 'josé', sortName: 'josé' } });
+    expect(await drift(clinicId)).toContainEqual({ figure: 'search', kept: 1, counted: 2 });
+    expect(await repairCounts(recounting, clinicId)).toContainEqual({ figure: 'search', kept: 1, counted: 2 });
+    expect(await drift(clinicId)).toEqual([]);
+    expect(await models.patients.findOne({ _id }).lean()).toMatchObject(searchFields(older));
+  });
+
   test('that changed with the patients agree, whatever is counted', async () => {
     const clinicId = newObjectId();
     const patient = patientOf(clinicId, { tags: [tag, tag], sites: [{ _id: site, name: 'North' }] });

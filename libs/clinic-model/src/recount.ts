@@ -1,8 +1,9 @@
 import { inTransaction } from '@caregate/service/transaction';
-import type { Connection, Types } from 'mongoose';
+import type { Connection, mongo, Types } from 'mongoose';
 import { type ClinicCounts, countsDelta, readCounts, stripeId, stripesOf, sumCounts } from './counts.ts';
 import type { ClinicCountsDocument, PatientDocument } from './documents.ts';
 import type { ClinicModels } from './models.ts';
+import { searchFields } from './search-text.ts';
 import { checkSheets } from './sheet-check.ts';
 
 export interface Recounting {
@@ -20,10 +21,11 @@ export interface Drift {
 
 /**
  * Counts a clinic's patients and says which kept figures differ; both are seen at one moment, however many write meanwhile.
- * `lists` is how many patients stand on the sheets as they are, against how many there are on either.
+ * `lists` is how many patients stand on the sheets as they are, against how many there are on either; `search` how many are found and
+ * sorted by what this version makes of their name, against all: an upgrade may make something else of it.
  */
 export async function checkCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
-  return [...(await recount(recounting, clinicId, false)), ...(await listDrift(recounting, clinicId, false))];
+  return inspect(recounting, clinicId, false);
 }
 
 /**
@@ -31,7 +33,43 @@ export async function checkCounts(recounting: Recounting, clinicId: Types.Object
  * both touch the same documents, so one of the two is repeated.
  */
 export async function repairCounts(recounting: Recounting, clinicId: Types.ObjectId): Promise<readonly Drift[]> {
-  return [...(await recount(recounting, clinicId, true)), ...(await listDrift(recounting, clinicId, true))];
+  return inspect(recounting, clinicId, true);
+}
+
+async function inspect(recounting: Recounting, clinicId: Types.ObjectId, repair: boolean): Promise<readonly Drift[]> {
+  const counts = await recount(recounting, clinicId, repair);
+  const search = await searchDrift(recounting, clinicId, repair); // before the lists, which hold the same
+  return [...counts, ...search, ...(await listDrift(recounting, clinicId, repair))];
+}
+
+/** So many are written at once. */
+const SEARCHED_AT_ONCE = 500;
+
+async function searchDrift({ models }: Recounting, clinicId: Types.ObjectId, repair: boolean): Promise<Drift[]> {
+  const collection = models.patients.collection;
+  const projection = { fullName: 1, email: 1, mrn: 1, birthDate: 1, sortName: 1, searchText: 1 };
+  let [patients, wrong] = [0, 0];
+  let updates: mongo.AnyBulkWriteOperation[] = [];
+  const write = async () => {
+    if (updates.length > 0) await collection.bulkWrite(updates, { ordered: false });
+    updates = [];
+  };
+  // The projection holds what search fields are made of.
+  for await (const patient of collection.find(
+    { clinicId },
+    { projection },
+  ) as unknown as AsyncIterable<PatientDocument>) {
+    const { _id, sortName, searchText } = patient;
+    const right = searchFields(patient);
+    patients += 1;
+    if (right.sortName === sortName && right.searchText === searchText) continue;
+    wrong += 1;
+    // Whoever changes the patient meanwhile writes the right ones themselves.
+    if (repair) updates.push({ updateOne: { filter: { _id, sortName, searchText }, update: { $set: right } } });
+    if (updates.length === SEARCHED_AT_ONCE) await write();
+  }
+  await write();
+  return wrong === 0 ? [] : [{ figure: 'search', kept: patients - wrong, counted: patients }];
 }
 
 async function listDrift({ connection, models }: Recounting, clinicId: Types.ObjectId, repair: boolean) {

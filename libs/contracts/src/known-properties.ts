@@ -1,6 +1,7 @@
 /**
  * A copy of a request body that holds what the contract knows and nothing else: no unknown property reaches the code
- * behind (`__proto__` and `constructor` neither), read-only ones are left out, defaults are filled in.
+ * behind (`__proto__` and `constructor` neither), read-only ones are left out, defaults are filled in, and what the contract calls
+ * trimmed has no blanks around it.
  */
 import { componentName, resolveSchema, type OpenApiDocument, type Schema } from './openapi.ts';
 import { isCarried } from './schemas.ts';
@@ -9,6 +10,12 @@ import { isCarried } from './schemas.ts';
 export type Copy = (value: unknown) => unknown;
 
 const asItIs: Copy = (value) => value;
+
+// What looks like nothing: \s and soft hyphen, Hangul fillers, zero-width signs, marks of direction, braille blank.
+const BLANK = String.raw`[\s\u00ad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u2800\u3164\ufeff\uffa0]+`;
+const BLANKS_AROUND = new RegExp(`^${BLANK}|${BLANK}$`, 'g');
+
+const trimmed: Copy = (value) => (typeof value === 'string' ? value.replace(BLANKS_AROUND, '') : value);
 
 export class KnownProperties {
   private readonly document: OpenApiDocument;
@@ -33,6 +40,7 @@ export class KnownProperties {
 
   private write(schema: Schema): Copy {
     if (schema.type === 'array' && schema.items !== undefined) return arrayCopy(this.copier(schema.items));
+    if (schema['x-trimmed'] === true) return trimmed;
     if (schema.type !== 'object') return asItIs;
     if (typeof schema.additionalProperties === 'object') return mapCopy(this.copier(schema.additionalProperties));
     return this.recordCopy(schema);

@@ -246,6 +246,76 @@ function leastPeriod() {
   return Object.fromEntries(required.map((name) => [name, properties[name]?.type === 'boolean' ? false : 1]));
 }
 
+describe('names and numbers that people type', () => {
+  const person = { fullName: 'Zoë Quillen', birthDate: '1990-02-03' };
+  const patient = (fields: object) => ({ body: { ...person, ...fields }, contentType: json });
+  const taken = (fields: object) => validate('CreatePatientAccount', patient(fields)).body;
+
+  it.each([
+    ['blanks', '  Zoë Quillen \t'.replace('\t', '')],
+    ['no-break and zero-width spaces', '\u00a0\u200bZoë Quillen\u2060\ufeff'],
+  ])('lose %s around them', (_, fullName) =>
+    expect(taken({ fullName, mrn: ` B-200\u00a0` })).toEqual({ ...person, mrn: 'B-200' }),
+  );
+
+  it('keep what joins signs within them', () => {
+    const fullName = 'علی\u200cرضا 👩\u200d⚕️';
+    expect(taken({ fullName })).toEqual({ ...person, fullName });
+  });
+
+  it.each([[' '], ['\u00a0'], ['\u200b\u200b'], ['\u3164']])('must not be empty then: %j', (blank) => {
+    for (const field of ['fullName', 'mrn'])
+      expect(violation('CreatePatientAccount', patient({ [field]: blank })).message).toBe(
+        `request body has an error: /${field} must NOT have fewer than 1 characters`,
+      );
+  });
+
+  it.each([['Ada\nBcc: x'], ['Ada\u0000'], ['Ada\u2028Lovelace'], ['\u0085Ada']])('are one line: %j', (fullName) =>
+    expect(violation('CreatePatientAccount', patient({ fullName })).message).toBe(
+      'request body has an error: /fullName must have no line breaks and no control characters',
+    ),
+  );
+
+  it('are those of clinics, sites, accounts and keys, too', () => {
+    const site = { body: { name: 'Perth ' }, contentType: json };
+    expect(validate('CreateSite', site).body).toEqual({ name: 'Perth' });
+    const key = { body: { name: '\u00a0Lab import ' }, contentType: json };
+    const accountId = '0b4a3a5e-5a9c-4c8e-9f43-0d6b6a2f1c11';
+    const account = requestValidator(contracts.account);
+    expect(account.validate('CreateApiKey', { params: { accountId }, ...key }).body).toEqual({
+      name: 'Lab import',
+    });
+    const blank = { params: { accountId }, body: { name: '\u200b' }, contentType: json };
+    expect(() => account.validate('CreateApiKey', blank)).toThrow('must NOT have fewer than 1 characters');
+  });
+});
+
+describe('a birth date', () => {
+  const day = (at: Date) => at.toISOString().slice(0, 10);
+  const yearsAgo = (years: number) => day(new Date(Date.now() - years * 365.25 * 86_400_000));
+  const create = (birthDate: string) => ({ body: { fullName: 'Zoë', birthDate }, contentType: json });
+
+  it.each([[day(new Date())], [yearsAgo(129)], ['2000-02-29']])('may be %s', (birthDate) => {
+    for (const operation of ['CreatePatientAccount', 'UpdatePatient', 'CreatePatientFromUser'])
+      expect(
+        validate(operation, { params: { clinicId, patientId: tag.slice(0, 10) }, ...create(birthDate) }).body,
+      ).toEqual({ fullName: 'Zoë', birthDate });
+  });
+
+  it.each([
+    [''],
+    ['1990-02-30'],
+    ['02/03/1990'],
+    ['0001-01-01'],
+    [yearsAgo(131)],
+    [day(new Date(Date.now() + 3 * 86_400_000))],
+  ])('is not %j', (birthDate) =>
+    expect(violation('CreatePatientAccount', create(birthDate)).message).toBe(
+      'request body has an error: /birthDate must be a date, YYYY-MM-DD, not in the future and not more than 130 years ago',
+    ),
+  );
+});
+
 describe('names of tags and sites', () => {
   it.each(['Pregnant', 'High Risk', 'Größe +1', '日本', '2>1', '_x-'])('%s can name a tag', (name) => {
     expect(validate('CreatePatientTag', { body: { name }, contentType: json }).body).toEqual({ name });

@@ -50,6 +50,11 @@ export interface RequestValidator {
    * Throws ContractViolation; Error when the contract has no such operation.
    */
   validate(operationId: string, request: RawRequest): ValidRequest;
+  /**
+   * Reads one text from elsewhere, such as another service, that is to be stored like what a request tells: by a named schema of the
+   * contract, trimmed where that says so. Undefined for what no request could tell. Throws Error when the contract has no such schema.
+   */
+  readText(schema: string, value: unknown): string | undefined;
   /** Compiles every operation now rather than at its first request. */
   warmUp(): void;
 }
@@ -76,6 +81,7 @@ class ContractRequestValidator implements RequestValidator {
   private readonly known: KnownProperties;
   private readonly byId: ReadonlyMap<string, Operation>;
   private readonly checks = new Map<string, Check>();
+  private readonly texts = new Map<string, Value>();
   private readonly parametersChecks = new Map<string, ParametersCheck>();
 
   constructor(document: OpenApiDocument) {
@@ -89,8 +95,23 @@ class ContractRequestValidator implements RequestValidator {
     return (this.checks.get(operationId) ?? this.prepare(operationId))(request);
   }
 
+  readText(schema: string, value: unknown): string | undefined {
+    const { isValid, copy } = this.texts.get(schema) ?? this.prepareText(schema);
+    if (!isValid(value)) return undefined;
+    const text = copy(value);
+    return typeof text === 'string' && isValid(text) ? text : undefined;
+  }
+
   warmUp(): void {
     for (const operationId of this.byId.keys()) if (!this.checks.has(operationId)) this.prepare(operationId);
+  }
+
+  private prepareText(name: string): Value {
+    const schema = this.document.components.schemas[name];
+    if (schema === undefined) throw new Error(`the contract has no schema ${name}`);
+    const value = { isValid: this.compiler.compile(schema), copy: this.known.copier(schema) };
+    this.texts.set(name, value);
+    return value;
   }
 
   private prepare(operationId: string): Check {
@@ -160,10 +181,13 @@ function inLowerCase(parameter: Parameter): Parameter {
   return { ...parameter, name: parameter.name.toLowerCase() };
 }
 
-interface MediaCheck {
-  readonly type: string;
+interface Value {
   readonly isValid: ValidateFunction;
   readonly copy: Copy;
+}
+
+interface MediaCheck extends Value {
+  readonly type: string;
 }
 
 /** Deeper than any body of the contracts. */

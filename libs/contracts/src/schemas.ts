@@ -6,12 +6,14 @@
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { componentName, resolveSchema, type OpenApiDocument, type Schema } from './openapi.ts';
-import { addFormats } from './formats.ts';
+import { addFormats, OLDEST_YEARS } from './formats.ts';
 
 export type Direction = 'request' | 'response';
 
 /** Keywords that say something to a person, or that are dealt with here. */
-const NOT_FOR_THE_VALIDATOR = new Set(['example', 'description', 'readOnly', 'writeOnly', 'default', 'properties']);
+const NOT_FOR_THE_VALIDATOR = new Set([
+  ...['example', 'description', 'readOnly', 'writeOnly', 'default', 'properties', 'x-trimmed', 'x-request-format'],
+]);
 
 /** Validators for the schemas of one contract and one direction, compiled when first asked for. */
 export class SchemaCompiler {
@@ -60,6 +62,12 @@ export class SchemaCompiler {
     for (const [keyword, value] of Object.entries(schema)) {
       if (!NOT_FOR_THE_VALIDATOR.has(keyword)) result[keyword] = value;
     }
+    // What answers may hold of old and a request may not. It stands for the pattern, too: the refusal says it in words.
+    const format = schema['x-request-format'];
+    if (this.direction === 'request' && format !== undefined) {
+      result['format'] = format;
+      delete result['pattern'];
+    }
     if (schema.items !== undefined) result['items'] = this.plain(schema.items);
     if (schema.type === 'object') Object.assign(result, this.writtenObject(schema));
     return result;
@@ -107,6 +115,8 @@ function placeOf(pointer: string): string {
 
 const FORMATS: Readonly<Record<string, string>> = {
   date: 'must be a date, YYYY-MM-DD',
+  'birth-date': `must be a date, YYYY-MM-DD, not in the future and not more than ${OLDEST_YEARS} years ago`,
+  'one-line': 'must have no line breaks and no control characters',
   'date-time': 'must be a date and time with time zone, for example 2026-11-24T12:02:27Z',
   email: 'must be an email address',
   hostname: 'must be the name of a domain',

@@ -20,6 +20,11 @@ export class Unauthorized extends CaregateError {
   override readonly status = 401;
 }
 
+/** The headers of the request are too many. */
+export class HeadersTooLarge extends CaregateError {
+  override readonly status = 431;
+}
+
 /** The clinic's limit of patients is reached (behaviour, "Clinics"). */
 export class PaymentRequired extends CaregateError {
   override readonly status = 402;

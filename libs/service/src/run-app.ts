@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { brokenRequests } from './broken-requests.ts';
 import { type commonSettings, CONFIG, ConfigError, loadConfig, settingsHelp } from './config.ts';
 import { ErrorFilter } from './error-filter.ts';
+import { limitHeaders } from './headers-limit.ts';
 import { HealthChecks, HealthController } from './health.ts';
 import { createLogger, LOGGER, type Logger, NestLog } from './log.ts';
 import { Metrics, MetricsController } from './metrics.ts';
@@ -90,6 +91,7 @@ export async function startApp<Shape extends z.ZodRawShape & typeof commonSettin
   const fastify = app.getHttpAdapter().getInstance();
   shedLoad(fastify, common, app.get(Metrics), { trust, family: common.PROXY_HEADERS });
   sendSecurityHeaders(fastify);
+  limitHeaders(fastify);
   heedProxies(fastify, trust, common.PROXY_HEADERS);
   acceptJson(fastify);
   closeConnectionsWhenLeaving(fastify);

@@ -44,6 +44,38 @@ it('is run by Node as it stands, without a compiler', async () => {
   expect(stdout).toMatch(/^Usage: caregate/);
 });
 
+it.each([
+  [['counts', 'check']],
+  [['events', 'gaps']],
+  [['audit', 'export', '--account', 'x']],
+  [['backup', '--to', '/tmp/x']],
+])(
+  '%j names the setting when its database cannot be reached, and not what stands in it',
+  async (command) => {
+    const before = process.env['MONGODB_URI'];
+    try {
+      for (const [address, fault] of [
+        [
+          'mongodb://me:secret@127.0.0.1:1/clinic',
+          /^caregate: MongoDB cannot be reached at the address in MONGODB_URI: is it right/,
+        ],
+        ['nonsense:secret', /^caregate: MongoDB cannot be reached at the address in MONGODB_URI/],
+        ['', /^caregate: MONGODB_URI is needed/],
+      ] as const) {
+        complained = '';
+        process.env['MONGODB_URI'] = address;
+        expect(await caregate(command)).toBe(1);
+        expect(complained).toMatch(fault);
+        expect(complained).not.toContain('secret');
+      }
+    } finally {
+      if (before === undefined) delete process.env['MONGODB_URI'];
+      else process.env['MONGODB_URI'] = before;
+    }
+  },
+  20_000,
+);
+
 it('says which setting is missing', () => {
   expect(() => shardSettings({})).toThrow('KAFKA_BROKERS is needed');
   expect(() => shardSettings({ KAFKA_BROKERS: 'nonsense' })).toThrow('must look like host:port');

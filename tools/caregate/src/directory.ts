@@ -19,6 +19,16 @@ export interface Move {
   readonly startedTime: string;
 }
 
+/** An account, and where it is. */
+export interface PlacedAccount {
+  readonly accountId: string;
+  readonly subdomain: string;
+  readonly region: string;
+  readonly shard: string;
+  readonly state: string;
+  readonly urls: { readonly account: string; readonly api: string };
+}
+
 /** Where an account's API keys may be imported, and by which token, for a minute. */
 export interface KeyImportGrant {
   readonly shard: string;
@@ -65,12 +75,25 @@ export interface AccountQuotas {
   readonly measuredTime?: string;
 }
 
+const PAGE = 500;
+
 /** What operators ask of the directory. */
 export class Directory {
   private readonly settings: DirectorySettings;
 
   constructor(settings: DirectorySettings) {
     this.settings = settings;
+  }
+
+  /** All accounts, page by page. */
+  async *accounts(which: { readonly shard?: string; readonly state?: string }): AsyncGenerator<PlacedAccount> {
+    for (let after: string | undefined; ;) {
+      const query = new URLSearchParams({ ...which, limit: String(PAGE), ...(after !== undefined && { after }) });
+      const page = await this.ask<PlacedAccount[]>('GET', `/accounts?${query}`);
+      yield* page;
+      after = page.at(-1)?.subdomain;
+      if (page.length < PAGE) return;
+    }
   }
 
   startMove(subdomain: string, to: string): Promise<Move> {

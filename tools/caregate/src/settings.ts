@@ -26,9 +26,9 @@ function addressIn(brokers: string): KafkaAddress {
   }
 }
 
-/** @throws {CommandFailed} when it is missing */
-export function mongoAddress(env: NodeJS.ProcessEnv = process.env): string {
-  const uri = env['MONGODB_URI'];
-  if (!uri) throw new CommandFailed('MONGODB_URI is needed: the shard’s clinic database');
-  return uri;
+/** A setting that a command cannot do without. @throws {CommandFailed} when it is missing; `what` says what it should be */
+export function setting(name: string, what: string): string {
+  const value = process.env[name];
+  if (!value) throw new CommandFailed(`${name} is needed: ${what}`);
+  return value;
 }

@@ -136,7 +136,12 @@ const migration: Whole<MigrationDocument> = {
     createdTime: now,
     updatedTime: now,
   },
-  progress: { total: 1, done: 0, skipped: [{ userId, reason: planted('reason') }] },
+  progress: {
+    total: 1,
+    done: 0,
+    skipped: [{ userId, reason: planted('reason') }],
+    incomplete: [{ userId, fields: [] }],
+  },
 };
 
 const invite: Whole<PatientInviteDocument> = {

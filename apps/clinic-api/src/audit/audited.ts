@@ -35,6 +35,7 @@ export const OTHER_READS: ReadonlySet<string> = new Set([
   'ListMigrations',
   'GetMigration',
   'GetAccount',
+  'GetCaller',
   'ListApiKeys',
   'GetQuotas',
   'ListAdminsByKeys',

@@ -8,6 +8,7 @@ import {
   type ClinicianRole,
   type ClinicianWrites,
   insertClinician,
+  knownName,
   normalEmail,
   removeClinician,
   replaceClinician,
@@ -199,7 +200,7 @@ export class ClinicianInvitesService {
   private async nameOf(userId: UserId): Promise<string | undefined> {
     const profile = await this.identity.profile(userId);
     if (!profile && !(await this.identity.findUser(userId))) throw new NotFound('the user has no account: not found');
-    return profile?.fullName;
+    return knownName(profile?.fullName);
   }
 }
 

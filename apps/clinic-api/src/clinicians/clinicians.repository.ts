@@ -8,6 +8,7 @@ import {
   type ClinicModels,
   normalEmail,
   objectId,
+  searchForm,
 } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
 import { inTransaction, isDuplicateKey, MONGO } from '@caregate/service';
@@ -21,7 +22,7 @@ export interface Page {
 }
 
 export interface CliniciansFilter {
-  /** A part of the name or the email, taken literally, without regard to case. */
+  /** A part of the name or the email, compared by their search form. */
   readonly search?: string;
   readonly email?: string;
   readonly role?: string;
@@ -76,17 +77,25 @@ export class CliniciansRepository {
   }
 
   /** Newest first; invites are among them. */
-  ofClinic(clinicId: string, { search, email, role }: CliniciansFilter, page: Page): Promise<ClinicianDocument[]> {
-    const part = search === undefined || search === '' ? undefined : new RegExp(literally(search), 'i');
-    return this.list(
-      {
-        clinicId: objectId(clinicId),
-        ...(part && { $or: [{ name: part }, { email: part }] }),
-        ...(email !== undefined && { email: normalEmail(email) }),
-        ...(role !== undefined && { roles: role as ClinicianRole }), // a text that is no role finds nobody
-      },
-      page,
-    );
+  async ofClinic(
+    clinicId: string,
+    { search = '', email, role }: CliniciansFilter,
+    page: Page,
+  ): Promise<ClinicianDocument[]> {
+    const filter: QueryFilter<ClinicianDocument> = {
+      clinicId: objectId(clinicId),
+      ...(email !== undefined && { email: normalEmail(email) }),
+      ...(role !== undefined && { roles: role as ClinicianRole }), // a text that is no role finds nobody
+    };
+    const part = searchForm(search);
+    if (part === '') return this.list(filter, page);
+    return this.list({ ...filter, _id: { $in: await this.idsWith(part, filter) } }, page);
+  }
+
+  /** The clinicians of a clinic are few enough to look at each. */
+  private async idsWith(part: string, filter: QueryFilter<ClinicianDocument>): Promise<Types.ObjectId[]> {
+    const all = await this.models.clinicians.find(filter, { name: 1, email: 1 }).lean<ClinicianDocument[]>();
+    return all.filter((each) => [each.name, each.email].some((text) => contains(text, part))).map(({ _id }) => _id);
   }
 
   async ofUser(userId: UserId, page: Page): Promise<ClinicianDocument[]> {
@@ -124,4 +133,4 @@ export class CliniciansRepository {
   }
 }
 
-const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const contains = (text: string | undefined, part: string) => text !== undefined && searchForm(text).includes(part);

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { newObjectId, normalEmail, type PatientDocument, searchFields } from '@caregate/clinic-model';
+import { knownElsewhere, newObjectId, type PatientDocument, searchFields } from '@caregate/clinic-model';
 import { IdentityService, type UserId } from '@caregate/identity';
 import { CONFIG, LOGGER, type Logger } from '@caregate/service';
 import type { ClinicApiConfig } from '../config.ts';
@@ -24,13 +24,8 @@ export class DemoPatient {
       this.logger.warn('DEMO_PATIENT_USER_ID names a user who does not exist; clinics get no demo patient');
       return undefined;
     }
-    const { birthday = '', mrn, targetDevices } = profile?.patient ?? {};
-    const person = {
-      fullName: profile?.fullName ?? 'Demo Patient',
-      birthDate: birthday,
-      ...(user.email !== undefined && { email: normalEmail(user.email) }),
-      ...(mrn !== undefined && { mrn }),
-    };
+    const { leftOut: _leftOut, ...known } = knownElsewhere(user, profile);
+    const person = { fullName: 'Demo Patient', birthDate: '', ...known };
     const now = new Date();
     return {
       ...person,
@@ -40,7 +35,6 @@ export class DemoPatient {
       isMigrated: true, // so that it gets no emails
       tags: [],
       sites: [],
-      ...(targetDevices && { targetDevices }),
       createdTime: now,
       updatedTime: now,
     };

@@ -7,7 +7,8 @@ import {
   insertClinician,
   insertPatient,
   newObjectId,
-  normalEmail,
+  knownEmail,
+  knownName,
 } from '@caregate/clinic-model';
 import { IdentityService, type UserId } from '@caregate/identity';
 import { inTransaction, MONGO, NotFound } from '@caregate/service';
@@ -64,6 +65,7 @@ export class ClinicFounding {
       this.demoPatient.draft(),
     ]);
     if (!user) throw new NotFound('the creator of the clinic has no user account: not found');
+    const [email, name] = [knownEmail(user.email), knownName(profile?.fullName)];
     return this.shareCodes.withFreshCode((shareCode) =>
       inTransaction(this.connection, async (session) => {
         const clinic = newClinic(founding, shareCode);
@@ -74,8 +76,8 @@ export class ClinicFounding {
             _id: newObjectId(),
             clinicId: clinic._id,
             userId: creator,
-            ...(user.email !== undefined && { email: normalEmail(user.email) }),
-            ...(profile?.fullName && { name: profile.fullName }),
+            ...(email !== undefined && { email }),
+            ...(name !== undefined && { name }),
             roles: ['CLINIC_ADMIN'],
             rolesUpdates: [],
             createdTime: clinic.createdTime,

@@ -1,4 +1,4 @@
-import { fold, type PatientDocument } from '@caregate/clinic-model';
+import { type PatientDocument, searchForm } from '@caregate/clinic-model';
 
 export type ConflictKind = 'DUPLICATE_ACCOUNT' | 'LIKELY_DUPLICATE' | 'MRN_ONLY' | 'NAME_ONLY';
 
@@ -10,7 +10,7 @@ export interface Conflict {
 
 export type Comparable = Pick<PatientDocument, 'userId' | 'fullName' | 'birthDate' | 'mrn'>;
 
-const key = (text = '') => fold(text.trim());
+const key = (text = '') => searchForm(text);
 
 /**
  * Finds, for a patient of one clinic, those of the other who may be the same person (behaviour, "Merging clinics"): the same user;

@@ -77,8 +77,8 @@ export class MigrationsService {
   /** As the worker has noted it: `get` has no room for it, for its form is the public service's. */
   async progress(clinicId: string, userId: UserId) {
     const migration = (await this.migrations.one(clinicId, userId)) ?? noMigration();
-    const { total, done = 0, skipped = [] } = migration.progress ?? {};
-    return { ...view(migration), total, done, skipped };
+    const { total, done = 0, skipped = [], incomplete = [] } = migration.progress ?? {};
+    return { ...view(migration), total, done, skipped, incomplete };
   }
 
   async update(clinicId: string, userId: UserId, status: MigrationStatus) {

@@ -97,6 +97,10 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
       path: ({ practice }) => `/v1/patients?workspaceId=${practice.clinicId}&workspaceIdType=clinicId`,
     },
   ],
+  GetCaller: [
+    { who: 'admin', path: () => '/caregate/v1/caller' },
+    { who: 'key', path: () => '/caregate/v1/caller' },
+  ],
   ListClinicsForPatient: [
     { who: 'patient', path: ({ patientId }) => `/v1/patients/${patientId}/clinics` },
     { who: 'service', path: ({ patientId }) => `/v1/patients/${patientId}/clinics` },

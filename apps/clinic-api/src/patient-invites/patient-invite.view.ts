@@ -1,4 +1,10 @@
-import { isObjectIdText, objectId, type PatientInviteDocument } from '@caregate/clinic-model';
+import {
+  isObjectIdText,
+  knownElsewhere,
+  knownName,
+  objectId,
+  type PatientInviteDocument,
+} from '@caregate/clinic-model';
 import type { ClinicSchemas } from '@caregate/contracts';
 import type { Profile } from '@caregate/identity';
 import type { Types } from 'mongoose';
@@ -19,11 +25,8 @@ export function idOfKey(key: string): Types.ObjectId | undefined {
 }
 
 /** An offer to share, with whose it is, as clients of the public confirmation service know it. */
-export function patientInviteView(
-  invite: PatientInviteDocument,
-  { fullName, patient }: Profile = {},
-): ClinicSchemas['PatientInvite'] {
-  const birthday = typeof patient?.birthday === 'string' ? patient.birthday : undefined;
+export function patientInviteView(invite: PatientInviteDocument, profile?: Profile): ClinicSchemas['PatientInvite'] {
+  const { birthDate: birthday } = knownElsewhere({}, profile);
   return {
     key: keyOf(invite),
     type: 'careteam_invitation',
@@ -32,7 +35,7 @@ export function patientInviteView(
     creatorId: invite.userId,
     creator: {
       userid: invite.userId,
-      profile: { fullName: fullName ?? '', patient: { ...(birthday && { birthday }) } },
+      profile: { fullName: knownName(profile?.fullName) ?? '', patient: { ...(birthday && { birthday }) } },
     },
     context: permissionsView(invite.permissions),
     created: wireTime(invite.createdTime),

@@ -64,7 +64,8 @@ test.each([
   [{ 'cgm.timeInTargetPercent': '>0.5' }, [3]],
   [{ 'cgm.timeInTargetPercent': '>=0.5', 'cgm.max': '<20' }, [4, 3]],
   [{ 'cgm.timeInTargetPercent': '>0', period: '7d' }, []],
-  [{ 'cgm.lastDataFrom': '2026-02-01T00:00:00Z', search: 'e' }, [4]],
+  [{ 'cgm.lastDataFrom': '2026-02-01T00:00:00Z', search: 'e' }, [4, 1]],
+  [{ 'cgm.lastDataFrom': '2026-02-01T00:00:00Z', search: 'BE' }, [4]],
   [{ 'cgm.lastDataFrom': '2026-02-01T00:00:00Z', omitNonStandardRanges: true }, [4, 1]],
 ] as const)('%j', (query, expected) => {
   expect(numbers(query as FilterInput)).toEqual(expected);

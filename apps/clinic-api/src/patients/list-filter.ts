@@ -1,4 +1,4 @@
-import { fold, isObjectIdText, objectId, SEARCH_SEPARATOR } from '@caregate/clinic-model';
+import { isObjectIdText, objectId, SEARCH_SEPARATOR, searchForm } from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
 import type { Types } from 'mongoose';
 import { DEFAULT_PERIOD, type Figure } from './list-sort.ts';
@@ -47,7 +47,7 @@ const CONDITION = /^(>=|>|<=|<)(.+)$/;
 export function filterOf(input: FilterInput): PatientFilter {
   const { search, tags, sites, lastReviewed, omitNonStandardRanges } = input;
   return {
-    ...(search !== undefined && { search: fold(search) }),
+    ...(search !== undefined && { search: searchForm(search) }),
     ...(tags && { tags: knownIds(tags) }),
     ...(sites && { sites: knownIds(sites) }),
     figures: figureFilters(input),

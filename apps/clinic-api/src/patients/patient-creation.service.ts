@@ -1,16 +1,17 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { actingUser, type Caller } from '@caregate/access';
 import {
   assertUserStays,
   changePatient,
-  normalEmail,
+  knownElsewhere,
+  nameOrStandIn,
   type PatientDocument,
   type PatientWrites,
   type UserId,
 } from '@caregate/clinic-model';
 import type { ClinicInputs } from '@caregate/contracts';
-import { IdentityService, type Profile, type User } from '@caregate/identity';
-import { Conflict, NotFound, Unprocessable } from '@caregate/service';
+import { IdentityService } from '@caregate/identity';
+import { Conflict, LOGGER, type Logger, NotFound, Unprocessable } from '@caregate/service';
 import type { Types } from 'mongoose';
 import { idOf } from '../clinics/clinics.repository.ts';
 import { MailLimits } from '../mail-limits/mail-limits.service.ts';
@@ -36,6 +37,7 @@ export class PatientCreation {
     private readonly accounts: CustodialAccounts,
     private readonly identity: IdentityService,
     private readonly limits: MailLimits,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** A person without an account: the clinic makes one and looks after it. */
@@ -80,7 +82,7 @@ export class PatientCreation {
     const { userId } = newcomer;
     // One after the other: of two things that are wrong the same one is told each time.
     const clinic = await this.patients.rulesOf(clinicId);
-    const person = await this.personOf(userId, input);
+    const person = await this.personOf(newcomer, input);
     const patientOf = ({ sites }: ClinicRules) => ({
       tags: [],
       sites: [],
@@ -134,18 +136,24 @@ export class PatientCreation {
   }
 
   /**
+   * The request goes before the profile. Whoever comes from a legacy clinic comes as the worker brings them: also without a birth date.
    * @throws {NotFound} when there is no such user
    * @throws {Unprocessable} when neither the request nor the profile tells a name and a birth date
    */
-  private async personOf(
-    userId: UserId,
-    given: Person,
-  ): Promise<Required<Pick<Person, 'fullName' | 'birthDate'>> & Person> {
+  private async personOf({ userId, isMigrated }: Newcomer, given: Person): Promise<Person & Named> {
     const [user, profile] = await Promise.all([this.identity.findUser(userId), this.identity.profile(userId)]);
     if (!user) throw new NotFound('user not found');
-    const person = personFrom(user, profile, given);
-    const { fullName, birthDate } = person;
-    if (!fullName || !birthDate) {
+    const { leftOut, ...known } = knownElsewhere(user, profile);
+    if (leftOut.length > 0)
+      this.logger.warn(
+        { userId, fields: leftOut },
+        'values of a user’s profile were left out: the contract refuses them',
+      );
+    const person = { ...known, ...said(given) };
+    const { fullName, birthDate } = isMigrated
+      ? { birthDate: '', ...person, ...nameOrStandIn(person, userId) }
+      : person;
+    if (fullName === undefined || birthDate === undefined) {
       throw new Unprocessable(
         'constraint violation: the user has no profile with name and birth date; send fullName and birthDate',
       );
@@ -156,31 +164,14 @@ export class PatientCreation {
 
 /** What is known of a person. */
 type Person = Partial<Pick<PatientDocument, 'fullName' | 'birthDate' | 'mrn' | 'email' | 'targetDevices'>>;
+type Named = Required<Pick<Person, 'fullName' | 'birthDate'>>;
 
-/** The request goes before the profile, the patient's part of a profile before that of whoever keeps the account. */
-function personFrom(user: User, profile: Profile = {}, given: Person): Person {
-  const { patient = {} } = profile;
-  const fullName = given.fullName ?? (text(patient['fullName']) || text(profile.fullName));
-  const email = text(patient.email) || user.email;
-  const mrn = given.mrn ?? text(patient.mrn);
-  const birthDate = given.birthDate ?? date(patient.birthday);
-  const { targetDevices } = patient;
-  return {
-    ...(fullName && { fullName }),
-    ...(birthDate && { birthDate }),
-    ...(mrn && { mrn }),
-    ...(email && { email: normalEmail(email) }),
-    ...(Array.isArray(targetDevices) && {
-      targetDevices: targetDevices.filter((device) => text(device) !== undefined),
-    }),
-  };
-}
-
-const LONGEST_TEXT = 256;
-
-/** A profile is data of another service, in which anything may stand; what no client could send here is as good as nothing. */
-const text = (value: unknown) => (typeof value === 'string' && value.length <= LONGEST_TEXT ? value : undefined);
-const date = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined);
+/** What a request says of who a person is. */
+const said = ({ fullName, birthDate, mrn }: Person): Person => ({
+  ...(fullName !== undefined && { fullName }),
+  ...(birthDate !== undefined && { birthDate }),
+  ...(mrn !== undefined && { mrn }),
+});
 
 function custodialDetails(input: PatientInput, clinic: ClinicRules, caller: Caller): Omit<NewPatient, 'userId'> {
   const invitedBy = actingUser(caller);

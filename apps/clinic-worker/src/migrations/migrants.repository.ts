@@ -22,7 +22,7 @@ import type { Connection, Types } from 'mongoose';
 import type { ClinicWorkerConfig } from '../config.ts';
 
 /** What is known of somebody who becomes a patient. */
-export type Migrant = Pick<PatientDocument, 'userId' | 'fullName' | 'birthDate' | 'permissions'> &
+export type Newcomer = Pick<PatientDocument, 'userId' | 'fullName' | 'birthDate' | 'permissions'> &
   Partial<Pick<PatientDocument, 'email' | 'mrn' | 'targetDevices'>>;
 
 /** Storage of migrations and of the patients that they bring. */
@@ -50,7 +50,11 @@ export class MigrantsRepository {
   }
 
   /** Makes a patient of the clinic, or notes on one who is there already that they come from this clinician too. */
-  async admit(clinic: ClinicDocument, migrant: Migrant, legacyClinicianId: UserId): Promise<'admitted' | 'mrn taken'> {
+  async admit(
+    clinic: ClinicDocument,
+    newcomer: Newcomer,
+    legacyClinicianId: UserId,
+  ): Promise<'admitted' | 'mrn taken'> {
     try {
       await inTransaction(this.connection, async (session) => {
         const writes: PatientWrites = {
@@ -58,10 +62,10 @@ export class MigrantsRepository {
           session,
           isDemo: (id) => id === this.config.DEMO_PATIENT_USER_ID,
         };
-        const there = await findPatient(this.models, clinic._id, migrant.userId, session);
+        const there = await findPatient(this.models, clinic._id, newcomer.userId, session);
         if (!there) {
-          await assertUserStays(writes, migrant.userId);
-          return insertPatient(writes, newPatient(clinic, migrant, legacyClinicianId));
+          await assertUserStays(writes, newcomer.userId);
+          return insertPatient(writes, newPatient(clinic, newcomer, legacyClinicianId));
         }
         const legacyClinicianIds = [...new Set([...(there.legacyClinicianIds ?? []), legacyClinicianId])];
         if (legacyClinicianIds.length === there.legacyClinicianIds?.length) return undefined;
@@ -72,17 +76,17 @@ export class MigrantsRepository {
     } catch (error) {
       const rule = brokenPatientRule(error);
       if (rule === 'sameMrn') return 'mrn taken';
-      if (rule === 'samePatient') return this.admit(clinic, migrant, legacyClinicianId); // somebody was a moment faster
+      if (rule === 'samePatient') return this.admit(clinic, newcomer, legacyClinicianId); // somebody was a moment faster
       throw error;
     }
   }
 }
 
-function newPatient(clinic: ClinicDocument, migrant: Migrant, legacyClinicianId: UserId): PatientDocument {
+function newPatient(clinic: ClinicDocument, newcomer: Newcomer, legacyClinicianId: UserId): PatientDocument {
   const now = new Date();
   return {
-    ...{ _id: newObjectId(), clinicId: clinic._id, ...migrant, ...searchFields(migrant) },
-    ...uniqueMrnIn(clinic, migrant.mrn),
+    ...{ _id: newObjectId(), clinicId: clinic._id, ...newcomer, ...searchFields(newcomer) },
+    ...uniqueMrnIn(clinic, newcomer.mrn),
     ...{
       isMigrated: true,
       legacyClinicianIds: [legacyClinicianId],

@@ -3,7 +3,10 @@ import {
   type ClinicDocument,
   type MigrationDocument,
   type MigrationProgress,
-  normalEmail,
+  hasStandIn,
+  knownElsewhere,
+  type KnownField,
+  nameOrStandIn,
   type PatientPermissions,
 } from '@caregate/clinic-model';
 import { IdentityService, type Permissions, type Profile, type User, type UserId } from '@caregate/identity';
@@ -16,7 +19,7 @@ import { Addressees } from '../addressees.service.ts';
 import type { ClinicWorkerConfig } from '../config.ts';
 import { Links } from '../links.ts';
 import { AccountDoor } from '../moves/account-door.ts';
-import { type Migrant, MigrantsRepository } from './migrants.repository.ts';
+import { MigrantsRepository, type Newcomer } from './migrants.repository.ts';
 import { Pace } from './pace.ts';
 
 /** The role of a legacy clinic account at the identity service. */
@@ -86,44 +89,47 @@ export class MigrationService {
     await this.identity.deleteSessions(userId);
   }
 
-  /** Gives the reason why somebody was not migrated, if so. */
   private async migrateOne(
     migration: MigrationDocument,
     clinic: ClinicDocument,
     userId: UserId,
     shared: Permissions,
-  ): Promise<string | undefined> {
+  ): Promise<Outcome> {
     try {
       const [user, profile] = await Promise.all([this.identity.findUser(userId), this.identity.profile(userId)]);
-      if (!user) return 'the user is gone';
+      if (!user) return { skippedBecause: 'the user is gone' };
       const migrant = migrantOf(user, profile, shared);
-      if (!migrant) return 'the profile has no name or no birth date, or one that is too long';
       const { accountId } = clinic;
-      const admit = () => this.migrants.admit(clinic, migrant, migration.userId);
+      const admit = () => this.migrants.admit(clinic, migrant.person, migration.userId);
       if ((await this.door.through(accountId, admit)) === 'mrn taken')
-        return 'another patient of the clinic has this MRN';
-      await this.tellPatient(clinic, migrant);
+        return { skippedBecause: 'another patient of the clinic has this MRN' };
+      await this.tellPatient(clinic, migrant.person);
       await this.door.through(accountId, () => this.identity.setSharing(userId, migration.userId, {}));
-      return undefined;
+      return { leftOut: migrant.leftOut };
     } catch (error) {
-      if (error instanceof NotFound) return 'the user is gone';
+      if (error instanceof NotFound) return { skippedBecause: 'the user is gone' };
       if (failureKind(error) === 'away' || error instanceof MailDeferred) throw error; // those who are left come with the next attempt
       this.logger.error(
         { err: error, migrationId: migration._id.toHexString(), userId },
         'a patient could not be migrated',
       );
-      return 'an unexpected fault, see the log';
+      return { skippedBecause: 'an unexpected fault' };
     }
   }
 
-  private async tellPatient(clinic: ClinicDocument, { userId, email, fullName }: Migrant): Promise<void> {
+  private async tellPatient(clinic: ClinicDocument, person: Newcomer): Promise<void> {
+    const { userId, email, fullName } = person;
     if (email === undefined) return;
+    const recipientName = hasStandIn(person) ? undefined : fullName;
     const clinicId = clinic._id.toHexString();
     await this.mail.deliver({
       deliveryId: `migrate_patient:${clinicId}:${userId}`,
       template: migratePatient,
-      to: { address: email, name: fullName },
-      data: { clinicName: clinic.name, recipientName: fullName, link: this.links.sharing() },
+      to: { address: email, ...(recipientName !== undefined && { name: recipientName }) },
+      data: {
+        ...{ clinicName: clinic.name, link: this.links.sharing() },
+        ...(recipientName !== undefined && { recipientName }),
+      },
       userId,
       clinicId,
     });
@@ -133,6 +139,7 @@ export class MigrationService {
     const to = await this.addressees.find(userId);
     if (!to) return 'completed; the owner has no email';
     const clinicId = clinic._id.toHexString();
+    const { skipped = [], incomplete = [] } = (await this.migrants.migration(_id))?.progress ?? {};
     const result = await this.mail.deliver({
       deliveryId: `clinic_migration_complete:${_id.toHexString()}`,
       template: clinicMigrationComplete,
@@ -140,6 +147,8 @@ export class MigrationService {
       data: {
         clinicName: clinic.name,
         link: this.links.clinic(clinicId),
+        ...(skipped.length > 0 && { skipped: skipped.length, reasons: countedReasons(skipped) }),
+        ...(incomplete.length > 0 && { incomplete: incomplete.length }),
         ...(to.name !== undefined && { recipientName: to.name }),
       },
       userId,
@@ -149,50 +158,76 @@ export class MigrationService {
   }
 }
 
+/** `the user is gone (2), …` */
+function countedReasons(skipped: MigrationProgress['skipped']): string {
+  const counts = new Map<string, number>();
+  for (const { reason } of skipped) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].map(([reason, count]) => `${reason} (${count})`).join(', ');
+}
+
+/** What became of somebody: in the clinic, perhaps without some of what was known of them, or not. */
+type Outcome = { readonly leftOut: readonly KnownField[] } | { readonly skippedBecause: string };
+
 /** What an operator looks through; a document holds no list without end. */
-const MOST_SKIPPED = 1_000;
+const MOST_LISTED = 1_000;
 
 /** What a migration has done, over all its attempts. */
 class Run {
   private done: number;
   private readonly total: number;
   private readonly skipped: Map<UserId, string>;
+  private readonly incomplete: Map<UserId, readonly string[]>;
 
   constructor(before: MigrationProgress | undefined, left: number) {
     this.done = before?.done ?? 0;
     this.skipped = new Map();
+    this.incomplete = new Map((before?.incomplete ?? []).map(({ userId, fields }) => [userId, fields]));
     this.total = Math.max(before?.total ?? 0, this.done + left);
   }
 
-  finished(userId: UserId, skippedBecause: string | undefined): void {
-    if (skippedBecause === undefined) this.done++;
-    else this.skipped.set(userId, skippedBecause);
+  finished(userId: UserId, outcome: Outcome): void {
+    if ('skippedBecause' in outcome) {
+      this.skipped.set(userId, outcome.skippedBecause);
+      return;
+    }
+    this.done++;
+    if (outcome.leftOut.length > 0) this.incomplete.set(userId, outcome.leftOut);
   }
 
   get progress(): MigrationProgress {
     return {
       total: this.total,
       done: this.done,
-      skipped: [...this.skipped].slice(-MOST_SKIPPED).map(([userId, reason]) => ({ userId, reason })),
+      skipped: [...this.skipped].slice(-MOST_LISTED).map(([userId, reason]) => ({ userId, reason })),
+      incomplete: [...this.incomplete].slice(-MOST_LISTED).map(([userId, fields]) => ({ userId, fields })),
     };
   }
 }
 
-/** A patient from their profile; undefined when it lacks what every patient has. The patient's part goes before that of whoever keeps the account. */
-export function migrantOf(user: User, profile: Profile = {}, shared: Permissions): Migrant | undefined {
-  const { patient = {} } = profile;
-  const fullName = text(patient['fullName']) ?? text(profile.fullName);
-  const birthDate = text(patient.birthday);
-  if (fullName === undefined || birthDate === undefined) return undefined;
-  const email = text(patient.email) ?? user.email;
-  const mrn = text(patient.mrn);
+/** Somebody who is to become a patient, and what the clinic will have to complete. */
+interface Migrant {
+  readonly person: Newcomer;
+  readonly leftOut: readonly KnownField[];
+}
+
+/**
+ * A patient from what the identity service knows. Nobody is left behind because something is missing: without a birth date it is
+ * empty until the clinic knows it, and the address or the user id stands in for a name.
+ */
+export function migrantOf(user: User, profile: Profile | undefined, shared: Permissions): Migrant {
+  const { leftOut, ...known } = knownElsewhere(user, profile);
+  const missing = NEEDED.filter((field) => known[field] === undefined);
   return {
-    ...{ userId: user.userId, fullName, birthDate, permissions: permissionsOf(shared) },
-    ...(email !== undefined && { email: normalEmail(email) }),
-    ...(mrn !== undefined && { mrn }),
-    ...(Array.isArray(patient.targetDevices) && { targetDevices: devicesOf(patient.targetDevices) }),
+    person: {
+      ...{ userId: user.userId, birthDate: '', ...known, ...nameOrStandIn(known, user.userId) },
+      permissions: permissionsOf(shared),
+    },
+    leftOut: [...new Set([...missing, ...leftOut])],
   };
 }
+
+/** What every patient has, and a clinic must add when it is missing. */
+const NEEDED = ['fullName', 'birthDate'] as const;
 
 /** Of what was shared, that which a clinic knows. */
 function permissionsOf(shared: Permissions): PatientPermissions {
@@ -200,13 +235,3 @@ function permissionsOf(shared: Permissions): PatientPermissions {
     PERMISSIONS.filter((permission) => permission in shared).map((permission) => [permission, {}]),
   );
 }
-
-/** As much as the clinic contract takes of each (`targetDevices`, `PersonName`). */
-const MOST_DEVICES = 100;
-const LONGEST_TEXT = 256;
-
-const devicesOf = (found: readonly unknown[]) => found.flatMap((device) => text(device) ?? []).slice(0, MOST_DEVICES);
-
-/** A profile is data of another service, in which anything may stand, of any length. */
-const text = (value: unknown) =>
-  typeof value === 'string' && value !== '' && value.length <= LONGEST_TEXT ? value : undefined;

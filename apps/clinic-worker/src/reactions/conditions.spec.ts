@@ -1,7 +1,8 @@
-import { type RolesUpdate, withRolesUpdate } from '@caregate/clinic-model';
+import { newObjectId, type PatientDocument, type RolesUpdate, withRolesUpdate } from '@caregate/clinic-model';
 import type { UserId } from '@caregate/identity';
 import { migrantOf } from '../migrations/migration.service.ts';
 import { kindOf, openRequests } from './connection-request.handler.ts';
+import { profileOf } from './custodial-profile.handler.ts';
 import { newRolesUpdates } from './new-roles-updates.ts';
 
 const now = new Date('2026-01-02T00:00:00Z');
@@ -66,6 +67,7 @@ describe('requests to connect', () => {
 
 describe('somebody who migrates', () => {
   const user = { userId: '0123456789' as UserId, email: 'Account@Example.com', roles: [] }; // 10 hex digits
+  const { userId } = user;
 
   it('is known by the patient’s part of the profile, then by that of whoever keeps the account', () => {
     const profile = {
@@ -73,16 +75,66 @@ describe('somebody who migrates', () => {
       patient: { fullName: 'Child', birthday: '2015-01-01', mrn: 'M', targetDevices: ['x'] },
     };
     expect(migrantOf(user, profile, { view: {}, note: {}, unheard: {} })).toEqual({
-      ...{ userId: user.userId, fullName: 'Child', birthDate: '2015-01-01', mrn: 'M', targetDevices: ['x'] },
-      ...{ email: 'account@example.com', permissions: { view: {}, note: {} } },
+      person: {
+        ...{ userId, fullName: 'Child', birthDate: '2015-01-01', mrn: 'M', targetDevices: ['x'] },
+        ...{ email: 'account@example.com', permissions: { view: {}, note: {} } },
+      },
+      leftOut: [],
     });
   });
 
   it.each([
-    [undefined],
-    [{ fullName: 'No Birthday' }],
-    [{ patient: { birthday: '2015-01-01' } }],
-    [{ fullName: '', patient: { birthday: '2015-01-01' } }],
-    [{ fullName: 'x'.repeat(1_100_000), patient: { birthday: '2015-01-01' } }],
-  ])('cannot become a patient with the profile %#', (profile) => expect(migrantOf(user, profile, {})).toBeUndefined());
+    [undefined, ['fullName', 'birthDate']],
+    [{ fullName: 'Parent' }, ['birthDate']],
+    [{ patient: { birthday: '2015-01-01' } }, ['fullName']],
+    [{ fullName: ' ', patient: { birthday: '02/03/1990' } }, ['fullName', 'birthDate']],
+    [{ fullName: 'x'.repeat(1_100_000), patient: { birthday: '1990-02-30' } }, ['fullName', 'birthDate']],
+    [{ fullName: 'Parent', patient: { birthday: '2015-01-01', email: 'n/a', mrn: 'M\nN' } }, ['mrn']],
+  ])('comes without what is missing or refused in the profile %#', (profile, leftOut) => {
+    const migrant = migrantOf(user, profile, {});
+    expect(new Set(migrant.leftOut)).toEqual(new Set(leftOut));
+    expect(migrant.person).toMatchObject({
+      fullName: leftOut.includes('fullName') ? 'account@example.com' : 'Parent',
+      birthDate: leftOut.includes('birthDate') ? '' : '2015-01-01',
+      email: 'account@example.com',
+    });
+    expect(migrant.person).not.toHaveProperty('mrn');
+  });
+
+  it('is called by the user id when nothing else is known', () => {
+    const { person } = migrantOf({ userId, roles: [], email: 'n/a' }, undefined, {});
+    expect(person).toEqual({ userId, fullName: userId, birthDate: '', permissions: {} });
+  });
+});
+
+describe('the profile of a custodial patient', () => {
+  const patient = {
+    ...{ _id: newObjectId(), clinicId: newObjectId(), userId: '0123456789' as UserId }, // 10 hex digits
+    ...{ fullName: 'Zoë Quillen', birthDate: '1990-02-03', mrn: 'B-200', diagnosisType: 'type1' },
+    ...{ permissions: { custodian: {} }, tags: [], sites: [], sortName: '', searchText: '' },
+    ...{ createdTime: now, updatedTime: now },
+  } satisfies PatientDocument;
+  const known = {
+    about: 'x',
+    fullName: 'Zoe',
+    patient: { about: 'y', birthday: '02/03/1990', email: 'old@example.com' },
+  };
+
+  it('is what the clinic knows, and holds no more what the clinic has taken away', () => {
+    const profile = profileOf(patient, known, false);
+    expect(profile).toEqual({
+      ...{ about: 'x', fullName: 'Zoë Quillen' },
+      patient: { about: 'y', birthday: '1990-02-03', mrn: 'B-200', diagnosisType: 'type1' },
+    });
+    const { diagnosisType: _taken, ...without } = patient;
+    expect(profileOf(without, profile, false).patient).not.toHaveProperty('diagnosisType');
+  });
+
+  it('keeps what a new patient’s clinic has not taken over', () => {
+    const bare = { ...patient, birthDate: '', fullName: patient.userId };
+    expect(profileOf(bare, known, true)).toEqual({
+      ...known,
+      patient: { ...known.patient, mrn: 'B-200', diagnosisType: 'type1' },
+    });
+  });
 });

@@ -1,4 +1,5 @@
 import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
+import { IdentityService } from '@caregate/identity';
 import { custodialAccountCreated, Mail } from '@caregate/mail';
 import { Controller } from '@nestjs/common';
 import { Links } from '../links.ts';
@@ -6,15 +7,16 @@ import { WithoutDoor } from '../moves/without-door.ts';
 import { Records } from '../records.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
-import { isNewlyCustodial } from './patient-conditions.ts';
+import { isCustodial } from './patient-conditions.ts';
 
 type PatientEvent = ChangeEvent<ChangedPatient>;
 
-/** A custodial patient has an email, or another one: the person is invited to claim the account. */
+/** A custodial patient has an email, or another one: the person is invited to claim the account, also when they came from a legacy clinic. */
 @Controller()
 export class CustodialAccountCreated {
   constructor(
     private readonly records: Records,
+    private readonly identity: IdentityService,
     private readonly mail: Mail,
     private readonly links: Links,
   ) {}
@@ -23,13 +25,14 @@ export class CustodialAccountCreated {
   @Reaction<PatientEvent>({
     name: 'custodial_account_created',
     stream: 'patients',
-    when: (event) => isNewlyCustodial(event.fullDocument) && touched(event, 'email'),
+    when: (event) => isCustodial(event.fullDocument) && touched(event, 'email'),
     ...BY_MAIL,
   })
   async inviteToClaim(event: PatientEvent): Promise<string> {
     const patient = await this.records.patient(event);
-    if (!patient?.email || !isNewlyCustodial(patient)) return 'the patient has no email, or is nobody to invite';
+    if (!patient?.email || !isCustodial(patient)) return 'the patient has no email, or is nobody to invite';
     const { clinicId, userId, email, fullName } = patient;
+    if ((await this.identity.findUser(userId))?.hasPassword === true) return 'the person has claimed the account';
     const clinic = await this.records.clinicOf(clinicId);
     if (!clinic) return 'the clinic is gone';
     return this.mail.deliver({

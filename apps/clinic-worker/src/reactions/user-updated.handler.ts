@@ -1,5 +1,5 @@
 import { Reaction, UPDATE_USER_EMAIL } from '@caregate/change-events';
-import { CLINIC_MODELS, type ClinicModels, updateUserEmail } from '@caregate/clinic-model';
+import { CLINIC_MODELS, type ClinicModels, knownEmail, updateUserEmail } from '@caregate/clinic-model';
 import { IdentityService } from '@caregate/identity';
 import { CONFIG, LOGGER, type Logger, MONGO } from '@caregate/service';
 import { Controller, Inject } from '@nestjs/common';
@@ -30,8 +30,10 @@ export class UserUpdated {
   })
   async updateEmail(event: UserEvent): Promise<string | undefined> {
     if (event.type !== 'updated') return undefined;
-    const email = await this.currentEmail(event);
-    if (email === undefined) return undefined;
+    const current = await this.currentEmail(event);
+    if (current === undefined) return undefined;
+    const email = knownEmail(current);
+    if (email === undefined) return 'the records keep the former email: the contract refuses the new one';
     const { connection, models } = this;
     const updated = await updateUserEmail(
       { connection, models, isDemo: (userId) => userId === this.config.DEMO_PATIENT_USER_ID },

@@ -20,6 +20,15 @@ export interface AccountDocument {
   repeat?: { key: string; body: string; until: Date };
 }
 
+/** Which accounts, and how many of them. */
+export interface AccountsPage {
+  readonly shard?: ShardId;
+  readonly state?: AccountState;
+  /** Those behind this subdomain. */
+  readonly after?: Subdomain;
+  readonly limit: number;
+}
+
 export interface Pending {
   name: string;
   owner: { email: string; fullName: string; passwordHash: string };

@@ -1,8 +1,8 @@
-import { Body, Controller, Headers, Ip, Param, Req } from '@nestjs/common';
+import { Body, Controller, Headers, Ip, Param, Query, Req } from '@nestjs/common';
 import { aside } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { Operation } from '../contract.ts';
-import type { SignUp } from './account.ts';
+import type { AccountsPage, SignUp } from './account.ts';
 import { AccountsService } from './accounts.service.ts';
 import { SignUpLimit } from './sign-up-limit.ts';
 
@@ -22,6 +22,12 @@ export class AccountsController {
   ) {
     await this.limit.count(address, wanted.owner.email);
     return aside(request, () => this.accounts.signUp(wanted, key));
+  }
+
+  /** The contract has checked what is asked. */
+  @Operation('ListAccounts')
+  list(@Query() page: AccountsPage) {
+    return this.accounts.list(page);
   }
 
   @Operation('GetSubdomain')

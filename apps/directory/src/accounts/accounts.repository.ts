@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { isDuplicateKey, MONGO } from '@caregate/service';
 import { isShardId, type ShardId, type Subdomain } from '@caregate/shard';
 import type { Connection } from 'mongoose';
-import type { AccountDocument } from './account.ts';
+import type { AccountDocument, AccountsPage } from './account.ts';
 
 @Injectable()
 export class AccountsRepository {
@@ -10,10 +10,10 @@ export class AccountsRepository {
 
   static async prepare(connection: Connection): Promise<void> {
     await connection.collection('accounts').createIndexes([
-      // one account has a subdomain, over all shards
+      // one account has a subdomain, over all shards; page
       { key: { subdomain: 1 }, unique: true },
-      // accountsByShard, from the index alone
-      { key: { shard: 1 } },
+      // countByShard, from the index alone; page of a shard
+      { key: { shard: 1, subdomain: 1 } },
       // claimPending
       { key: { 'pending.until': 1 }, sparse: true },
       // claimUnconfirmed
@@ -29,6 +29,16 @@ export class AccountsRepository {
 
   async bySubdomain(subdomain: Subdomain): Promise<AccountDocument | undefined> {
     return (await this.accounts.findOne({ subdomain })) ?? undefined;
+  }
+
+  /** By subdomain. */
+  page({ shard, state, after, limit }: AccountsPage): Promise<AccountDocument[]> {
+    const which = {
+      ...(shard !== undefined && { shard }),
+      ...(state !== undefined && { state }),
+      ...(after !== undefined && { subdomain: { $gt: after } }),
+    };
+    return this.accounts.find(which).sort({ subdomain: 1 }).limit(limit).toArray();
   }
 
   /** Says whether it was inserted: not, when another account has the subdomain. */

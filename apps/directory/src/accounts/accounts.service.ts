@@ -7,7 +7,7 @@ import { InvalidSubdomain, isSubdomain, parseSubdomain, type ShardId, type Subdo
 import type { DirectoryConfig } from '../config.ts';
 import { ShardRequests } from '../shards/shard-requests.ts';
 import { ShardsService } from '../shards/shards.service.ts';
-import type { AccountDocument, SignUp } from './account.ts';
+import type { AccountDocument, AccountsPage, SignUp } from './account.ts';
 import { AccountsRepository } from './accounts.repository.ts';
 import { ConfirmationsService } from './confirmations.service.ts';
 import { leastLoaded } from './placement.ts';
@@ -57,6 +57,10 @@ export class AccountsService {
       if (!(error instanceof InvalidSubdomain)) throw error;
       return { subdomain: text, available: false, reason: error.message };
     }
+  }
+
+  async list(page: AccountsPage) {
+    return (await this.accounts.page(page)).map((account) => this.view(account));
   }
 
   async locate(subdomain: string) {

@@ -87,8 +87,8 @@ export class MovesService {
     if (!to || !isShardId(text))
       throw new Unprocessable(`there is no shard ${text}; the shards are ${this.shards.ids.join(', ')}`);
     if (text === shard) throw new Unprocessable(`the account is on shard ${text} already`);
-    if (to.state !== 'open')
-      throw new Unprocessable(`shard ${text} is ${to.state} and takes no accounts; choose an open one`);
+    if (!TAKES_MOVES.has(to.state))
+      throw new Unprocessable(`shard ${text} is ${to.state} and takes no accounts; choose one that is open or full`);
     return text;
   }
 
@@ -143,3 +143,6 @@ function newMove({ _id, subdomain, shard }: AccountDocument, to: ShardId): MoveD
     history: [{ phase: 'preparing', time: now }],
   };
 }
+
+/** A full shard gets nobody by sign-up; an operator may know better of one account. */
+const TAKES_MOVES: ReadonlySet<string> = new Set(['open', 'full']);

@@ -12,7 +12,7 @@ const region = z.strictObject({
 const shard = z.strictObject({
   id: z.string().refine(isShardId, 'must be two letters and one or two digits, lower case, such as au1'),
   region: z.string(),
-  /** Only an open shard gets new accounts. */
+  /** What each means: docs/operations.md, "The shards file". */
   state: z.enum(['open', 'full', 'draining', 'closed']),
   /** How much it can take, compared with the others of its region. */
   weight: z.number().positive().default(1),

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IdentityService, isUserId, type Principal, type UserId } from '@caregate/identity';
+import { IdentityService, isUserId, type Permissions, type Principal, type UserId } from '@caregate/identity';
 import {
   BadRequest,
   Forbidden,
@@ -10,12 +10,19 @@ import {
 } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { AccessService } from './access.service.ts';
-import { letsReadOthersRows } from './permissions.ts';
+import { isEmpty, looksAfter } from './permissions.ts';
 import { ReadAfter } from './read-after.guard.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the gate, which sees no body: the caller may end what is shared with them, and nothing else. */
+    mayOnlyLeave?: boolean;
+  }
+}
+
 /**
- * Who may ask what (behaviour, "Gatekeeper"): a service everything; a user what names them; someone with `admin` or `custodian`
- * permission for a user what names that user. Only a service or the user themselves share the user's data.
+ * Who may ask what: a service everything; a user to read what names them; someone with `admin` or `custodian` permission for a user,
+ * directly or through a clinic, to read and to change what names that user. A grantee with any permission may end their own.
  */
 @Injectable()
 export class AccessGate {
@@ -34,10 +41,13 @@ export class AccessGate {
     // Route parameters are texts as they stand in the path.
     const { userId, granteeId } = request.params as Readonly<Record<string, string | undefined>>;
     if (caller.userId === userId) return;
-    if (operationId === 'SetPermissions') throw new Forbidden();
-    if (caller.userId === granteeId) return;
+    const isGrantee = caller.userId === granteeId;
+    if (operationId !== 'SetPermissions' && isGrantee) return;
     await this.readAfter.wait(request); // the rows that admit are no older than those that are answered
-    if (!(await this.looksAfter(caller.userId, userId))) throw new Forbidden();
+    const permissions = await this.permissionsOf(caller.userId, userId);
+    if (looksAfter(permissions)) return;
+    if (!isGrantee || isEmpty(permissions)) throw new Forbidden();
+    request.mayOnlyLeave = true;
   }
 
   private async callerOf({ headers }: FastifyRequest): Promise<Principal> {
@@ -48,8 +58,7 @@ export class AccessGate {
     return caller;
   }
 
-  private async looksAfter(callerId: UserId, userId: string | undefined): Promise<boolean> {
-    if (userId === undefined || !isUserId(userId)) return false;
-    return letsReadOthersRows(await this.access.grantedTo(callerId, userId));
+  private async permissionsOf(callerId: UserId, userId: string | undefined): Promise<Permissions> {
+    return userId !== undefined && isUserId(userId) ? this.access.grantedTo(callerId, userId) : {};
   }
 }

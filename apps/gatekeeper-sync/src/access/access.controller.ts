@@ -1,8 +1,10 @@
 import { Body, Controller, Param, Req, UseGuards } from '@nestjs/common';
 import type { Permissions, UserId } from '@caregate/identity';
 import type { FastifyRequest } from 'fastify';
+import { Forbidden } from '@caregate/service';
 import { GatekeeperOperation } from '../contract.ts';
 import { AccessService } from './access.service.ts';
+import { isEmpty, shareable } from './permissions.ts';
 import { ReadAfter } from './read-after.guard.ts';
 import { SharingAudit } from './sharing-audit.ts';
 
@@ -17,12 +19,12 @@ export class AccessController {
 
   @GatekeeperOperation('ListGroups')
   listGroups(@Param('userId') userId: UserId) {
-    return this.access.whomMaySee(userId);
+    return this.access.sharersWith(userId);
   }
 
   @GatekeeperOperation('ListGrantees')
   listGrantees(@Param('userId') userId: UserId) {
-    return this.access.whoMaySee(userId);
+    return this.access.granteesOf(userId);
   }
 
   @GatekeeperOperation('GetPermissions')
@@ -37,6 +39,10 @@ export class AccessController {
     @Body() permissions: Permissions | undefined,
     @Req() request: FastifyRequest,
   ) {
-    return this.audit.around(userId, request, () => this.access.share(userId, granteeId, permissions ?? {}));
+    return this.audit.around(userId, request, async () => {
+      const wanted = shareable(permissions ?? {});
+      if (request.mayOnlyLeave && !isEmpty(wanted)) throw new Forbidden();
+      return this.access.share(userId, granteeId, wanted);
+    });
   }
 }

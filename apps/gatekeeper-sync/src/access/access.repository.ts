@@ -60,35 +60,6 @@ export class AccessRepository {
     return rows.map(({ sharerId, permissions }) => ({ userId: sharerId, permissions }));
   }
 
-  /** Clinics that the patient shares with, and what they may do. Index `by_patient`. */
-  async clinicsOfPatient(userId: UserId): Promise<Map<string, Permissions>> {
-    const rows = await this.clinics.only(await this.patients.find({ userId }).toArray());
-    return new Map(rows.map(({ clinicId, permissions }) => [clinicId.toHexString(), permissions ?? {}]));
-  }
-
-  /** Index `by_clinician`. */
-  async clinicsOfClinician(userId: UserId): Promise<mongo.ObjectId[]> {
-    const rows = await this.clinics.only(await this.clinicians.find({ userId }).toArray());
-    return rows.map(({ clinicId }) => clinicId);
-  }
-
-  /** Clinicians of clinics; invites are none yet. Index `by_clinic`. */
-  async cliniciansOf(clinicIds: readonly string[]): Promise<{ userId: string; clinicId: string }[]> {
-    if (clinicIds.length === 0) return [];
-    const ids = clinicIds.map((id) => new this.connection.base.mongo.ObjectId(id));
-    const rows = await this.clinicians.find({ clinicId: { $in: ids }, userId: { $type: 'string' } }).toArray();
-    return rows.flatMap(({ userId, clinicId }) =>
-      userId === undefined ? [] : [{ userId, clinicId: clinicId.toHexString() }],
-    );
-  }
-
-  /** Index `by_clinic`. */
-  async patientsOf(clinicIds: readonly mongo.ObjectId[]): Promise<{ userId: string; permissions: Permissions }[]> {
-    if (clinicIds.length === 0) return [];
-    const rows = await this.patients.find({ clinicId: { $in: [...clinicIds] } }).toArray();
-    return rows.map(({ userId, permissions }) => ({ userId, permissions: permissions ?? {} }));
-  }
-
   private get sharing() {
     return this.connection.collection<SharingRow>('perms');
   }

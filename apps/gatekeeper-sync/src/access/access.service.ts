@@ -33,34 +33,27 @@ export class AccessService {
     return united([...direct, ...throughClinics]);
   }
 
-  /** Everyone who may see the user's data, the user included. */
-  async whoMaySee(userId: UserId): Promise<Record<string, Permissions>> {
-    const [direct, clinics] = await Promise.all([this.rows.sharedBy(userId), this.rows.clinicsOfPatient(userId)]);
-    const clinicians = await this.rows.cliniciansOf([...clinics.keys()]);
-    const throughClinics = clinicians.map(({ userId: grantee, clinicId }) => ({
-      userId: grantee,
-      permissions: clinics.get(clinicId) ?? {},
-    }));
-    return byUser(userId, [...direct, ...throughClinics]);
+  /** With whom the user shares directly, the user first. Clinics' people are not listed: a large one has thousands. */
+  async granteesOf(userId: UserId): Promise<Record<string, Permissions>> {
+    return byUser(userId, await this.rows.sharedBy(userId));
   }
 
-  /** Everyone whose data the user may see, the user included. */
-  async whomMaySee(userId: UserId): Promise<Record<string, Permissions>> {
-    const [direct, clinics] = await Promise.all([this.rows.sharedWith(userId), this.rows.clinicsOfClinician(userId)]);
-    return byUser(userId, [...direct, ...(await this.rows.patientsOf(clinics))]);
+  /** Who shares directly with the user, the user first. */
+  async sharersWith(userId: UserId): Promise<Record<string, Permissions>> {
+    return byUser(userId, await this.rows.sharedWith(userId));
   }
 
   /**
    * Shares the user's data with somebody in place of what was shared before; an empty set ends it. It is written to the clinic database
    * and comes back by replication: as long as a read would wait for it, so does the answer.
+   * @returns what the grantee has now, directly and through clinics
    * @throws {BadRequest} for what can not be shared
    */
   async share(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<Permissions> {
-    if ('root' in permissions) throw new BadRequest('request body has an error: root can not be shared; leave it out');
     if (userId === granteeId) throw new BadRequest('a user can not share with themselves; name another user');
     await this.sharing.set(userId, granteeId, permissions);
     await this.untilReplicated(userId, granteeId, permissions);
-    return permissions;
+    return united([permissions, ...(await this.rows.throughClinics(userId, granteeId))]);
   }
 
   private async untilReplicated(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
@@ -79,10 +72,6 @@ interface Granted {
 }
 
 function byUser(self: UserId, granted: readonly Granted[]): Record<string, Permissions> {
-  const answer = new Map<string, Permissions>();
-  for (const { userId, permissions } of granted) {
-    if (!isEmpty(permissions)) answer.set(userId, united([answer.get(userId) ?? {}, permissions]));
-  }
-  answer.set(self, OWN);
-  return Object.fromEntries(answer);
+  const others = granted.filter(({ permissions }) => !isEmpty(permissions));
+  return Object.fromEntries([[self, OWN], ...others.map(({ userId, permissions }) => [userId, permissions])]);
 }

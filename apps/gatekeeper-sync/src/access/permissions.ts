@@ -13,5 +13,10 @@ export const samePermissions = (one: Permissions, other: Permissions) => isDeepS
 /** What a user may do with their own data. */
 export const OWN: Permissions = { root: {} };
 
-/** Whoever may do this with a user's data may also read who else may. */
-export const letsReadOthersRows = (permissions: Permissions) => 'admin' in permissions || 'custodian' in permissions;
+/** Of what a caller sends, that which can be shared: `root` is the user's own, and services that send it mean nothing by it. */
+export function shareable({ root: _root, ...permissions }: Permissions): Permissions {
+  return permissions;
+}
+
+/** Whoever may do this with a user's data may also read and change who else may. */
+export const looksAfter = (permissions: Permissions) => 'admin' in permissions || 'custodian' in permissions;

@@ -51,7 +51,7 @@ test('the worker is told ids and what decides, and no values of other fields', (
   const sent = workerConnectors(place, START).flatMap(
     ({ config }) => projectOf(JSON.parse(config['pipeline'] ?? '[]') as Record<string, unknown>[]), // as it was put in
   );
-  const fields = ['_id', 'clinicId', 'userId', 'permissions', 'isMigrated', 'status', 'documentId', 'custodial'];
+  const fields = ['_id', 'clinicId', 'userId', 'permissions', 'status', 'documentId', 'custodial'];
   const times = ['inviteSentTime', 'lastUploadReminderTime'];
   expect(new Set(sent.filter((path) => path.startsWith('fullDocument')))).toEqual(
     new Set([...fields, ...times].map((field) => `fullDocument.${field}`)),

@@ -21,7 +21,6 @@ const patientFields = [
   'clinicId',
   'userId',
   'permissions',
-  'isMigrated',
   'lastUploadReminderTime',
 ] as const satisfies (keyof PatientDocument)[];
 const migrationFields = ['clinicId', 'userId', 'status'] as const satisfies (keyof MigrationDocument)[];
@@ -36,8 +35,8 @@ const patientWatched = [
   'email',
   'mrn',
   'targetDevices',
+  'diagnosisType',
   'permissions',
-  'isMigrated',
   'connectionRequests',
   'lastUploadReminderTime',
 ] as const satisfies (keyof PatientDocument)[];

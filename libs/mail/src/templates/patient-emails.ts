@@ -105,13 +105,23 @@ const adminSample: ToClinicAdmin = {
   link: 'https://app.au1.example.com/clinics/6a1b2c3d4e5f6a7b8c9d0e1f',
 };
 
-export const clinicMigrationComplete = template<ToClinicAdmin>({
+export interface ClinicMigrationComplete extends ToClinicAdmin {
+  /** How many patients could not be moved, and why: `the user is gone (2), …`. */
+  readonly skipped?: number;
+  readonly reasons?: string;
+  /** Of how many patients something is missing. */
+  readonly incomplete?: number;
+}
+
+export const clinicMigrationComplete = template<ClinicMigrationComplete>({
   name: 'clinic_migration_complete',
-  subject: 'All patients have moved to the clinic “{{clinicName}}”',
-  preview: 'The move of your patients is complete.',
+  subject: '{{#if skipped}}Patients{{else}}All patients{{/if}} have moved to the clinic “{{clinicName}}”',
+  preview: 'The move of your patients is complete{{#if skipped}}, but for some of them{{/if}}.',
   paragraphs: [
     hello,
     'the patients of your former account have moved to the clinic “{{clinicName}}”. You and your colleagues find them there from now on.',
+    '{{#if skipped}}Not moved: {{skipped}}. The reasons, with how many patients each: {{reasons}}. Those who still have an account share with your former account as before.{{/if}}',
+    '{{#if incomplete}}Of {{incomplete}} of the moved patients something is missing or could not be read, such as the birth date. Please complete it when you next save them.{{/if}}',
   ],
   action: { label: 'Open the clinic', link: '{{link}}' },
   because: 'You get this email because you administer this clinic.',

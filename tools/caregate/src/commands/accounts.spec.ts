@@ -44,7 +44,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-it.each([[[]], [['move']], [['moves']], [['watch-move']], [['cancel-move']], [['resume-move']]])(
+it.each([[[]], [['list']], [['move']], [['moves']], [['watch-move']], [['cancel-move']], [['resume-move']]])(
   'accounts %j has help',
   async (command) => {
     expect(await caregate(['accounts', ...command, '--help'])).toBe(0);
@@ -65,6 +65,34 @@ it('moves an account and shows how far it is', async () => {
   expect(said).toContain('au1 → uk1: writers wait, 10043 of 10043 documents\n');
   expect(said).toMatch(/it has moved; .*, writers waited 312 ms\n$/);
   expect(asked[0]).toBe('POST /caregate/v1/accounts/good-healthy-times/moves Bearer token');
+});
+
+const placed = (n: number) => ({
+  ...{ accountId: `0-${n}`, subdomain: `s${String(n).padStart(4, '0')}`, region: 'au', shard: 'au1', state: 'active' },
+  urls: { account: `https://s${n}.au1.example`, api: 'https://api.au1.example' },
+});
+const page = (from: number, count: number) => Array.from({ length: count }, (_, n) => placed(from + n));
+
+it('lists all accounts, however many pages the directory makes of them', async () => {
+  answers = [
+    [200, page(0, 500)],
+    [200, page(500, 2)],
+  ];
+  expect(await caregate(['accounts', 'list', '--shard', 'au1'])).toBe(0);
+  expect(asked).toEqual([
+    'GET /caregate/v1/accounts?shard=au1&limit=500 Bearer token',
+    'GET /caregate/v1/accounts?shard=au1&limit=500&after=s0499 Bearer token',
+  ]);
+  expect(said.split('\n')).toHaveLength(504);
+  expect(said).toContain('s0501');
+  expect(said).toMatch(/\n502 accounts\n$/);
+});
+
+it('lists accounts for programs, too, and knows the states', async () => {
+  answers = [[200, page(0, 1)]];
+  expect(await caregate(['accounts', 'list', '--state', 'active', '--json'])).toBe(0);
+  expect(JSON.parse(said)).toEqual(placed(0));
+  expect(await caregate(['accounts', 'list', '--state', 'gone'])).toBe(2);
 });
 
 it('says what the directory says when it refuses', async () => {

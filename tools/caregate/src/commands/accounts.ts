@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { CommandFailed } from '../command-failed.ts';
 import { Directory, directorySettings, type Move } from '../directory.ts';
 
@@ -8,8 +8,15 @@ const LOOK_EVERY_MS = 300;
 /** `caregate accounts …`: accounts and their moves between shards. */
 export function accountsCommand(): Command {
   const group = new Command('accounts')
-    .description('Accounts, and their moves between shards')
+    .description('Accounts, where they are, and their moves between shards')
     .addHelpText('after', '\nThe directory is the one of DIRECTORY_URL, asked with OPERATOR_TOKEN.');
+  group
+    .command('list')
+    .description('list accounts by subdomain: on which shard each is, and its state')
+    .option('--shard <id>', 'only those on this shard, such as au1')
+    .addOption(new Option('--state <state>', 'only those in this state').choices(STATES))
+    .option('--json', 'one JSON object a line')
+    .action((options: ListOptions) => list(options));
   group
     .command('move')
     .description('move an account to another shard, and show how far it is until it has moved')
@@ -48,6 +55,28 @@ export function accountsCommand(): Command {
     .argument('<id>', 'as move and moves show it')
     .action(async (id: string) => say(lineOf(await directory().resumeMove(id))));
   return group;
+}
+
+const STATES = ['placing', 'unconfirmed', 'active', 'moving'];
+
+interface ListOptions {
+  readonly shard?: string;
+  readonly state?: string;
+  readonly json?: boolean;
+}
+
+async function list({ json, ...which }: ListOptions): Promise<void> {
+  let accounts = 0;
+  for await (const account of directory().accounts(which)) {
+    const { subdomain, shard, state, accountId, urls } = account;
+    say(
+      json
+        ? JSON.stringify(account)
+        : [subdomain.padEnd(32), shard, state.padEnd(11), accountId, urls.account].join('  '),
+    );
+    accounts += 1;
+  }
+  if (!json) say(`${accounts} ${accounts === 1 ? 'account' : 'accounts'}`);
 }
 
 interface MoveOptions {

@@ -7,10 +7,10 @@ import {
   objectId,
 } from '@caregate/clinic-model/recount';
 import { Command } from 'commander';
-import mongoose, { type Connection, type Types } from 'mongoose';
+import type { Connection, Types } from 'mongoose';
 import { once } from 'node:events';
 import { CommandFailed } from '../command-failed.ts';
-import { mongoAddress } from '../settings.ts';
+import { withDatabase } from '../with-database.ts';
 
 interface Export {
   readonly account?: string;
@@ -39,8 +39,7 @@ async function exportEntries({ account, clinic, before }: Export): Promise<void>
   if ((account === undefined) === (clinic === undefined))
     throw new CommandFailed('whose entries? Give either --account or --clinic');
   const older = before === undefined ? {} : { _id: { $lt: lowestEntryId(momentOf(before)) } };
-  const connection = await mongoose.createConnection(mongoAddress(), { serverSelectionTimeoutMS: 5_000 }).asPromise();
-  try {
+  await withDatabase('MONGODB_URI', async (connection) => {
     const scope = account === undefined ? { clinicIds: [clinicIdOf(clinic)] } : await scopeOf(connection, account);
     let written = 0;
     const write = async (collection: string, filter: object) => {
@@ -52,9 +51,7 @@ async function exportEntries({ account, clinic, before }: Export): Promise<void>
     if (scope.accountId !== undefined) await write(ACCOUNT_AUDIT_ENTRIES, { accountId: scope.accountId, ...older });
     for (const clinicId of scope.clinicIds) await write(AUDIT_ENTRIES, { clinicId, ...older });
     process.stderr.write(`audit: ${written} entries of ${scope.clinicIds.length} clinics written\n`);
-  } finally {
-    await connection.close();
-  }
+  });
 }
 
 interface Scope {

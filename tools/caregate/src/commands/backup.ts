@@ -13,8 +13,8 @@ import {
 } from '../backup/restore-database.ts';
 import { takeBackup } from '../backup/take-backup.ts';
 import { assertSameShard, claimRestored, ownerInBackup, ownerOfDatabase } from '../backup/ownership.ts';
-import { CommandFailed } from '../command-failed.ts';
-import { shardSettings } from '../settings.ts';
+import { setting, shardSettings } from '../settings.ts';
+import { withDatabase } from '../with-database.ts';
 
 /** `caregate backup`: a shard's clinic database, as it is at one moment. */
 export function backupCommand(): Command {
@@ -27,7 +27,9 @@ export function backupCommand(): Command {
       'after',
       '\nThe shard is the one of MONGODB_URI. The folder is laid out as by mongodump --gzip, with a manifest and checksums.',
     )
-    .action(({ to }: { to: string }) => onDatabase('MONGODB_URI', (connection) => backup(connection, new Archive(to))));
+    .action(({ to }: { to: string }) =>
+      withDatabase('MONGODB_URI', (connection) => backup(connection, new Archive(to))),
+    );
 }
 
 /** `caregate restore`: a shard from such a folder. */
@@ -45,7 +47,7 @@ CONNECT_URL, SHARD_ID, and TOPIC_PREFIX and USER_EVENTS_TOPIC where they have th
 apps start, connectors forget their places, and events that tell of the time after the backup are ignored. What was open at the moment of the
 backup and can be repeated, such as the end of a user's records, is repeated; emails are not sent again.`,
     )
-    .action((options: RestoreOptions) => onDatabase('MONGODB_URI', (connection) => restore(connection, options)));
+    .action((options: RestoreOptions) => withDatabase('MONGODB_URI', (connection) => restore(connection, options)));
 }
 
 interface RestoreOptions {
@@ -72,7 +74,7 @@ async function restore(
   const shardId = process.env['SHARD_ID'] || owner?.shardId;
   assertSameShard(shardId, 'the backup', owner);
   if (events)
-    await onDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) =>
+    await withDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) =>
       assertSameShard(shardId, 'the gatekeeper database', await ownerOfDatabase(gatekeeper)),
     );
   await events?.assertOf(shardId);
@@ -84,7 +86,7 @@ async function restore(
   await restoreDatabase(connection, archive, manifest, say);
   const since = await eventsSince(connection, timeOf(manifest));
   if (events && dealtWith) {
-    await onDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) => void (await gatekeeper.dropDatabase()));
+    await withDatabase('GATEKEEPER_MONGODB_URI', async (gatekeeper) => void (await gatekeeper.dropDatabase()));
     await events.setBack(since, dealtWith);
     await events.forgetOwner();
   }
@@ -103,22 +105,6 @@ function eventPlace() {
     connectUrl: setting('CONNECT_URL', 'the REST interface of Kafka Connect'),
     userEventsTopic: process.env['USER_EVENTS_TOPIC'] || topicsOf(shard.topicPrefix).userEvents,
   };
-}
-
-async function onDatabase(name: string, work: (connection: Connection) => Promise<void>): Promise<void> {
-  const uri = setting(name, 'the database, such as mongodb://host:port/clinic_au1');
-  const connection = await mongoose.createConnection(uri, { serverSelectionTimeoutMS: 5_000 }).asPromise();
-  try {
-    await work(connection);
-  } finally {
-    await connection.close();
-  }
-}
-
-function setting(name: string, what: string): string {
-  const value = process.env[name];
-  if (!value) throw new CommandFailed(`${name} is needed: ${what}`);
-  return value;
 }
 
 const say = (line: string) => process.stdout.write(`${line}\n`);

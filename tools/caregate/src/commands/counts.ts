@@ -9,16 +9,18 @@ import {
   repairCounts,
 } from '@caregate/clinic-model/recount';
 import { Command } from 'commander';
-import mongoose, { type Types } from 'mongoose';
+import type { Types } from 'mongoose';
 import { CommandFailed } from '../command-failed.ts';
-import { mongoAddress } from '../settings.ts';
+import { withDatabase } from '../with-database.ts';
 
 type Recount = (recounting: Recounting, clinicId: Types.ObjectId) => Promise<readonly Drift[]>;
 
 /** `caregate counts …`: the figures that are kept of each clinic, against its patients. */
 export function countsCommand(): Command {
   const group = new Command('counts')
-    .description('Patient, tag and site counts of clinics: are they what a recount gives?')
+    .description(
+      'Patient, tag and site counts of clinics, and by what patients are found: are they what a recount gives?',
+    )
     .addHelpText('after', '\nThe shard is the one of MONGODB_URI; DEMO_PATIENT_USER_ID must be the apps’.');
   group
     .command('check')
@@ -35,25 +37,23 @@ export function countsCommand(): Command {
 
 async function recountClinics(ids: readonly string[], recount: Recount, word: 'to mend' | 'mended'): Promise<void> {
   const wanted = ids.map(clinicIdOf);
-  const connection = await mongoose.createConnection(mongoAddress(), { serverSelectionTimeoutMS: 5_000 }).asPromise();
-  try {
+  const figures = await withDatabase('MONGODB_URI', async (connection) => {
     const models = clinicModels(connection);
     const demo = process.env['DEMO_PATIENT_USER_ID'];
     const recounting = { connection, models, isDemo: (userId: string) => userId === demo };
-    let [clinics, figures] = [0, 0];
+    let [clinics, drifted] = [0, 0];
     for await (const clinicId of wanted.length > 0 ? wanted : allClinics(models)) {
       const drift = await recount(recounting, clinicId);
       for (const { figure, kept, counted } of drift)
         say(`${clinicId.toHexString()}  ${figure}: kept ${kept}, counted ${counted}`);
       clinics += 1;
-      figures += drift.length;
+      drifted += drift.length;
     }
-    say(`clinics: ${clinics} recounted, ${figures} figures ${word}`);
-    if (figures > 0 && word === 'to mend')
-      throw new CommandFailed('counts have drifted; caregate counts repair mends them');
-  } finally {
-    await connection.close();
-  }
+    say(`clinics: ${clinics} recounted, ${drifted} figures ${word}`);
+    return drifted;
+  });
+  if (figures > 0 && word === 'to mend')
+    throw new CommandFailed('counts have drifted; caregate counts repair mends them');
 }
 
 async function* allClinics(models: ClinicModels): AsyncGenerator<Types.ObjectId> {

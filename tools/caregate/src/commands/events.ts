@@ -4,9 +4,10 @@ import { topicsOf } from '@caregate/change-events/topics';
 import { writtenUserEvents } from '@caregate/change-events/user-events-source';
 import { copiedEvents, workerTopics } from '@caregate/change-events/worker-sources';
 import { Command, InvalidArgumentError } from 'commander';
-import mongoose, { type Connection } from 'mongoose';
+import type { Connection } from 'mongoose';
 import { CommandFailed } from '../command-failed.ts';
-import { mongoAddress, shardSettings } from '../settings.ts';
+import { shardSettings } from '../settings.ts';
+import { withDatabase } from '../with-database.ts';
 import { planReplay } from './replay.ts';
 
 /** `caregate events …`: the change events that the worker reacts to. */
@@ -40,7 +41,9 @@ Events of a time that a restore has undone are left out. After a restore, emails
     .description('list events that are gone from Kafka and that nobody has read, oldest first')
     .option('--json', 'one JSON object a line')
     .addHelpText('after', NEEDS_DATABASE)
-    .action(({ json = false }: { json?: boolean }) => withDatabase((connection) => listGaps(connection, json)));
+    .action(({ json = false }: { json?: boolean }) =>
+      withDatabase('MONGODB_URI', (connection) => listGaps(connection, json)),
+    );
   group
     .command('repair')
     .description(
@@ -55,7 +58,7 @@ It reaches back 28 days: for as long it is known what was reacted to. What is gi
 Where a user platform keeps the users (IDENTITY=http), have it publish the deletions of that time again.`,
     )
     .action(({ since, dryRun = false }: { since?: Date; dryRun?: boolean }) =>
-      withDatabase((connection) => repair(connection, since, dryRun)),
+      withDatabase('MONGODB_URI', (connection) => repair(connection, since, dryRun)),
     );
   return group;
 }
@@ -90,7 +93,7 @@ async function replay({
 }): Promise<void> {
   if (to < from) throw new CommandFailed('--to is earlier than --from');
   const { log, topics } = opened(topic);
-  await withDatabase(async (connection) => {
+  await withDatabase('MONGODB_URI', async (connection) => {
     const plan = await planReplay({ log, topics, connection }, { from, to });
     for (const [name, { done, dead, open, none }] of Object.entries(plan.topics))
       say(`${name}: ${done} reacted to, ${dead} given up, ${open} under way, ${none} without a reaction so far`);
@@ -99,15 +102,6 @@ async function replay({
     if (!dryRun) await log.give(plan.messages);
     say(`${plan.messages.length} ${dryRun ? 'would be given' : 'given'} to the reactions`);
   });
-}
-
-async function withDatabase(work: (connection: Connection) => Promise<void>): Promise<void> {
-  const connection = await mongoose.createConnection(mongoAddress(), { serverSelectionTimeoutMS: 5_000 }).asPromise();
-  try {
-    await work(connection);
-  } finally {
-    await connection.close();
-  }
 }
 
 async function listGaps(connection: Connection, json: boolean): Promise<void> {
