@@ -1,7 +1,8 @@
 // Bundles the app in the current folder into dist/apps/<app>/app.js: our own sources inside, packages of others left to node_modules.
-// main.js beside it is what is run: it looks whether this Node.js will do, and knows the version.
+// main.js beside it is what is run: it looks whether this Node.js will do, and knows the version. package.json names the packages that the
+// app imports, in the versions of the workspace: what an image holds (assemble-app.mjs).
 // esbuild cannot emit the decorator metadata that Nest's injection reads, so each source goes through swc first.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { transform } from '@swc/core';
 import { build } from 'esbuild';
@@ -26,19 +27,30 @@ const swcWithMetadata = {
   },
 };
 
+const imported = new Set();
+
+/** `@scope/name` of `@scope/name/part`, `name` of `name/part`. */
+const packageOf = (path) =>
+  path
+    .split('/')
+    .slice(0, path.startsWith('@') ? 2 : 1)
+    .join('/');
+
 const packagesOfOthersStayOutside = {
   name: 'packages-of-others-stay-outside',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\/app\.js$/ }, ({ path }) => ({ path, external: true }));
-    onResolve({ filter: /^[^./]/ }, ({ path }) =>
-      path.startsWith('@caregate/') ? undefined : { path, external: true },
-    );
+    onResolve({ filter: /^[^./]/ }, ({ path }) => {
+      if (path.startsWith('@caregate/')) return undefined;
+      if (!path.startsWith('node:')) imported.add(packageOf(path));
+      return { path, external: true };
+    });
   },
 };
 
 const root = join(import.meta.dirname, '../..');
 const app = basename(process.cwd());
-const { engines, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+const { engines, version, license, dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 const oldestNode = engines.node.replace('>=', '');
 const outdir = join(root, 'dist/apps', app);
 await build({
@@ -55,3 +67,16 @@ await build({
   plugins: [packagesOfOthersStayOutside, swcWithMetadata],
   logLevel: 'warning',
 });
+
+// Some packages are found by their place and not imported, such as the files of the page at /docs.
+const code = await readFile(join(outdir, 'app.js'), 'utf8');
+for (const [, path] of code.matchAll(/\.resolve\("([^"./][^"]*)"\)/g)) imported.add(packageOf(path));
+const needed = [...imported].sort();
+const unknown = needed.filter((name) => dependencies[name] === undefined);
+if (unknown.length > 0) throw new Error(`package.json has no dependencies ${unknown.join(', ')}, which ${app} imports`);
+const manifest = {
+  name: `@caregate/${app}`,
+  ...{ version, license, private: true, type: 'module', engines },
+  dependencies: Object.fromEntries(needed.map((name) => [name, dependencies[name]])),
+};
+await writeFile(join(outdir, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);

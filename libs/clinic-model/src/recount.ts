@@ -60,7 +60,8 @@ async function searchDrift({ models }: Recounting, clinicId: Types.ObjectId, rep
     { projection },
   ) as unknown as AsyncIterable<PatientDocument>) {
     const { _id, sortName, searchText } = patient;
-    const right = searchFields(patient);
+    const { fullName = '', birthDate = '' } = patient as Partial<PatientDocument>; // a check meets whatever is there
+    const right = searchFields({ ...patient, fullName, birthDate });
     patients += 1;
     if (right.sortName === sortName && right.searchText === searchText) continue;
     wrong += 1;

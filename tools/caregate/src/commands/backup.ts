@@ -27,8 +27,9 @@ export function backupCommand(): Command {
       'after',
       '\nThe shard is the one of MONGODB_URI. The folder is laid out as by mongodump --gzip, with a manifest and checksums.',
     )
-    .action(({ to }: { to: string }) =>
-      withDatabase('MONGODB_URI', (connection) => backup(connection, new Archive(to))),
+    .option('--json', 'the manifest as one JSON object')
+    .action(({ to, json }: { to: string; json?: boolean }) =>
+      withDatabase('MONGODB_URI', (connection) => backup(connection, new Archive(to), json)),
     );
 }
 
@@ -56,8 +57,9 @@ interface RestoreOptions {
   readonly databaseOnly?: boolean;
 }
 
-async function backup(connection: Connection, archive: Archive): Promise<void> {
-  await takeBackup(connection, archive, say);
+async function backup(connection: Connection, archive: Archive, json = false): Promise<void> {
+  const manifest = await takeBackup(connection, archive, json ? () => undefined : say);
+  if (json) say(JSON.stringify(manifest));
 }
 
 async function restore(

@@ -42,6 +42,15 @@ it('reports each figure that has drifted and fails', async () => {
   expect(complained).toContain('counts have drifted');
 });
 
+it('reports them for programs, too', async () => {
+  expect(await caregate(['counts', 'check', '--json'])).toBe(1);
+  const lines = said
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+  expect(lines).toContainEqual({ clinicId: clinicId.toHexString(), figure: 'total', kept: 0, counted: 3 });
+});
+
 it('repairs them, and then finds nothing', async () => {
   expect(await caregate(['counts', 'repair', clinicId.toHexString()])).toBe(0);
   expect(await caregate(['counts', 'check'])).toBe(0);

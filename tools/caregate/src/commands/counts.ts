@@ -26,16 +26,27 @@ export function countsCommand(): Command {
     .command('check')
     .description('recount and report what differs; exits 1 when something does')
     .argument('[clinicIds...]', 'only these clinics; all of the shard when none is named')
-    .action((ids: string[]) => recountClinics(ids, checkCounts, 'to mend'));
+    .option('--json', 'one JSON object a line: {"clinicId", "figure", "kept", "counted"}')
+    .action((ids: string[], { json }: { json?: boolean }) =>
+      recountClinics(ids, checkCounts, { word: 'to mend', json }),
+    );
   group
     .command('repair')
     .description('recount, report what differs, and keep what was counted')
     .argument('[clinicIds...]', 'only these clinics; all of the shard when none is named')
-    .action((ids: string[]) => recountClinics(ids, repairCounts, 'mended'));
+    .option('--json', 'one JSON object a line: {"clinicId", "figure", "kept", "counted"}')
+    .action((ids: string[], { json }: { json?: boolean }) =>
+      recountClinics(ids, repairCounts, { word: 'mended', json }),
+    );
   return group;
 }
 
-async function recountClinics(ids: readonly string[], recount: Recount, word: 'to mend' | 'mended'): Promise<void> {
+interface Report {
+  readonly word: 'to mend' | 'mended';
+  readonly json: boolean | undefined;
+}
+
+async function recountClinics(ids: readonly string[], recount: Recount, { word, json }: Report): Promise<void> {
   const wanted = ids.map(clinicIdOf);
   const figures = await withDatabase('MONGODB_URI', async (connection) => {
     const models = clinicModels(connection);
@@ -44,12 +55,18 @@ async function recountClinics(ids: readonly string[], recount: Recount, word: 't
     let [clinics, drifted] = [0, 0];
     for await (const clinicId of wanted.length > 0 ? wanted : allClinics(models)) {
       const drift = await recount(recounting, clinicId);
-      for (const { figure, kept, counted } of drift)
-        say(`${clinicId.toHexString()}  ${figure}: kept ${kept}, counted ${counted}`);
+      for (const { figure, kept, counted } of drift) {
+        const id = clinicId.toHexString();
+        say(
+          json
+            ? JSON.stringify({ clinicId: id, figure, kept, counted })
+            : `${id}  ${figure}: kept ${kept}, counted ${counted}`,
+        );
+      }
       clinics += 1;
       drifted += drift.length;
     }
-    say(`clinics: ${clinics} recounted, ${drifted} figures ${word}`);
+    if (!json) say(`clinics: ${clinics} recounted, ${drifted} figures ${word}`);
     return drifted;
   });
   if (figures > 0 && word === 'to mend')
