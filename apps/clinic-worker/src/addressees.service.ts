@@ -1,4 +1,4 @@
-import { knownEmail, knownName } from '@caregate/clinic-model';
+import { greetedAs, knownEmail, knownName, type PatientDocument } from '@caregate/clinic-model';
 import { IdentityService, isUserId } from '@caregate/identity';
 import type { Recipient } from '@caregate/mail';
 import { Injectable } from '@nestjs/common';
@@ -24,4 +24,13 @@ export class Addressees {
   private async addressOf(userId: string): Promise<string | undefined> {
     return knownEmail((await this.identity.findUser(userId))?.email);
   }
+}
+
+/** A patient as the recipient of a mail. */
+export function recipientOf(
+  patient: Pick<PatientDocument, 'fullName' | 'email' | 'userId'>,
+  address: string,
+): Recipient {
+  const { recipientName: name } = greetedAs(patient);
+  return { address, ...(name !== undefined && { name }) };
 }

@@ -116,7 +116,9 @@ describeWithServers('the migration of a legacy clinic, through MongoDB, Kafka Co
     await shard.worker(slow);
     await completed(_id);
     expect(await shard.models.patients.countDocuments({ clinicId })).toBe(12);
-    expect((await migrationOf(_id))?.progress).toEqual({ total: 12, done: 12, skipped: [], incomplete: [] });
+    expect((await migrationOf(_id))?.progress).toEqual({
+      ...{ total: 12, done: 12, skipped: [], reasons: {}, incomplete: [], incompleteCount: 0 },
+    });
     await eventually(async () => (await mailsTo(owner.email)).length > 0);
     for (const { email } of [...patients, owner]) expect(await mailsTo(email)).toHaveLength(1);
   });

@@ -251,6 +251,20 @@ describe('access', () => {
     await ask('POST', path(patientId, friendId), service);
   });
 
+  test('a right that was taken away gives nothing any more, whatever the copies still say', async () => {
+    const [sharer, former, other] = ['1000000021', 'a000000021', '1000000022'];
+    const token = await tokenOf(former);
+    await ask('POST', path(sharer, former), service, { admin: {} });
+    expect((await ask('POST', path(sharer, other), token, { view: {} })).statusCode).toBe(200);
+    const row = { sharerId: sharer, userId: former };
+    await ask('POST', path(sharer, former), service, {});
+    await gatekeeper.collection('perms').insertOne({ ...row, permissions: { admin: {} } }); // as a copy that is behind
+    for (const granteeId of [former, other])
+      expect((await ask('POST', path(sharer, granteeId), token, { admin: {} })).statusCode).toBe(403);
+    expect(await clinic.collection('perms').countDocuments(row)).toBe(0);
+    await gatekeeper.collection('perms').deleteOne(row);
+  });
+
   test('only permissions are shared, and root is nothing to share', async () => {
     expect((await ask('POST', path(patientId, friendId), service, { root: {}, view: {} })).json()).toEqual({
       view: {},

@@ -204,6 +204,9 @@ export interface MigrationProgress {
   readonly total: number;
   readonly done: number;
   readonly skipped: readonly { readonly userId: UserId; readonly reason: string }[];
+  /** How many were skipped, by the reason, and how many are incomplete; the lists hold the newest only. */
+  readonly reasons?: Readonly<Record<string, number>>;
+  readonly incompleteCount?: number;
   /** Of those who are done, whose values were missing or left out since the contract refuses them. */
   readonly incomplete?: readonly { readonly userId: UserId; readonly fields: readonly string[] }[];
 }

@@ -40,6 +40,19 @@ describe('what another service knows of a person', () => {
     });
   });
 
+  it('has a name in one line, and never that of whoever keeps the account for one that is refused', () => {
+    expect(knownElsewhere({}, { patient: { fullName: 'Ada\tSmith\n' } })).toEqual({
+      fullName: 'Ada Smith',
+      leftOut: [],
+    });
+    const keeper = { fullName: 'Parent', patient: { fullName: 'x'.repeat(300) } };
+    expect(knownElsewhere({}, keeper)).toEqual({ leftOut: ['fullName'] });
+  });
+
+  it.each([[null], [7], [[]], ['text']])('has nothing from a part that is %j', (patient) => {
+    expect(knownElsewhere({}, { patient: patient as never })).toEqual({ leftOut: [] });
+  });
+
   it('is nothing where nothing is told', () => {
     const profile = { fullName: '', patient: { birthday: '', mrn: ' ', email: '' } };
     expect(knownElsewhere({}, profile)).toEqual({ leftOut: [] });

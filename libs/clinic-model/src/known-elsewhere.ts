@@ -27,7 +27,7 @@ const MOST_DEVICES = 100;
  * keeps the account.
  */
 export function knownElsewhere({ email }: Pick<User, 'email'>, profile: Profile = {}): KnownElsewhere {
-  const { patient = {} } = profile;
+  const patient = isRecord(profile.patient) ? profile.patient : {};
   const leftOut: KnownField[] = [];
   const known = (field: KnownField, schema: string, ...told: unknown[]) => {
     const value = firstThatFits(schema, told);
@@ -37,7 +37,12 @@ export function knownElsewhere({ email }: Pick<User, 'email'>, profile: Profile 
   const devices = devicesOf(patient.targetDevices);
   if (!devices.all) leftOut.push('targetDevices');
   return {
-    ...known('fullName', 'PersonName', patient['fullName'], profile.fullName),
+    // Not the keeper's name for a patient whose own is refused: that is another person.
+    ...known(
+      'fullName',
+      'PersonName',
+      inOneLine(isNothing(patient['fullName']) ? profile.fullName : patient['fullName']),
+    ),
     ...known('birthDate', 'BirthDate', patient.birthday),
     ...known('email', 'EmailAddress', patient.email, email),
     ...known('mrn', 'Mrn', patient.mrn),
@@ -52,8 +57,14 @@ export function knownEmail(email: unknown): string | undefined {
   return known === undefined ? undefined : normalEmail(known);
 }
 
+/** An MRN as it is stored, without blanks around it; undefined for what the contract takes for none. */
+export const knownMrn = (mrn: unknown): string | undefined => firstThatFits('Mrn', [mrn]);
+
 /** The name of a person that another service tells; undefined for what the contract takes for none. */
-export const knownName = (name: unknown): string | undefined => firstThatFits('PersonName', [name]);
+export const knownName = (name: unknown): string | undefined => firstThatFits('PersonName', [inOneLine(name)]);
+
+/** Line breaks and other control characters of a name are blanks here, rather than a reason to lose the name. */
+const inOneLine = (name: unknown) => (typeof name === 'string' ? name.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ') : name);
 
 function firstThatFits(schema: string, told: readonly unknown[]): string | undefined {
   for (const each of told) {
@@ -71,6 +82,14 @@ export const nameOrStandIn = ({ fullName, email }: Pick<KnownElsewhere, 'fullNam
 /** Whether a patient is called by what stands in for a name. */
 export const hasStandIn = ({ fullName, email, userId }: Pick<PatientDocument, 'fullName' | 'email' | 'userId'>) =>
   fullName === email || fullName === userId;
+
+/** By what name a mail greets a patient: none where another word stands in for it. */
+export const greetedAs = (
+  patient: Pick<PatientDocument, 'fullName' | 'email' | 'userId'>,
+): { recipientName?: string } => (hasStandIn(patient) ? {} : { recipientName: patient.fullName });
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isNothing = (told: unknown) =>
   told === undefined || told === null || (typeof told === 'string' && told.trim() === '');

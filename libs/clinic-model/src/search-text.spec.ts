@@ -29,6 +29,7 @@ test.each([
   ['Οδυσσεύς', 'ΟΔΥΣΣΕΥΣ'],
   ['Strauß', 'STRAUSS'],
   ['Straße 5', 'strasse'],
+  ['GROẞMANN', 'Großmann'],
   ['İsmail', 'ismail'],
   ['Işık', 'isik'],
   ['José', 'jose'],

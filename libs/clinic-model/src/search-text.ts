@@ -22,8 +22,8 @@ const ACCENTED = /([\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}])\p{M}+/
 export function searchForm(text: string): string {
   // Accents as spacing characters become blanks under NFKD, so the table goes first.
   const plain = withSameCharacters(text).normalize('NFKD');
-  // Upper case first: it is what writes out ß, and tells ı and i alike.
-  const folded = plain.toUpperCase().toLowerCase().normalize('NFKD').replace(ACCENTED, '$1');
+  // By way of upper case, which writes out ß, and tells ı and i alike; lower case first, as ẞ is upper case already.
+  const folded = plain.toLowerCase().toUpperCase().toLowerCase().normalize('NFKD').replace(ACCENTED, '$1');
   return withSameCharacters(folded.normalize('NFC')).replace(/\s+/gu, ' ').trim();
 }
 

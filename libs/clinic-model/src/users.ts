@@ -3,6 +3,7 @@ import type { UserId } from '@caregate/identity';
 import type { Connection, Types } from 'mongoose';
 import { type ClinicianWrites, normalEmail, removeClinician, removeInvites, takeTurn } from './clinicians.ts';
 import type { ClinicianDocument, PatientDocument } from './documents.ts';
+import { hasStandIn, nameOrStandIn } from './known-elsewhere.ts';
 import type { ClinicModels } from './models.ts';
 import { type PatientWrites, removePatient, replacePatients } from './patients.ts';
 import { searchFields } from './search-text.ts';
@@ -166,7 +167,10 @@ function updatePatientEmails(
       .filter((before) => before.email !== email)
       .map((before) => {
         const { email: _before, ...rest } = before;
-        const changed = email === undefined ? rest : { ...rest, email };
+        const called = hasStandIn(before)
+          ? nameOrStandIn({ ...(email !== undefined && { email }) }, before.userId)
+          : {};
+        const changed = { ...rest, ...called, ...(email !== undefined && { email }) };
         return { before, after: { ...changed, ...searchFields(changed), updatedTime: new Date() } };
       });
     await replacePatients({ models, session, isDemo }, changes);

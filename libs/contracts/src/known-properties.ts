@@ -11,9 +11,9 @@ export type Copy = (value: unknown) => unknown;
 
 const asItIs: Copy = (value) => value;
 
-// What looks like nothing: \s and soft hyphen, Hangul fillers, zero-width signs, marks of direction, braille blank.
-const BLANK = String.raw`[\s\u00ad\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u2800\u3164\ufeff\uffa0]+`;
-const BLANKS_AROUND = new RegExp(`^${BLANK}|${BLANK}$`, 'g');
+// What looks like nothing: blanks, what Unicode says is not shown by itself (zero-width signs, fillers, marks of direction), braille blank.
+const BLANK = String.raw`[\s\p{Default_Ignorable_Code_Point}\u2800]+`;
+const BLANKS_AROUND = new RegExp(`^${BLANK}|${BLANK}$`, 'gu');
 
 const trimmed: Copy = (value) => (typeof value === 'string' ? value.replace(BLANKS_AROUND, '') : value);
 

@@ -263,12 +263,15 @@ describe('names and numbers that people type', () => {
     expect(taken({ fullName })).toEqual({ ...person, fullName });
   });
 
-  it.each([[' '], ['\u00a0'], ['\u200b\u200b'], ['\u3164']])('must not be empty then: %j', (blank) => {
-    for (const field of ['fullName', 'mrn'])
-      expect(violation('CreatePatientAccount', patient({ [field]: blank })).message).toBe(
-        `request body has an error: /${field} must NOT have fewer than 1 characters`,
-      );
-  });
+  it.each([[' '], ['\u00a0'], ['\u200b\u200b'], ['\u3164'], ['\u061c'], ['\u206a\ufe0f'], ['\u{e0020}']])(
+    'must not be empty then: %j',
+    (blank) => {
+      for (const field of ['fullName', 'mrn'])
+        expect(violation('CreatePatientAccount', patient({ [field]: blank })).message).toBe(
+          `request body has an error: /${field} must NOT have fewer than 1 characters`,
+        );
+    },
+  );
 
   it.each([['Ada\nBcc: x'], ['Ada\u0000'], ['Ada\u2028Lovelace'], ['\u0085Ada']])('are one line: %j', (fullName) =>
     expect(violation('CreatePatientAccount', patient({ fullName })).message).toBe(

@@ -66,22 +66,31 @@ function configOf(request: FastifyRequest): OperationConfig | undefined {
   return (request.routeOptions.config as { operation?: OperationConfig } | undefined)?.operation;
 }
 
+/** Longer than a body takes to come, and short for whoever takes a right away. */
+const ADMITTED_FOR_MS = 1_000;
+
 /**
  * Admits and validates each request for an operation, in this order: first who calls and whether they may (before the body is even read),
- * then the contract. `admit` throws what the caller is to be told.
+ * then the contract. `admit` throws what the caller is to be told. It is asked again when the body was long in coming: a right that has
+ * been taken away meanwhile must not be kept by holding a body back.
  */
 export function guardOperations(
   app: NestFastifyApplication,
   admit: (request: FastifyRequest, operation: ServedOperation, reply: FastifyReply) => Promise<void>,
 ): void {
   const fastify = app.getHttpAdapter().getInstance();
+  const admitted = new WeakMap<FastifyRequest, number>();
   fastify.addHook('onRequest', async (request, reply) => {
     const config = configOf(request);
-    if (config) await admit(request, config.operation, reply);
+    if (!config) return;
+    admitted.set(request, performance.now());
+    await admit(request, config.operation, reply);
   });
-  fastify.addHook('preHandler', async (request) => {
+  fastify.addHook('preHandler', async (request, reply) => {
     const config = configOf(request);
     if (!config) return;
+    const since = admitted.get(request) ?? 0;
+    if (performance.now() - since > ADMITTED_FOR_MS) await admit(request, config.operation, reply);
     const { params, query, headers, body } = request;
     const valid = config.contract.validate(config.operation.operationId, {
       params,

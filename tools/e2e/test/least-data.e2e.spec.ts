@@ -141,6 +141,8 @@ const migration: Whole<MigrationDocument> = {
     done: 0,
     skipped: [{ userId, reason: planted('reason') }],
     incomplete: [{ userId, fields: [] }],
+    reasons: {},
+    incompleteCount: 1,
   },
 };
 

@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { actingUser, type Caller } from '@caregate/access';
-import { CLINIC_MODELS, type ClinicDocument, type ClinicModels, type PatientDocument } from '@caregate/clinic-model';
+import {
+  CLINIC_MODELS,
+  type ClinicDocument,
+  type ClinicModels,
+  knownMrn,
+  type PatientDocument,
+} from '@caregate/clinic-model';
 import { BadRequest } from '@caregate/service';
 import type { Types } from 'mongoose';
 import { concernsClinics } from '../audit/concerns.ts';
@@ -44,7 +50,9 @@ export class MembershipsService {
     if (clinics.length === 0) return [];
     const ids = clinics.map(({ _id }) => _id);
     const asks = caller.kind === 'apiKey' ? caller.accountId : (actingUser(caller) ?? 'services');
-    return this.withClinics(await this.lists.find(ids, search, search, asks), clinics);
+    const mrn = search.mrn === undefined ? undefined : knownMrn(search.mrn);
+    const wanted = { ...search, ...(mrn !== undefined && { mrn }) };
+    return this.withClinics(await this.lists.find(ids, wanted, search, asks), clinics);
   }
 
   private async withClinics(patients: readonly PatientDocument[], clinics: readonly ClinicDocument[]) {

@@ -54,9 +54,9 @@ export class MigrantsRepository {
     clinic: ClinicDocument,
     newcomer: Newcomer,
     legacyClinicianId: UserId,
-  ): Promise<'admitted' | 'mrn taken'> {
+  ): Promise<'admitted' | 'known already' | 'mrn taken'> {
     try {
-      await inTransaction(this.connection, async (session) => {
+      return await inTransaction(this.connection, async (session) => {
         const writes: PatientWrites = {
           models: this.models,
           session,
@@ -65,14 +65,14 @@ export class MigrantsRepository {
         const there = await findPatient(this.models, clinic._id, newcomer.userId, session);
         if (!there) {
           await assertUserStays(writes, newcomer.userId);
-          return insertPatient(writes, newPatient(clinic, newcomer, legacyClinicianId));
+          await insertPatient(writes, newPatient(clinic, newcomer, legacyClinicianId));
+          return 'admitted';
         }
         const legacyClinicianIds = [...new Set([...(there.legacyClinicianIds ?? []), legacyClinicianId])];
-        if (legacyClinicianIds.length === there.legacyClinicianIds?.length) return undefined;
-        await changePatient(writes, there, { legacyClinicianIds, updatedTime: new Date() });
-        return undefined;
+        if (legacyClinicianIds.length !== there.legacyClinicianIds?.length)
+          await changePatient(writes, there, { legacyClinicianIds, updatedTime: new Date() });
+        return 'known already';
       });
-      return 'admitted';
     } catch (error) {
       const rule = brokenPatientRule(error);
       if (rule === 'sameMrn') return 'mrn taken';

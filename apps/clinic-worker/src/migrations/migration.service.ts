@@ -3,7 +3,7 @@ import {
   type ClinicDocument,
   type MigrationDocument,
   type MigrationProgress,
-  hasStandIn,
+  greetedAs,
   knownElsewhere,
   type KnownField,
   nameOrStandIn,
@@ -15,7 +15,7 @@ import { CONFIG, LOGGER, type Logger, NotFound } from '@caregate/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Types } from 'mongoose';
 import pLimit from 'p-limit';
-import { Addressees } from '../addressees.service.ts';
+import { Addressees, recipientOf } from '../addressees.service.ts';
 import type { ClinicWorkerConfig } from '../config.ts';
 import { Links } from '../links.ts';
 import { AccountDoor } from '../moves/account-door.ts';
@@ -101,11 +101,11 @@ export class MigrationService {
       const migrant = migrantOf(user, profile, shared);
       const { accountId } = clinic;
       const admit = () => this.migrants.admit(clinic, migrant.person, migration.userId);
-      if ((await this.door.through(accountId, admit)) === 'mrn taken')
-        return { skippedBecause: 'another patient of the clinic has this MRN' };
+      const admitted = await this.door.through(accountId, admit);
+      if (admitted === 'mrn taken') return { skippedBecause: 'another patient of the clinic has this MRN' };
       await this.tellPatient(clinic, migrant.person);
       await this.door.through(accountId, () => this.identity.setSharing(userId, migration.userId, {}));
-      return { leftOut: migrant.leftOut };
+      return { leftOut: admitted === 'known already' ? [] : migrant.leftOut };
     } catch (error) {
       if (error instanceof NotFound) return { skippedBecause: 'the user is gone' };
       if (failureKind(error) === 'away' || error instanceof MailDeferred) throw error; // those who are left come with the next attempt
@@ -118,18 +118,14 @@ export class MigrationService {
   }
 
   private async tellPatient(clinic: ClinicDocument, person: Newcomer): Promise<void> {
-    const { userId, email, fullName } = person;
+    const { userId, email } = person;
     if (email === undefined) return;
-    const recipientName = hasStandIn(person) ? undefined : fullName;
     const clinicId = clinic._id.toHexString();
     await this.mail.deliver({
       deliveryId: `migrate_patient:${clinicId}:${userId}`,
       template: migratePatient,
-      to: { address: email, ...(recipientName !== undefined && { name: recipientName }) },
-      data: {
-        ...{ clinicName: clinic.name, link: this.links.sharing() },
-        ...(recipientName !== undefined && { recipientName }),
-      },
+      to: recipientOf(person, email),
+      data: { clinicName: clinic.name, ...greetedAs(person), link: this.links.sharing() },
       userId,
       clinicId,
     });
@@ -139,7 +135,8 @@ export class MigrationService {
     const to = await this.addressees.find(userId);
     if (!to) return 'completed; the owner has no email';
     const clinicId = clinic._id.toHexString();
-    const { skipped = [], incomplete = [] } = (await this.migrants.migration(_id))?.progress ?? {};
+    const { reasons = {}, incompleteCount = 0 } = (await this.migrants.migration(_id))?.progress ?? {};
+    const skipped = Object.values(reasons).reduce((sum, count) => sum + count, 0);
     const result = await this.mail.deliver({
       deliveryId: `clinic_migration_complete:${_id.toHexString()}`,
       template: clinicMigrationComplete,
@@ -147,8 +144,8 @@ export class MigrationService {
       data: {
         clinicName: clinic.name,
         link: this.links.clinic(clinicId),
-        ...(skipped.length > 0 && { skipped: skipped.length, reasons: countedReasons(skipped) }),
-        ...(incomplete.length > 0 && { incomplete: incomplete.length }),
+        ...(skipped > 0 && { skipped, reasons: inWords(reasons) }),
+        ...(incompleteCount > 0 && { incomplete: incompleteCount }),
         ...(to.name !== undefined && { recipientName: to.name }),
       },
       userId,
@@ -159,10 +156,15 @@ export class MigrationService {
 }
 
 /** `the user is gone (2), …` */
-function countedReasons(skipped: MigrationProgress['skipped']): string {
-  const counts = new Map<string, number>();
-  for (const { reason } of skipped) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${reason} (${count})`).join(', ');
+const inWords = (reasons: Readonly<Record<string, number>>) =>
+  Object.entries(reasons)
+    .map(([reason, count]) => `${reason} (${count})`)
+    .join(', ');
+
+function countsOf(texts: Iterable<string>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const text of texts) counts[text] = (counts[text] ?? 0) + 1;
+  return counts;
 }
 
 /** What became of somebody: in the clinic, perhaps without some of what was known of them, or not. */
@@ -177,10 +179,12 @@ class Run {
   private readonly total: number;
   private readonly skipped: Map<UserId, string>;
   private readonly incomplete: Map<UserId, readonly string[]>;
+  private incompleteCount: number;
 
   constructor(before: MigrationProgress | undefined, left: number) {
     this.done = before?.done ?? 0;
     this.skipped = new Map();
+    this.incompleteCount = before?.incompleteCount ?? 0;
     this.incomplete = new Map((before?.incomplete ?? []).map(({ userId, fields }) => [userId, fields]));
     this.total = Math.max(before?.total ?? 0, this.done + left);
   }
@@ -191,7 +195,9 @@ class Run {
       return;
     }
     this.done++;
-    if (outcome.leftOut.length > 0) this.incomplete.set(userId, outcome.leftOut);
+    if (outcome.leftOut.length === 0) return;
+    this.incompleteCount++;
+    this.incomplete.set(userId, outcome.leftOut);
   }
 
   get progress(): MigrationProgress {
@@ -199,6 +205,8 @@ class Run {
       total: this.total,
       done: this.done,
       skipped: [...this.skipped].slice(-MOST_LISTED).map(([userId, reason]) => ({ userId, reason })),
+      reasons: countsOf(this.skipped.values()),
+      incompleteCount: this.incompleteCount,
       incomplete: [...this.incomplete].slice(-MOST_LISTED).map(([userId, fields]) => ({ userId, fields })),
     };
   }

@@ -89,6 +89,7 @@ describe('somebody who migrates', () => {
     [{ patient: { birthday: '2015-01-01' } }, ['fullName']],
     [{ fullName: ' ', patient: { birthday: '02/03/1990' } }, ['fullName', 'birthDate']],
     [{ fullName: 'x'.repeat(1_100_000), patient: { birthday: '1990-02-30' } }, ['fullName', 'birthDate']],
+    [{ fullName: 'Parent', patient: { birthday: '2015-01-01', fullName: 'x'.repeat(300) } }, ['fullName']],
     [{ fullName: 'Parent', patient: { birthday: '2015-01-01', email: 'n/a', mrn: 'M\nN' } }, ['mrn']],
   ])('comes without what is missing or refused in the profile %#', (profile, leftOut) => {
     const migrant = migrantOf(user, profile, {});
@@ -120,21 +121,33 @@ describe('the profile of a custodial patient', () => {
     patient: { about: 'y', birthday: '02/03/1990', email: 'old@example.com' },
   };
 
-  it('is what the clinic knows, and holds no more what the clinic has taken away', () => {
-    const profile = profileOf(patient, known, false);
+  const all = () => true;
+  const only =
+    (...fields: string[]) =>
+    (field: string) =>
+      fields.includes(field);
+
+  it('is what the clinic tells, and holds no more what the clinic has taken away', () => {
+    const profile = profileOf(patient, known, all);
     expect(profile).toEqual({
       ...{ about: 'x', fullName: 'Zoë Quillen' },
       patient: { about: 'y', birthday: '1990-02-03', mrn: 'B-200', diagnosisType: 'type1' },
     });
     const { diagnosisType: _taken, ...without } = patient;
-    expect(profileOf(without, profile, false).patient).not.toHaveProperty('diagnosisType');
+    expect(profileOf(without, profile, only('diagnosisType')).patient).not.toHaveProperty('diagnosisType');
   });
 
-  it('keeps what a new patient’s clinic has not taken over', () => {
+  it('keeps what the clinic never held, and a birth date that the clinic does not know', () => {
     const bare = { ...patient, birthDate: '', fullName: patient.userId };
-    expect(profileOf(bare, known, true)).toEqual({
-      ...known,
-      patient: { ...known.patient, mrn: 'B-200', diagnosisType: 'type1' },
+    expect(profileOf(bare, known, only('fullName', 'birthDate'))).toEqual(known);
+    expect(profileOf(patient, known, only('mrn'))).toEqual({ ...known, patient: { ...known.patient, mrn: 'B-200' } });
+  });
+
+  it('keeps the name of whoever keeps the account, where the patient has one of their own', () => {
+    const keeper = { fullName: 'Parent', patient: { fullName: 'Child' } };
+    expect(profileOf(patient, keeper, only('fullName'))).toEqual({
+      fullName: 'Parent',
+      patient: { fullName: 'Zoë Quillen' },
     });
   });
 });

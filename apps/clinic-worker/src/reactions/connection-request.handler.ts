@@ -1,10 +1,11 @@
 import { type ChangedPatient, type ChangeEvent, Reaction, touched } from '@caregate/change-events';
-import type { ConnectionRequest, DataSource, PatientDocument } from '@caregate/clinic-model';
+import { greetedAs, type ConnectionRequest, type DataSource, type PatientDocument } from '@caregate/clinic-model';
 import { Mail, type Provider, PROVIDERS, providerTemplate } from '@caregate/mail';
 import { Controller } from '@nestjs/common';
 import { Links } from '../links.ts';
 import { WithoutDoor } from '../moves/without-door.ts';
 import { Records } from '../records.service.ts';
+import { recipientOf } from '../addressees.service.ts';
 import { BY_MAIL } from './by-mail.ts';
 import { addressMark } from './once-each.ts';
 import { isCustodial } from './patient-conditions.ts';
@@ -38,7 +39,7 @@ export class ConnectionRequested {
   async ask(event: PatientEvent): Promise<string> {
     const patient = await this.records.patient(event);
     if (!patient?.email) return 'the patient has no email';
-    const { _id, userId, email, fullName } = patient;
+    const { _id, userId, email } = patient;
     const clinic = await this.records.clinicOf(patient.clinicId);
     if (!clinic) return 'the clinic is gone';
     const results: string[] = [];
@@ -48,10 +49,10 @@ export class ConnectionRequested {
       const result = await this.mail.deliver({
         deliveryId: `${template.name}:${_id.toHexString()}:${request.createdTime.toISOString()}:${addressMark(email)}`,
         template,
-        to: { address: email, name: fullName },
+        to: recipientOf(patient, email),
         data: {
           clinicName: clinic.name,
-          recipientName: fullName,
+          ...greetedAs(patient),
           provider: PROVIDERS[provider],
           link: isCustodial(patient) ? this.links.claim(userId) : this.links.connect(provider),
         },

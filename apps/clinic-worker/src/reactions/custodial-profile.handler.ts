@@ -28,7 +28,7 @@ export class CustodialProfile {
     if (!patient || !isCustodial(patient)) return 'the patient is gone or has an account of their own';
     const known = (await this.identity.profile(patient.userId)) ?? {};
     try {
-      const profile = profileOf(patient, known, event.operationType === 'insert');
+      const profile = profileOf(patient, known, newsIn(event, patient));
       const isSaved = await this.identity.saveCustodialProfile(patient.userId, profile);
       return isSaved ? undefined : 'the person has claimed the account, and the profile is theirs';
     } catch (error) {
@@ -38,21 +38,35 @@ export class CustodialProfile {
   }
 }
 
+/** Which fields an event tells news of. What came with somebody from a legacy clinic is their profile's own, and no news to it. */
+function newsIn(event: PatientEvent, patient: PatientDocument): (field: Field) => boolean {
+  if (event.operationType === 'insert' && patient.isMigrated) return () => false;
+  const isNewlyInCare = touched(event, 'permissions');
+  return (field) => touched(event, field) || (isNewlyInCare && patient[field] !== undefined);
+}
+
+type Field = (typeof PROFILE)[number];
+
 /**
- * What the clinic does not know any more of whom it looks after is not in their profile either. A new patient's clinic has not forgotten
- * anything: what it has not taken over of a profile stays there.
+ * The profile with what the clinic knows anew of whom it looks after, and without what the clinic has taken away. What the clinic never
+ * held stays as it is. A name of the patient's part is theirs, and the one beside it that of whoever keeps the account.
  */
-export function profileOf(patient: PatientDocument, known: Profile, isNew: boolean): Profile {
-  const { birthDate, email, mrn, targetDevices, diagnosisType } = patient;
-  const told = {
-    birthday: birthDate || known.patient?.birthday,
-    ...{ email, mrn, diagnosisType, targetDevices: targetDevices && [...targetDevices] },
-  };
-  const isTold = ([, value]: [string, unknown]) => value !== undefined;
-  const news = isNew ? Object.fromEntries(Object.entries(told).filter(isTold)) : told;
+export function profileOf(patient: PatientDocument, known: Profile, isNews: (field: Field) => boolean): Profile {
+  const { fullName, birthDate, email, mrn, targetDevices, diagnosisType } = patient;
+  const name = hasStandIn(patient) || !isNews('fullName') ? {} : { fullName };
+  const hasOwnName = typeof known.patient?.['fullName'] === 'string';
+  const told: [Field, string, unknown][] = [
+    ['birthDate', 'birthday', birthDate || known.patient?.birthday],
+    ['email', 'email', email],
+    ['mrn', 'mrn', mrn],
+    ['targetDevices', 'targetDevices', targetDevices && [...targetDevices]],
+    ['diagnosisType', 'diagnosisType', diagnosisType],
+  ];
+  const news = Object.fromEntries(told.flatMap(([field, key, value]) => (isNews(field) ? [[key, value]] : [])));
+  const part = Object.entries({ ...known.patient, ...(hasOwnName && name), ...news });
   return {
     ...known,
-    ...(!hasStandIn(patient) && { fullName: patient.fullName }),
-    patient: Object.fromEntries(Object.entries({ ...known.patient, ...news }).filter(isTold)),
+    ...(!hasOwnName && name),
+    patient: Object.fromEntries(part.filter(([, value]) => value !== undefined)),
   };
 }

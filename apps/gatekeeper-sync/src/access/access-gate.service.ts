@@ -10,15 +10,8 @@ import {
 } from '@caregate/service';
 import type { FastifyRequest } from 'fastify';
 import { AccessService } from './access.service.ts';
-import { isEmpty, looksAfter } from './permissions.ts';
+import { mayShare } from './permissions.ts';
 import { ReadAfter } from './read-after.guard.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Set by the gate, which sees no body: the caller may end what is shared with them, and nothing else. */
-    mayOnlyLeave?: boolean;
-  }
-}
 
 /**
  * Who may ask what: a service everything; a user to read what names them; someone with `admin` or `custodian` permission for a user,
@@ -44,10 +37,8 @@ export class AccessGate {
     const isGrantee = caller.userId === granteeId;
     if (operationId !== 'SetPermissions' && isGrantee) return;
     await this.readAfter.wait(request); // the rows that admit are no older than those that are answered
-    const permissions = await this.permissionsOf(caller.userId, userId);
-    if (looksAfter(permissions)) return;
-    if (!isGrantee || isEmpty(permissions)) throw new Forbidden();
-    request.mayOnlyLeave = true;
+    // Whether a grantee really leaves, the body will say; a change is decided once more where it is made (`DirectSharing`).
+    if (!mayShare(await this.permissionsOf(caller.userId, userId), { leaves: isGrantee })) throw new Forbidden();
   }
 
   private async callerOf({ headers }: FastifyRequest): Promise<Principal> {

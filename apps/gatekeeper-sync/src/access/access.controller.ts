@@ -1,10 +1,9 @@
 import { Body, Controller, Param, Req, UseGuards } from '@nestjs/common';
 import type { Permissions, UserId } from '@caregate/identity';
 import type { FastifyRequest } from 'fastify';
-import { Forbidden } from '@caregate/service';
 import { GatekeeperOperation } from '../contract.ts';
 import { AccessService } from './access.service.ts';
-import { isEmpty, shareable } from './permissions.ts';
+import { shareable } from './permissions.ts';
 import { ReadAfter } from './read-after.guard.ts';
 import { SharingAudit } from './sharing-audit.ts';
 
@@ -39,10 +38,10 @@ export class AccessController {
     @Body() permissions: Permissions | undefined,
     @Req() request: FastifyRequest,
   ) {
-    return this.audit.around(userId, request, async () => {
-      const wanted = shareable(permissions ?? {});
-      if (request.mayOnlyLeave && !isEmpty(wanted)) throw new Forbidden();
-      return this.access.share(userId, granteeId, wanted);
-    });
+    const { principal } = request;
+    const by = principal.kind === 'user' ? principal.userId : 'service';
+    return this.audit.around(userId, request, () =>
+      this.access.share(userId, granteeId, shareable(permissions ?? {}), by),
+    );
   }
 }

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { GatekeeperSyncConfig } from '../config.ts';
 import { AccessRepository } from './access.repository.ts';
 import { isEmpty, OWN, samePermissions, united } from './permissions.ts';
-import { DirectSharing } from './direct-sharing.ts';
+import { DirectSharing, type Sharer } from './direct-sharing.ts';
 
 /** Who may see whose data: by direct sharing, and through every clinic that the patient shares with and the other works in. */
 @Injectable()
@@ -47,11 +47,11 @@ export class AccessService {
    * Shares the user's data with somebody in place of what was shared before; an empty set ends it. It is written to the clinic database
    * and comes back by replication: as long as a read would wait for it, so does the answer.
    * @returns what the grantee has now, directly and through clinics
-   * @throws {BadRequest} for what can not be shared
+   * @throws {BadRequest} for what can not be shared, {Forbidden} when whoever shares may not (any more)
    */
-  async share(userId: UserId, granteeId: UserId, permissions: Permissions): Promise<Permissions> {
+  async share(userId: UserId, granteeId: UserId, permissions: Permissions, by: Sharer): Promise<Permissions> {
     if (userId === granteeId) throw new BadRequest('a user can not share with themselves; name another user');
-    await this.sharing.set(userId, granteeId, permissions);
+    await this.sharing.set(userId, granteeId, permissions, by);
     await this.untilReplicated(userId, granteeId, permissions);
     return united([permissions, ...(await this.rows.throughClinics(userId, granteeId))]);
   }

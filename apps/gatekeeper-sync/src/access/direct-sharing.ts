@@ -1,9 +1,11 @@
 import { ANY_ACCOUNT, assertUserLivesHere } from '@caregate/clinic-model';
 import { type Permissions, SharingRepository, type UserId } from '@caregate/identity';
-import { InjectMongo, inTransaction } from '@caregate/service';
+import { Forbidden, InjectMongo, inTransaction } from '@caregate/service';
 import { Injectable } from '@nestjs/common';
-import type { Connection } from 'mongoose';
+import type { ClientSession, Connection } from 'mongoose';
 import { AccountDoor } from './account-door.ts';
+import { ClinicsServedHere, type OfClinic } from './clinics-served-here.ts';
+import { isEmpty, mayShare, united } from './permissions.ts';
 
 /** What users share with each other, where it is kept: in the clinic database, whose changes the gatekeeper database follows. */
 @Injectable()
@@ -13,21 +15,47 @@ export class DirectSharing {
   constructor(
     @InjectMongo() private readonly connection: Connection,
     private readonly door: AccountDoor,
+    private readonly clinics: ClinicsServedHere,
   ) {
     this.sharing = new SharingRepository(connection);
   }
 
   /**
+   * Whether somebody other than the user may do it is asked here once more, of the clinic database and in the same transaction: the gate
+   * looked at copies, which may be behind, and before the body was there.
    * Users move with the accounts that name them, and what they share with them.
    * @throws {ServiceUnavailable} while any account is about to move
    * @throws {NotFound} when the user who shares has left with an account
+   * @throws {Forbidden} when `by` may not change what the user shares
    */
-  set(sharerId: UserId, granteeId: UserId, permissions: Permissions): Promise<void> {
+  set(sharerId: UserId, granteeId: UserId, permissions: Permissions, by: Sharer): Promise<void> {
     return this.door.through(ANY_ACCOUNT, () =>
       inTransaction(this.connection, async (session) => {
         await assertUserLivesHere(this.connection, sharerId, session);
+        const leaves = by === granteeId && isEmpty(permissions);
+        if (by !== 'service' && by !== sharerId && !mayShare(await this.heldBy(by, sharerId, session), { leaves }))
+          throw new Forbidden();
         await this.sharing.set(sharerId, granteeId, permissions, session);
       }),
     );
   }
+
+  /** What somebody may do with a user's data, directly and through clinics, by the clinic database. */
+  private async heldBy(granteeId: UserId, sharerId: UserId, session: ClientSession): Promise<Permissions> {
+    const find = (collection: string, filter: object) =>
+      this.connection
+        .collection<OfClinic & { permissions?: Permissions }>(collection)
+        .find(filter, { session })
+        .toArray();
+    const direct = await find('perms', { sharerId, userId: granteeId });
+    const shared = await this.clinics.only(await find('patients', { userId: sharerId }));
+    const clinicId = { $in: shared.map((patient) => patient.clinicId) };
+    const works = await find('clinicians', { userId: granteeId, clinicId });
+    const worksIn = new Set(works.map((member) => member.clinicId.toHexString()));
+    const through = shared.filter((patient) => worksIn.has(patient.clinicId.toHexString()));
+    return united([...direct, ...through].map(({ permissions = {} }) => permissions));
+  }
 }
+
+/** Who changes what a user shares. */
+export type Sharer = UserId | 'service';

@@ -18,5 +18,9 @@ export function shareable({ root: _root, ...permissions }: Permissions): Permiss
   return permissions;
 }
 
+/** Whether somebody who has these permissions for a user may set what the user shares with another, or with themselves. */
+export const mayShare = (held: Permissions, { leaves }: { readonly leaves: boolean }) =>
+  looksAfter(held) || (leaves && !isEmpty(held));
+
 /** Whoever may do this with a user's data may also read and change who else may. */
 export const looksAfter = (permissions: Permissions) => 'admin' in permissions || 'custodian' in permissions;

@@ -61,6 +61,16 @@ test('a server token that expired is renewed, once', async () => {
   expect(remote.asked.filter((call) => call === 'POST /serverlogin')).toHaveLength(2);
 });
 
+test.each([[{ fullName: null }], [{ fullName: 7, patient: [] }], [{ patient: null, other: 'kept' }]])(
+  'an odd profile is one of which less is known, not a service that is away: %j',
+  async (body) => {
+    remote.answers.set(`GET /${ann}/profile`, { status: 200, body });
+    const { fullName, patient, ...rest } = (await remote.identity.profile(ann)) ?? {};
+    expect([fullName, patient]).toEqual([undefined, undefined]);
+    expect(rest).toEqual('other' in body ? { other: 'kept' } : {});
+  },
+);
+
 test('what can be repeated is repeated once, what cannot is not', async () => {
   let calls = 0;
   remote.answers.set(`GET /${ann}/profile`, () =>

@@ -39,7 +39,11 @@ const shapes = {
     emailVerified: z.boolean().optional(),
     passwordExists: z.boolean().optional(),
   }),
-  profile: z.looseObject({ fullName: z.string().optional(), patient: z.looseObject({}).optional() }),
+  // What people tell of themselves, in whatever form: one odd profile must not look like a service that is away.
+  profile: z.looseObject({
+    fullName: z.string().optional().catch(undefined),
+    patient: z.looseObject({}).optional().catch(undefined),
+  }),
   groups: z.record(z.string(), permissions),
   restrictedToken: z.object({
     id: z.string(),
