@@ -12,10 +12,16 @@ export type Copy = (value: unknown) => unknown;
 const asItIs: Copy = (value) => value;
 
 // What looks like nothing: blanks, what Unicode says is not shown by itself (zero-width signs, fillers, marks of direction), braille blank.
-const BLANK = String.raw`[\s\p{Default_Ignorable_Code_Point}\u2800]+`;
-const BLANKS_AROUND = new RegExp(`^${BLANK}|${BLANK}$`, 'gu');
+const BLANK = String.raw`[\s\p{Default_Ignorable_Code_Point}\u2800]`;
+const ONLY_BLANKS = new RegExp(`^${BLANK}*$`, 'u');
+// A variation selector at the end belongs to the sign before it.
+const AT_AN_END = String.raw`(?:(?![\ufe00-\ufe0f])${BLANK})+`;
+const BLANKS_AROUND = new RegExp(`^${AT_AN_END}|${AT_AN_END}$`, 'gu');
 
-const trimmed: Copy = (value) => (typeof value === 'string' ? value.replace(BLANKS_AROUND, '') : value);
+const trimmed: Copy = (value) => {
+  if (typeof value !== 'string') return value;
+  return ONLY_BLANKS.test(value) ? '' : value.replace(BLANKS_AROUND, '');
+};
 
 export class KnownProperties {
   private readonly document: OpenApiDocument;
