@@ -97,7 +97,7 @@ export class Traffic {
         once,
       });
       const answer = await (this.faults ? asked.catch(() => NO_ANSWER) : asked);
-      if (answer.status < 300) {
+      if (answer.status >= 200 && answer.status < 300) {
         const waited = waiting === undefined ? 0 : performance.now() - waiting;
         this.waited[writer] = (this.waited[writer] ?? 0) + waited;
         this.written[writer] = (this.written[writer] ?? 0) + 1;
