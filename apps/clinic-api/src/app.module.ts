@@ -22,8 +22,7 @@ import { ModelsModule } from './models.module.ts';
 import { PatientInvitesModule } from './patient-invites/patient-invites.module.ts';
 import { PatientsModule } from './patients/patients.module.ts';
 import { QuotasModule } from './quotas/quotas.module.ts';
-import { CallersController } from './callers/callers.controller.ts';
-import { CallersService } from './callers/callers.service.ts';
+import { CallersModule } from './callers/callers.module.ts';
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { SettingsModule } from './settings/settings.module.ts';
 import { SitesModule } from './sites/sites.module.ts';
@@ -59,6 +58,7 @@ export class AppModule {
         MailLimitsModule,
         AccountsModule,
         ApiKeysModule,
+        CallersModule,
         ClinicsModule,
         SettingsModule,
         CountsModule,
@@ -73,8 +73,7 @@ export class AppModule {
         PatientInvitesModule,
         TideModule,
       ],
-      controllers: [CallersController, SessionsController],
-      providers: [CallersService],
+      controllers: [SessionsController],
     };
   }
 }

@@ -3,7 +3,7 @@ import { eventually } from '@caregate/eventually';
 import { answered, type Harness, newClinic, startHarness, statusOf } from './harness.ts';
 import { newPatient } from './patients.ts';
 
-// Whoever may no longer write gains nothing by a request that they began while they could, and whose body they held back.
+// A right is checked again when the body comes late: a request that was begun before the right was taken away is refused.
 
 let harness: Harness;
 beforeAll(async () => {

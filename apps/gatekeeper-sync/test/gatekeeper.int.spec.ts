@@ -232,7 +232,7 @@ describe('access', () => {
     expect(await status(strangerId, 'groups', strangerId)).toBe(200);
   });
 
-  test('whoever looks after a user shares for them, through a clinic too; a stranger does not', async () => {
+  test('an admin or custodian shares for the user, through a clinic too; a stranger does not', async () => {
     expect((await ask('POST', path(patientId, friendId), as(memberId), { view: {} })).json()).toEqual({ view: {} });
     expect((await ask('POST', path(patientId, friendId), as(memberId), {})).json()).toEqual({});
     for (const body of [{ view: {} }, {}, undefined])

@@ -15,11 +15,17 @@ export class AccountsRepository {
   }
 
   /** The account that a user owns; the oldest, should there be several. */
-  ownedBy(ownerUserId: UserId): Promise<AccountDocument | null> {
+  async ownedBy(ownerUserId: UserId): Promise<AccountDocument | null> {
+    return (await this.allOwnedBy(ownerUserId, 1))[0] ?? null;
+  }
+
+  /** The accounts of this shard that a user owns, up to so many, the oldest first. */
+  allOwnedBy(ownerUserId: UserId, most: number): Promise<AccountDocument[]> {
     return this.models.accounts
-      .findOne({ ownerUserId, 'moved.moveId': { $exists: false } })
+      .find({ ownerUserId, 'moved.moveId': { $exists: false } })
       .sort({ createdTime: 1 })
-      .lean<AccountDocument>();
+      .limit(most)
+      .lean<AccountDocument[]>();
   }
 
   /** A user whom a clinic made and never wrote a patient for is nobody's to take any more. */

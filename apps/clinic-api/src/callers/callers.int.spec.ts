@@ -53,7 +53,7 @@ test('a clinician learns where they work, and a service that it is one', async (
   });
 });
 
-test('whoever says nothing or something wrong learns nothing', async () => {
+test('a request without a valid key or session is refused', async () => {
   expect(await harness.send('/caregate/v1/caller', {})).toMatchObject({ status: 400 });
   const revoked = { headers: basic(ours.revokedKey) };
   expect(await harness.send('/caregate/v1/caller', revoked)).toMatchObject({ status: 401 });

@@ -1,54 +1,40 @@
 import type { Caller } from '@caregate/access';
-import { type AccountDocument, CLINIC_MODELS, type ClinicDocument, type ClinicModels } from '@caregate/clinic-model';
+import type { AccountDocument } from '@caregate/clinic-model';
 import { CONFIG } from '@caregate/service';
 import { Inject, Injectable } from '@nestjs/common';
+import { AccountsRepository } from '../accounts/accounts.repository.ts';
+import { CallerClinics } from '../caller-clinics.ts';
 import type { ClinicApiConfig } from '../config.ts';
-import { ServedClinics } from '../served-clinics.ts';
 
-/** More clinics than anybody works in. */
-const MOST = 1_000;
+/** More accounts than anybody owns. */
+const MOST_ACCOUNTS = 1_000;
 
 /** What a caller may learn of themselves who has nothing but a key or a session. */
 @Injectable()
 export class CallersService {
   constructor(
-    @Inject(CLINIC_MODELS) private readonly models: ClinicModels,
     @Inject(CONFIG) private readonly config: ClinicApiConfig,
-    private readonly served: ServedClinics,
+    private readonly accounts: AccountsRepository,
+    private readonly callerClinics: CallerClinics,
   ) {}
 
   async describe(caller: Caller) {
-    const shard = this.config.SHARD_ID;
-    if (caller.kind === 'apiKey') {
-      const { keyId, accountId } = caller;
-      const [accounts, clinics] = await Promise.all([this.accounts({ _id: accountId }), this.clinics({ accountId })]);
-      return { kind: 'apiKey', shard, keyId, accounts, clinics };
-    }
-    if (caller.kind !== 'user') return { kind: 'service', shard, accounts: [], clinics: [] };
-    const { userId } = caller;
-    const memberships = this.models.clinicians
-      .find({ userId }, { clinicId: 1 })
-      .limit(MOST)
-      .lean<{ clinicId: object }[]>();
-    const [accounts, clinics] = await Promise.all([
-      this.accounts({ ownerUserId: userId, 'moved.moveId': { $exists: false } }),
-      memberships.then((found) => this.clinics({ _id: { $in: found.map(({ clinicId }) => clinicId) } })),
-    ]);
-    return { kind: 'user', shard, userId, accounts, clinics };
+    const [accounts, clinics] = await Promise.all([this.accountsOf(caller), this.callerClinics.of(caller)]);
+    return {
+      kind: caller.kind,
+      shard: this.config.SHARD_ID,
+      ...(caller.kind === 'user' && { userId: caller.userId }),
+      ...(caller.kind === 'apiKey' && { keyId: caller.keyId }),
+      accounts: accounts.map(({ _id, subdomain, name }) => ({ id: _id, subdomain, name })),
+      clinics: clinics
+        .map(({ _id, name = '' }) => ({ id: _id.toHexString(), name }))
+        .sort((one, other) => one.id.localeCompare(other.id)),
+    };
   }
 
-  private async accounts(which: object) {
-    const found = await this.models.accounts.find(which).sort({ createdTime: 1 }).limit(MOST).lean<AccountDocument[]>();
-    return found.map(({ _id, subdomain, name }) => ({ id: _id, subdomain, name }));
-  }
-
-  private async clinics(which: object) {
-    const served = { $and: [which, await this.served.only('_id')] };
-    const found = await this.models.clinics
-      .find(served, { name: 1 })
-      .sort({ _id: 1 })
-      .limit(MOST)
-      .lean<ClinicDocument[]>();
-    return found.map(({ _id, name = '' }) => ({ id: _id.toHexString(), name }));
+  private async accountsOf(caller: Caller): Promise<AccountDocument[]> {
+    if (caller.kind === 'user') return this.accounts.allOwnedBy(caller.userId, MOST_ACCOUNTS);
+    const account = caller.kind === 'apiKey' ? await this.accounts.byId(caller.accountId) : null;
+    return account ? [account] : [];
   }
 }

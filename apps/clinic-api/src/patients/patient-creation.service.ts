@@ -136,7 +136,7 @@ export class PatientCreation {
   }
 
   /**
-   * The request goes before the profile. Whoever comes from a legacy clinic comes as the worker brings them: also without a birth date.
+   * The request goes before the profile. A migrated patient may lack a birth date, as with the worker's migration.
    * @throws {NotFound} when there is no such user
    * @throws {Unprocessable} when neither the request nor the profile tells a name and a birth date
    */

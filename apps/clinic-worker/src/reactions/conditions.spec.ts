@@ -143,7 +143,7 @@ describe('the profile of a custodial patient', () => {
     expect(profileOf(patient, known, only('mrn'))).toEqual({ ...known, patient: { ...known.patient, mrn: 'B-200' } });
   });
 
-  it('keeps the name of whoever keeps the account, where the patient has one of their own', () => {
+  it('keeps the account holder’s name when the profile has a name for the patient', () => {
     const keeper = { fullName: 'Parent', patient: { fullName: 'Child' } };
     expect(profileOf(patient, keeper, only('fullName'))).toEqual({
       fullName: 'Parent',

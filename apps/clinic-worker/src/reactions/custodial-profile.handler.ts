@@ -38,7 +38,7 @@ export class CustodialProfile {
   }
 }
 
-/** Which fields an event tells news of. What came with somebody from a legacy clinic is their profile's own, and no news to it. */
+/** Says of a field whether the event changed it. The insert of a migrated patient changes none: its values came from the profile. */
 function newsIn(event: PatientEvent, patient: PatientDocument): (field: Field) => boolean {
   if (event.operationType === 'insert' && patient.isMigrated) return () => false;
   const isNewlyInCare = touched(event, 'permissions');
@@ -48,8 +48,8 @@ function newsIn(event: PatientEvent, patient: PatientDocument): (field: Field) =
 type Field = (typeof PROFILE)[number];
 
 /**
- * The profile with what the clinic knows anew of whom it looks after, and without what the clinic has taken away. What the clinic never
- * held stays as it is. A name of the patient's part is theirs, and the one beside it that of whoever keeps the account.
+ * The profile with the clinic's new values, and without the values that the clinic removed. Values that the clinic never held stay.
+ * `patient.fullName` is the patient's name; `fullName` beside it is the name of the account's holder.
  */
 export function profileOf(patient: PatientDocument, known: Profile, isNews: (field: Field) => boolean): Profile {
   const { fullName, birthDate, email, mrn, targetDevices, diagnosisType } = patient;

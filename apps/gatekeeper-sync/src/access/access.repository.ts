@@ -1,26 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { Permissions, UserId } from '@caregate/identity';
-import type { Connection, mongo } from 'mongoose';
+import type { Connection } from 'mongoose';
 import { ClinicsServedHere } from './clinics-served-here.ts';
 import { InjectGatekeeper } from '../gatekeeper-database.ts';
+import { type ClinicRows, throughClinics } from './through-clinics.ts';
 
 interface SharingRow {
   readonly sharerId: string;
   readonly userId: string;
   readonly permissions: Permissions;
-}
-
-interface PatientRow {
-  readonly _id: mongo.ObjectId;
-  readonly userId: string;
-  readonly clinicId: mongo.ObjectId;
-  readonly permissions: Permissions;
-}
-
-interface ClinicianRow {
-  readonly _id: mongo.ObjectId;
-  readonly userId?: string;
-  readonly clinicId: mongo.ObjectId;
 }
 
 /** Rows of the gatekeeper database. Clinic ids are texts outside of here. Indexes: `gatekeeper-database.ts`. */
@@ -38,15 +26,8 @@ export class AccessRepository {
   }
 
   /** What each clinic has that the patient shares with and the grantee works in. Indexes `by_patient`, `by_clinician`. */
-  async throughClinics(userId: UserId, granteeId: UserId): Promise<Permissions[]> {
-    const rows = await this.clinics.only(await this.patients.find({ userId }).toArray());
-    if (rows.length === 0) return [];
-    const clinicIds = rows.map(({ clinicId }) => clinicId);
-    const workplaces = await this.clinicians.find({ userId: granteeId, clinicId: { $in: clinicIds } }).toArray();
-    const worksIn = new Set(workplaces.map(({ clinicId }) => clinicId.toHexString()));
-    return rows
-      .filter(({ clinicId }) => worksIn.has(clinicId.toHexString()))
-      .map(({ permissions }) => permissions ?? {});
+  throughClinics(userId: UserId, granteeId: UserId): Promise<Permissions[]> {
+    return throughClinics(this.copies, this.clinics, { userId, granteeId });
   }
 
   /** With whom the user shares directly. Index `by_sharer`. */
@@ -64,11 +45,10 @@ export class AccessRepository {
     return this.connection.collection<SharingRow>('perms');
   }
 
-  private get patients() {
-    return this.connection.collection<PatientRow>('patient_permissions');
-  }
-
-  private get clinicians() {
-    return this.connection.collection<ClinicianRow>('clinician_permissions');
+  private get copies(): ClinicRows {
+    return {
+      patients: this.connection.collection('patient_permissions'),
+      clinicians: this.connection.collection('clinician_permissions'),
+    } as unknown as ClinicRows; // what the connectors write there
   }
 }

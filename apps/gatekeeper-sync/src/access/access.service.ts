@@ -47,7 +47,7 @@ export class AccessService {
    * Shares the user's data with somebody in place of what was shared before; an empty set ends it. It is written to the clinic database
    * and comes back by replication: as long as a read would wait for it, so does the answer.
    * @returns what the grantee has now, directly and through clinics
-   * @throws {BadRequest} for what can not be shared, {Forbidden} when whoever shares may not (any more)
+   * @throws {BadRequest} for what can not be shared, {Forbidden} when the caller has no right to share (any more)
    */
   async share(userId: UserId, granteeId: UserId, permissions: Permissions, by: Sharer): Promise<Permissions> {
     if (userId === granteeId) throw new BadRequest('a user can not share with themselves; name another user');

@@ -3,7 +3,7 @@ import { InjectMongo } from '@caregate/service';
 import { Injectable } from '@nestjs/common';
 import type { Connection, mongo } from 'mongoose';
 
-export interface OfClinic {
+interface OfClinic {
   readonly clinicId: mongo.ObjectId;
 }
 

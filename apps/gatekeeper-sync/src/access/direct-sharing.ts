@@ -4,8 +4,9 @@ import { Forbidden, InjectMongo, inTransaction } from '@caregate/service';
 import { Injectable } from '@nestjs/common';
 import type { ClientSession, Connection } from 'mongoose';
 import { AccountDoor } from './account-door.ts';
-import { ClinicsServedHere, type OfClinic } from './clinics-served-here.ts';
+import { ClinicsServedHere } from './clinics-served-here.ts';
 import { isEmpty, mayShare, united } from './permissions.ts';
+import { type ClinicRows, throughClinics } from './through-clinics.ts';
 
 /** What users share with each other, where it is kept: in the clinic database, whose changes the gatekeeper database follows. */
 @Injectable()
@@ -40,20 +41,15 @@ export class DirectSharing {
     );
   }
 
-  /** What somebody may do with a user's data, directly and through clinics, by the clinic database. */
-  private async heldBy(granteeId: UserId, sharerId: UserId, session: ClientSession): Promise<Permissions> {
-    const find = (collection: string, filter: object) =>
-      this.connection
-        .collection<OfClinic & { permissions?: Permissions }>(collection)
-        .find(filter, { session })
-        .toArray();
-    const direct = await find('perms', { sharerId, userId: granteeId });
-    const shared = await this.clinics.only(await find('patients', { userId: sharerId }));
-    const clinicId = { $in: shared.map((patient) => patient.clinicId) };
-    const works = await find('clinicians', { userId: granteeId, clinicId });
-    const worksIn = new Set(works.map((member) => member.clinicId.toHexString()));
-    const through = shared.filter((patient) => worksIn.has(patient.clinicId.toHexString()));
-    return united([...direct, ...through].map(({ permissions = {} }) => permissions));
+  /** What the grantee may do with the user's data, directly and through clinics, by the clinic database. */
+  private async heldBy(granteeId: UserId, userId: UserId, session: ClientSession): Promise<Permissions> {
+    const collections = {
+      patients: this.connection.collection('patients'),
+      clinicians: this.connection.collection('clinicians'),
+    } as unknown as ClinicRows; // what these collections hold
+    const direct = await this.sharing.of(userId, granteeId, session);
+    const through = await throughClinics(collections, this.clinics, { userId, granteeId }, session);
+    return united([direct, ...through]);
   }
 }
 

@@ -22,5 +22,5 @@ export function shareable({ root: _root, ...permissions }: Permissions): Permiss
 export const mayShare = (held: Permissions, { leaves }: { readonly leaves: boolean }) =>
   looksAfter(held) || (leaves && !isEmpty(held));
 
-/** Whoever may do this with a user's data may also read and change who else may. */
+/** These permissions also let their holder read and change with whom the user shares. */
 export const looksAfter = (permissions: Permissions) => 'admin' in permissions || 'custodian' in permissions;

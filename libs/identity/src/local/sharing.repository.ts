@@ -50,6 +50,11 @@ export class SharingRepository {
     return new Map(records.map(({ sharerId, permissions }) => [sharerId, permissions]));
   }
 
+  /** What one user shares with another; empty for nothing. */
+  async of(sharerId: UserId, userId: UserId, session: ClientSession): Promise<Permissions> {
+    return (await this.perms.findOne({ _id: `${sharerId}:${userId}` }, { session }))?.permissions ?? {};
+  }
+
   async set(sharerId: UserId, userId: UserId, permissions: Permissions, session: ClientSession): Promise<void> {
     const _id = `${sharerId}:${userId}`;
     if (Object.keys(permissions).length === 0) await this.perms.deleteOne({ _id }, { session });

@@ -34,7 +34,14 @@ export async function makeRoom(connection: Connection, again: boolean): Promise<
     );
   if (!again)
     throw new CommandFailed('a restore was cut off here; with --again what it wrote is removed and it begins anew');
-  for (const name of names) if (name !== UNDER_WAY && !name.startsWith('system.')) await db.dropCollection(name);
+  await empty(connection, { but: UNDER_WAY });
+}
+
+/** Drops all collections, which users may who may not drop a database (docs/operations.md, "Database users"). */
+export async function empty(connection: Connection, { but }: { readonly but?: string } = {}): Promise<void> {
+  const db = databaseOf(connection);
+  for (const { name } of await db.listCollections({}, { nameOnly: true }).toArray())
+    if (name !== but && !name.startsWith('system.')) await db.dropCollection(name);
 }
 
 /** What a restore that was cut off noted; it may have set the worker's places already, so that Kafka knows it no longer. */

@@ -4,6 +4,7 @@ import mongoose, { type Connection } from 'mongoose';
 import { Archive, type Manifest } from '../backup/archive.ts';
 import { ChangeEventPlaces } from '../backup/change-events.ts';
 import {
+  empty,
   eventsSince,
   makeRoom,
   notedDealtWith,
@@ -88,7 +89,7 @@ async function restore(
   await restoreDatabase(connection, archive, manifest, say);
   const since = await eventsSince(connection, timeOf(manifest));
   if (events && dealtWith) {
-    await withDatabase('GATEKEEPER_MONGODB_URI', emptied);
+    await withDatabase('GATEKEEPER_MONGODB_URI', (gatekeeper) => empty(gatekeeper));
     await events.setBack(since, dealtWith);
     await events.forgetOwner();
   }
@@ -96,12 +97,6 @@ async function restore(
   const backup = new mongoose.mongo.Timestamp(manifest.clusterTime);
   await settle(connection, dealtWith && { backup, since, dealtWith }, say);
   say('Restored. Start the apps: gatekeeper-sync copies the permissions anew.');
-}
-
-/** Collection by collection, which the user of gatekeeper-sync may (docs/operations.md, "Database users"); a whole database they may not drop. */
-async function emptied({ db }: Connection): Promise<void> {
-  for (const { name } of (await db?.listCollections({}, { nameOnly: true }).toArray()) ?? [])
-    if (!name.startsWith('system.')) await db?.dropCollection(name);
 }
 
 const timeOf = ({ clusterTime }: Manifest) => new Date(clusterTime.t * 1_000);
